@@ -1,0 +1,1 @@
+"""For everyone: fit once, predict many."""

@@ -1,0 +1,1 @@
+"""Pictures and questions: the only room that trusts a file."""

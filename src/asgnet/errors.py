@@ -1,0 +1,46 @@
+"""What a user can get wrong, each with the exit code the command line answers with.
+
+Every message is one sentence or two: what is wrong, with the culprit's name, and how to mend it.
+"""
+
+
+class AsgnetError(Exception):
+    """Base of all errors that asgnet raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(AsgnetError):
+    """The call itself cannot be meant this way: an unknown preset, two options that exclude each other."""
+
+    exit_code = 2
+
+
+class PictureError(AsgnetError):
+    """A picture that cannot be read: missing, truncated, not a picture, too large."""
+
+    exit_code = 3
+
+
+class SupportError(AsgnetError):
+    """A support that teaches nothing: an unreadable picture, an empty mask, a mask of another size."""
+
+    exit_code = 4
+
+
+class WeightsError(AsgnetError):
+    """Weights or a Concept that cannot be used: missing, truncated, of another model."""
+
+    exit_code = 4
+
+
+class DataError(AsgnetError):
+    """A dataset that is not where, or not what, it is said to be."""
+
+    exit_code = 2
+
+
+class OutputError(AsgnetError):
+    """A result that cannot be written: no permission, disk full, would overwrite."""
+
+    exit_code = 1

@@ -1,0 +1,1 @@
+"""For researchers: metrics, training, evaluation."""
