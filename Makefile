@@ -1,0 +1,37 @@
+# make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
+# make test   lint, import contracts and all tests
+#
+# Both make their own environment in .venv first (only once, and again when pyproject.toml changes).
+# Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+OUT ?= demo_out
+
+.PHONY: help demo test format
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
+
+demo: $(VENV)/.ready
+	$(BIN)/asgnet demo --out "$(OUT)"
+
+test: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "asgnet needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv "$(VENV)"
+
+$(VENV)/.ready: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e .
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[dev]'
+	@touch $@ $(VENV)/.ready

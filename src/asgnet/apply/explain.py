@@ -1,0 +1,128 @@
+"""One picture that explains a prediction: supports, superpixels, guide map, probability map, mask.
+
+The colours are the argument: a superpixel of the painted object and the pixels of the new picture that chose
+its prototype have the same colour (paper figure 2 and figure 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet.apply import drawing
+from asgnet.types import Picture, Prediction
+
+if TYPE_CHECKING:
+    from asgnet.types import Support
+
+SHOWN = 4
+"""At most this many supports are drawn; the caption says how many there are."""
+
+
+class Fitted(Protocol):
+    """What an explanation needs of a fitted Segmenter."""
+
+    supports: Sequence[Support]
+
+    def superpixels(self) -> Sequence[NDArray[np.int32]]:
+        """Per support ``h w``: −1 outside the object, else the index of its prototype."""
+
+
+def explain(segmenter: Fitted, image: Picture, prediction: Prediction, cell: int = 460) -> Picture:
+    """Draw how a prediction came about, from the painted supports to the mask.
+
+    Args:
+        segmenter: the fitted Segmenter that predicted.
+        image: ``h w 3`` uint8, the picture that was segmented.
+        prediction: what the segmenter found in it.
+        cell: width of one panel in pixels.
+
+    Returns:
+        ``H W 3`` uint8: two rows of three panels, the second from the new picture; without the first two
+        panels if the segmenter has a loaded Concept and therefore no supports to show.
+    """
+    guide, found = prediction.guide, prediction.mask > 0
+    maps = list(segmenter.superpixels()) if segmenter.supports else []
+    known = max([int(m.max(initial=-1)) for m in [*maps, guide]], default=-1) + 1
+    height = _panel_height([image, *(s.image for s in segmenter.supports[:SHOWN])], cell)
+    shape = drawing.fitted(image.shape, cell, height)
+    small, found = drawing.resized(image, shape), drawing.nearest(found, shape)
+    guide, probability = drawing.nearest(guide, shape), drawing.nearest(prediction.probability, shape)
+
+    def framed(tile: Picture) -> Picture:
+        return drawing.mosaic([tile], cell, height)
+
+    first = support_panels(segmenter.supports, maps, known, cell, height) if maps else []
+    number = len(first)
+    query = drawing.panel(framed(small), f"{number + 1}  A new picture", "Nobody painted anything here.")
+    choice = drawing.panel(
+        framed(drawing.coloured(guide, small, found)),
+        f"{number + 2}  Each pixel picks its prototype",
+        "The guide map: every pixel takes the colour of the part it resembles most. Full colour where the "
+        "object was found; the bar shows how much of it chose each part.",
+        drawing.share_bar(_shares(guide[found], known), cell),
+    )
+    likely = drawing.panel(
+        framed(drawing.heat(probability)),
+        f"{number + 3}  How sure it is",
+        "The probability map: bright pixels belong to the object, dark ones do not.",
+        drawing.heat_bar(cell),
+        ("0  surely not", "surely  1"),
+    )
+    result = drawing.panel(
+        framed(drawing.spotlight(small, found)), f"{number + 4}  The result", _verdict(prediction)
+    )
+    rows = [[*first, query], [choice, likely, result]] if first else [[query, choice], [likely, result]]
+    return drawing.rows_of(rows)
+
+
+def support_panels(
+    supports: Sequence[Support], maps: Sequence[NDArray[np.int32]], known: int, cell: int, height: int
+) -> list[Picture]:
+    """Two panels: the painted supports, and their superpixels in the prototypes' colours."""
+    painted, pieces = [], []
+    for support, labels in zip(supports[:SHOWN], maps[:SHOWN], strict=True):
+        shape = drawing.fitted(support.image.shape, cell, height)
+        small = drawing.resized(support.image, shape)
+        painted.append(drawing.outlined(small, drawing.nearest(support.mask, shape) == 1))
+        labels = drawing.nearest(labels, shape)
+        pieces.append(drawing.coloured(labels, small, labels >= 0))
+    shots, more = len(supports), len(supports) - SHOWN
+    told = "You paint the object once." if shots == 1 else f"You paint the object in {shots} pictures."
+    told += f" (The first {SHOWN} are shown.)" if more > 0 else ""
+    all_labels = np.concatenate([m.ravel() for m in maps])
+    parts = "part" if known == 1 else "parts"
+    return [
+        drawing.panel(drawing.mosaic(painted, cell, height), "1  The painted example", told),
+        drawing.panel(
+            drawing.mosaic(pieces, cell, height),
+            f"2  Superpixels: {known} {parts}",
+            "Pixels that look alike to the network and lie together form one part; each part is "
+            "remembered as one prototype.",
+            drawing.share_bar(_shares(all_labels[all_labels >= 0], known), cell),
+        ),
+    ]
+
+
+def _panel_height(images: Sequence[Picture], cell: int) -> int:
+    """The height that lets the flattest picture fill its cell's width without making others thumbnails."""
+    tallest = max(cell * image.shape[0] / image.shape[1] for image in images)
+    return round(min(max(tallest, cell * 0.5), cell * 1.0))
+
+
+def _shares(labels: NDArray[np.integer], known: int) -> NDArray[np.float64]:
+    """Which share of the labels each of the ``known`` prototypes has; all 0 without labels."""
+    counts = np.bincount(labels[labels >= 0], minlength=known).astype(float)
+    return counts / max(counts.sum(), 1)
+
+
+def _verdict(prediction: Prediction) -> str:
+    """The result in words."""
+    share = float((prediction.mask > 0).mean())
+    sure = f"Presence {prediction.presence:.2f}"
+    if share == 0:
+        return f"Nothing found: the object is not in this picture. {sure}."
+    return f"The mask covers {share:.0%} of the picture. {sure} (1 = the object is surely there)."

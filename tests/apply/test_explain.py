@@ -1,0 +1,74 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from asgnet.apply import drawing
+from asgnet.apply.explain import explain
+from asgnet.types import Prediction, Support
+
+
+def fitted(shots: int = 1, prototypes: int = 3) -> SimpleNamespace:
+    """A stand-in for a fitted Segmenter: a square object cut into vertical bands."""
+    mask = np.zeros((60, 80), np.uint8)
+    mask[10:50, 20:60] = 1
+    bands = np.indices(mask.shape)[1] * prototypes // 80
+    image = np.full((60, 80, 3), 120, np.uint8)
+    return SimpleNamespace(
+        supports=[Support(image, mask, str(i)) for i in range(shots)],
+        superpixels=lambda: [np.where(mask == 1, bands, -1).astype(np.int32)] * shots,
+    )
+
+
+def found(h: int = 50, w: int = 70, area: bool = True) -> Prediction:
+    mask = np.zeros((h, w), bool)
+    mask[10:30, 10:30] = area
+    guide = (np.indices((h, w))[1] * 3 // w).astype(np.int32)
+    return Prediction(mask, mask.astype(np.float32), 0.9 if area else 0.1, guide)
+
+
+def query(h: int = 50, w: int = 70) -> np.ndarray:
+    return np.full((h, w, 3), 90, np.uint8)
+
+
+def has(page: np.ndarray, colour) -> bool:
+    return bool((np.abs(page.astype(int) - np.asarray(colour)).max(-1) == 0).any())
+
+
+@pytest.mark.parametrize("shots", [1, 2, 5])
+def test_the_page_is_a_picture_with_every_prototype_s_colour(shots):
+    page = explain(fitted(shots), query(), found())
+    assert page.dtype == np.uint8
+    assert page.ndim == 3
+    assert all(has(page, c) for c in drawing.colours(3))
+
+
+def test_the_size_does_not_depend_on_the_number_of_shots():
+    assert explain(fitted(1), query(), found()).shape[1] == explain(fitted(7), query(), found()).shape[1]
+
+
+def test_without_supports_the_first_two_panels_are_left_out():
+    bare = SimpleNamespace(supports=[], superpixels=list)
+    assert explain(bare, query(), found()).shape[1] < explain(fitted(), query(), found()).shape[1]
+
+
+def test_an_absent_object_is_said_and_drawn_without_outline():
+    assert has(explain(fitted(), query(), found()), drawing.OBJECT)
+    bare = SimpleNamespace(supports=[], superpixels=list)
+    assert not has(explain(bare, query(), found(area=False)), drawing.OBJECT)
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (3, 400), (400, 3), (33, 31)])
+def test_any_size_of_picture_can_be_explained(h, w):
+    guide = np.zeros((h, w), np.int32)
+    prediction = Prediction(np.ones((h, w), bool), np.ones((h, w), np.float32), 1.0, guide)
+    assert explain(fitted(prototypes=1), query(h, w), prediction).size
+
+
+def test_nothing_given_is_changed():
+    image, prediction = query(), found()
+    before = prediction.mask.copy(), prediction.guide.copy(), image.copy()
+    explain(fitted(), image, prediction)
+    assert (prediction.mask == before[0]).all()
+    assert (prediction.guide == before[1]).all()
+    assert (image == before[2]).all()
