@@ -12,7 +12,7 @@ def test_finished_pictures_are_known_again(tmp_path):
         manifest.finish("a b\n😀.jpg", "key", ["a.png"], {"sha256": "1"})
     with Manifest(tmp_path) as again:
         assert again.done["a b\n😀.jpg"]["sha256"] == "1"
-        assert again.own == {"a.png": "key"}
+        assert again.own == {"a.png": ("a b\n😀.jpg", "key")}
 
 
 def test_a_picture_begun_but_not_finished_is_ours_and_not_done(tmp_path):
@@ -20,7 +20,7 @@ def test_a_picture_begun_but_not_finished_is_ours_and_not_done(tmp_path):
         manifest.begin("a.jpg", "key", ["a.png"])
     with Manifest(tmp_path) as again:
         assert again.done == {}
-        assert again.own == {"a.png": "key"}
+        assert again.own == {"a.png": ("a.jpg", "key")}
 
 
 def test_beginning_anew_takes_the_old_done_back(tmp_path):
@@ -29,7 +29,7 @@ def test_beginning_anew_takes_the_old_done_back(tmp_path):
         manifest.begin("a.jpg", "new", ["a.png"])
     with Manifest(tmp_path) as again:
         assert again.done == {}
-        assert again.own == {"a.png": "new"}
+        assert again.own == {"a.png": ("a.jpg", "new")}
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))

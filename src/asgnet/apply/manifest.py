@@ -32,7 +32,7 @@ class Manifest:
     def __init__(self, folder: Path):
         self.path = folder / NAME
         self.done: dict[str, dict[str, Any]] = {}
-        self.own: dict[str, str] = {}  # output's file name -> key of the run that wrote it last
+        self.own: dict[str, tuple[str, str]] = {}  # output's file name -> the picture and key it was made for
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -87,7 +87,7 @@ class Manifest:
 
     def _take(self, event: dict[str, Any]) -> None:
         for name in event["outputs"]:
-            self.own[str(name)] = str(event["key"])
+            self.own[str(name)] = (str(event["picture"]), str(event["key"]))
         if event["event"] == "done":
             self.done[str(event["picture"])] = event
         else:
