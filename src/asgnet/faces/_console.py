@@ -1,0 +1,157 @@
+"""What all commands share: data to stdout, all else to stderr, every ending with its exit code.
+
+0 done · 1 unexpected · 2 usage · 3 finished, some pictures failed · 4 unusable support, mask or weights ·
+130 interrupted (Ctrl-C) · 143 terminated (SIGTERM) · 141 the reader of stdout went away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from asgnet.errors import AsgnetError, UsageError
+
+PAIR = "\0"
+"""Joins the two values of ``--support``: no argument of a process can contain it."""
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the program is, so that nothing is left half-written."""
+
+
+def arranged(arguments: Sequence[str]) -> list[str]:
+    """The arguments as the parser wants them: ``--support IMG MASK`` as one value, ``--debug`` in front.
+
+    Raises:
+        UsageError: ``--support`` without two values after it.
+    """
+    arguments, out, debug, i = list(arguments), [], [], 0
+    while i < len(arguments):
+        word = arguments[i]
+        if word == "--":
+            return [*debug, *out, *arguments[i:]]
+        if word == "--debug":
+            debug = [word]
+        elif word == "--support":
+            pair = arguments[i + 1 : i + 3]
+            if len(pair) < 2 or any(value.startswith("--") for value in pair):
+                raise UsageError(
+                    "--support needs two values: a picture and its mask (--support photo.jpg mask.png)."
+                )
+            out += [word, PAIR.join(pair)]
+            i += 2
+        else:
+            out.append(word)
+        i += 1
+    return [*debug, *out]
+
+
+def say(text: str) -> None:
+    """One message for the person, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(record: dict[str, Any]) -> None:
+    """One JSON object, on one line of stdout."""
+    print(json.dumps(record, allow_nan=False), flush=True)
+
+
+def ending(run: Callable[[], Any], debug: bool = False) -> int:
+    """Run, and turn whatever happens into an exit code and at most one line on stderr.
+
+    With ``debug`` errors show their traceback as well.
+    """
+    try:
+        with _terminable(), _plain_warnings(debug):
+            code = run()
+            sys.stdout.flush()
+            return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        say("asgnet: interrupted; what is finished is complete, the same command goes on from there.")
+        return 130
+    except Terminated:
+        say("asgnet: terminated; what is finished is complete, the same command goes on from there.")
+        return 143
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush must not fail again
+        return 141
+    except Exception as error:
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # the parser's own: usage line and message
+        error.show()
+        return int(error.exit_code)
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    if isinstance(error, AsgnetError):
+        say(f"asgnet: {error}")
+        return error.exit_code
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    say(f"asgnet: unexpected: {what}" + ("" if debug else " (--debug shows where)"))
+    return 1
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises Terminated in here; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _plain_warnings(debug: bool) -> Iterator[None]:
+    """Our own warnings as one line each; those of libraries only with ``debug``."""
+    from asgnet.errors import AsgnetWarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        say(f"asgnet: warning: {message}")
+
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.simplefilter("ignore")
+            warnings.showwarning = show
+        warnings.simplefilter("always", AsgnetWarning)
+        yield
+
+
+@contextmanager
+def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
+    """A progress bar with rate and time left on a terminal's stderr, else nothing; call it once an item."""
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
+    with progress:
+        task = progress.add_task(label, total=total, rate="")
+
+        def step() -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield step
