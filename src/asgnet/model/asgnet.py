@@ -78,6 +78,15 @@ PRESETS = {
 }
 
 
+def preset_config(name: str) -> Config:
+    """A preset's configuration, to vary with ``dataclasses.replace``; UsageError if there is none."""
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise UsageError(f"There is no preset {name!r}; choose from {', '.join(sorted(PRESETS))}.{hint}")
+    return PRESETS[name]
+
+
 class Encoded(NamedTuple):
     """Features of pictures.
 
@@ -155,11 +164,7 @@ class ASGNet(nn.Module):
         Raises:
             UsageError: unknown name.
         """
-        if name not in PRESETS:
-            close = difflib.get_close_matches(name, PRESETS, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise UsageError(f"There is no preset {name!r}; choose from {', '.join(sorted(PRESETS))}.{hint}")
-        return cls.from_config(replace(PRESETS[name], inner=inner))
+        return cls.from_config(replace(preset_config(name), inner=inner))
 
     @overload
     def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor: ...

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asgnet.errors import WeightsError
-from asgnet.model.asgnet import ASGNet, Config
+from asgnet.errors import UsageError, WeightsError
+from asgnet.model.asgnet import ASGNet, Config, preset_config
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -65,13 +65,15 @@ def load_published(path: str | os.PathLike[str], preset: str = "paper-r50") -> A
         preset: ``paper-r50``, ``paper-r101`` or ``paper-r50-aspp``.
 
     Raises:
-        UsageError: unknown preset.
+        UsageError: unknown preset, or one that was not published.
         WeightsError: the file is missing, unreadable, unsafe, or of another network.
     """
-    net = ASGNet.from_preset(preset)
-    renames = _BACKBONE | (_ASPP if net.config.decoder == "aspp" else _FEM)
+    config = preset_config(preset)
+    if not config.backbone.startswith("published-"):
+        raise UsageError(f"Nothing was published for the preset {preset!r}; take one of the paper presets.")
+    renames = _BACKBONE | (_ASPP if config.decoder == "aspp" else _FEM)
     named = {_rename(name, renames): (name, t) for name, t in _read_published(Path(path)).items()}
-    named = {ours: found for ours, found in named.items() if not found[0].startswith("layer4.")}
+    net = ASGNet.from_config(config)
     own = net.state_dict()
     remedy = f"; is {path} really a published {preset} checkpoint?"
     for ours, (theirs, tensor) in named.items():
@@ -139,7 +141,7 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
 
 
 def _read_published(path: Path) -> dict[str, Tensor]:
-    """``{published name: tensor}`` without ``module.``"""
+    """``{published name: tensor}`` without ``module.`` and without stage 4."""
     if not path.is_file():
         raise WeightsError(f"There is no checkpoint {path}; check the path.")
     try:
@@ -152,7 +154,8 @@ def _read_published(path: Path) -> dict[str, Tensor]:
     state = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()) or not state:
         raise WeightsError(f"{path} holds no 'state_dict' of named tensors; is it a published checkpoint?")
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    bare = {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    return {name: tensor for name, tensor in bare.items() if not name.startswith("layer4.")}
 
 
 def _reason(error: Exception) -> str:
