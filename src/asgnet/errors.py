@@ -44,3 +44,7 @@ class OutputError(AsgnetError):
     """A result that cannot be written: no permission, disk full, would overwrite."""
 
     exit_code = 1
+
+
+class AsgnetWarning(UserWarning):
+    """Something was decided for the user that may not be what was meant; the call went on all the same."""
