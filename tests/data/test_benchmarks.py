@@ -246,6 +246,11 @@ def test_images_and_masks_without_classes(tmp_path, opened):
     assert opened(folder(tmp_path / "mine", classes="")).classes == {1: "1", 2: "2"}
 
 
+def test_names_that_occur_twice_are_told_apart(tmp_path, opened):
+    dataset = opened(folder(tmp_path / "mine", classes="null\ncup\ncup\nhat"))
+    assert dataset.classes == {1: "cup (1)", 2: "cup (2)", 3: "hat"}
+
+
 def test_black_and_white_masks_are_one_object(tmp_path, opened, capsys):
     photo(tmp_path / "bw/images/a.jpg")
     write(tmp_path / "bw/masks/a.png", labels(c255=2))

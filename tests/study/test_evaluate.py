@@ -114,6 +114,16 @@ def test_the_segmenter_gets_supports_and_masks_of_the_episode(dataset):
     ]
 
 
+def test_options_reach_every_fit_and_the_protocol(dataset):
+    class Adapting(NearestColour):
+        def fit(self, images, masks, adapt=True):
+            assert adapt is False
+            return super().fit(images, masks)
+
+    report = evaluate(Adapting(), dataset, listed(dataset, count=3), fit_options={"adapt": False})
+    assert report.protocol["adapt"] is False
+
+
 def test_several_seeds_are_averaged_and_spread(dataset):
     lists = [listed(dataset, seed=seed) for seed in range(3)]
     report = evaluate(NearestColour(reach=1), dataset, lists)

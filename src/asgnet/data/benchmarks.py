@@ -134,7 +134,13 @@ def open_dataset(
             f"The labels of {culprit} hold value {unknown[0]}, which {layout.name} has no class for "
             f"({len(classes)} classes); name it in classes.txt (line number = value) or mend the mask."
         )
-    return Dataset(layout.name, classes, {item.name: item for item in layout.items}, counts)
+    return Dataset(layout.name, _distinct(classes), {item.name: item for item in layout.items}, counts)
+
+
+def _distinct(classes: dict[int, str]) -> dict[int, str]:
+    """Names that occur twice get their index behind them: results are kept by name."""
+    names = list(classes.values())
+    return {i: name if names.count(name) == 1 else f"{name} ({i})" for i, name in classes.items()}
 
 
 def _open_layout(

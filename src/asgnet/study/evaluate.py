@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,7 @@ def evaluate(
     presence: bool = False,
     boundary: bool = True,
     shelf_bytes: int = SHELF_BYTES,
+    fit_options: Mapping[str, Any] | None = None,
     command: str = "",
     title: str = "episodes",
 ) -> Report:
@@ -107,6 +108,7 @@ def evaluate(
             ``p.presence`` tells the two apart (AUROC).
         boundary: measure boundary F (costs about as much as a small network).
         shelf_bytes: memory for decoded pictures.
+        fit_options: passed on to every ``predictor.fit``, such as ``{"adapt": False}``.
         command: kept in the results, so that they can be made again.
         title: the bar's.
 
@@ -125,7 +127,7 @@ def evaluate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AsgnetWarning)  # about masks, the same at every episode
         for place, number, episode, absent in with_bar(_asked(lists, dataset, presence), total, title):
-            answer = ask(asked, shelf, episode, lists[place].classes)
+            answer = ask(asked, shelf, episode, lists[place].classes, fit_options)
             row = _row(lists[place], number, episode, answer, boundary)
             if lists[place].ways == 1:
                 calibrations[place].add(answer.prediction.probability, answer.truth)
@@ -135,7 +137,7 @@ def evaluate(
             kept[place].append(row)
     seeds = [measure(*of_one) for of_one in zip(lists, kept, calibrations, strict=True)]
     rows = [row for own in kept for row in own]
-    protocol = _protocol(dataset, lists[0], asked, presence)
+    protocol = _protocol(dataset, lists[0], asked, presence) | dict(fit_options or {})
     return Report(protocol, environment(asked, command), seeds, rows)
 
 
@@ -154,7 +156,13 @@ def as_predictor(predictor: Any, *, size: int, resize: Resize) -> Predictor:
     raise UsageError(f"A {type(predictor).__name__} cannot be evaluated; give a Segmenter or an ASGNet.")
 
 
-def ask(predictor: Predictor, shelf: Shelf, episode: Episode | WayEpisode, classes: dict[int, str]) -> Answer:
+def ask(
+    predictor: Predictor,
+    shelf: Shelf,
+    episode: Episode | WayEpisode,
+    classes: dict[int, str],
+    fit_options: Mapping[str, Any] | None = None,
+) -> Answer:
     """Fit the episode's supports, predict its query.
 
     With several ways every class's mask is given for every support, so that a support of one class that shows
@@ -168,7 +176,7 @@ def ask(predictor: Predictor, shelf: Shelf, episode: Episode | WayEpisode, class
     masks = {classes[t]: [class_mask(labels, t) for _, labels in supports] for t in targets}
     query, labels = shelf.pair(episode.query)
     start = time.perf_counter()
-    predictor.fit(images, masks if several else masks[classes[targets[0]]])
+    predictor.fit(images, masks if several else masks[classes[targets[0]]], **(fit_options or {}))
     fitted = time.perf_counter()
     prediction = predictor.predict(query)
     done = time.perf_counter()

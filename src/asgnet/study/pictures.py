@@ -45,6 +45,8 @@ def draw_grid(
     lists: Sequence[EpisodeList],
     rows: Sequence[Mapping[str, Any]],
     number: int,
+    *,
+    fit_options: Mapping[str, Any] | None = None,
 ) -> Picture:
     """Ask the chosen episodes again and draw a line each.
 
@@ -54,6 +56,7 @@ def draw_grid(
         lists: the lists that were evaluated.
         rows: ``Report.episodes`` of that evaluation.
         number: random episodes and worst episodes, so many each.
+        fit_options: those of the evaluation.
 
     Returns:
         ``h w 3`` uint8.
@@ -67,7 +70,7 @@ def draw_grid(
         strips.append(_heading(f"{heading}: right green, too much red, missed blue, void grey"))
         for i in chosen:
             one, episode = places[i]
-            answer = ask(predictor, shelf, episode, one.classes)
+            answer = ask(predictor, shelf, episode, one.classes, fit_options)
             targets = episode.targets if isinstance(episode, WayEpisode) else (episode.target,)
             names = ", ".join(one.classes[target] for target in targets)
             strips.append(_strip(answer, f"{names} · {episode.query} · IoU {rows[i]['iou']:.3f}"))

@@ -94,6 +94,7 @@ class NetPredictor:
                 raise UsageError(f"No support shows {name}.")
             framed_masks = torch.stack([self._frame_mask(painted[i]) for i in shown])  # k s s
             self._learnt[name] = self._prototypes(features[shown], framed_masks)
+        self._wait()
         return self
 
     @torch.no_grad()

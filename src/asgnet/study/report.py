@@ -110,11 +110,12 @@ class Report:
         title = f"{protocol['dataset']} · {protocol['fold']} · {ways}{protocol['shots']}-shot"
         counted = f"{len(self.seeds)} × {protocol['episodes']} episodes, resize: {protocol['resize']}"
         table = Table("", "mean", "± over seeds", title=title, caption=counted, title_justify="left")
+        low, high = found["episode_iou"]["interval"]
         for name, words in METRICS.items():
             if name in found:
                 table.add_row(words, *_percent(found[name]))
-        low, high = found["episode_iou"]["interval"]
-        table.add_row("  its 95 % interval", f"{100 * low:.2f} – {100 * high:.2f}", "")
+            if name == "episode_iou":
+                table.add_row("  its 95 % interval", f"{100 * low:.2f} – {100 * high:.2f}", "")
         for name, one in found["class_iou"].items():
             table.add_row(f"  {name}", *_percent(one))
         for step, seconds in found["seconds"].items():

@@ -1,0 +1,119 @@
+"""The study commands: what they print, write, refuse; on a folder of coloured boxes and an untrained net."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from asgnet.errors import AsgnetError, DataError, OutputError, UsageError
+from asgnet.faces import study_commands
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    root = tmp_path_factory.mktemp("boxes")
+    for folder in ("images", "masks"):
+        (root / folder).mkdir()
+    for number in range(9):
+        labels = np.zeros((40, 50), np.uint8)
+        labels[number : number + 25, 5 : 25 + number] = number % 2 + 1
+        Image.fromarray(np.stack([labels * 90] * 3, -1)).save(root / f"images/{number}.png")
+        Image.fromarray(labels).save(root / f"masks/{number}.png")
+    return root
+
+
+@pytest.fixture
+def asgnet(boxes, tmp_path, monkeypatch):
+    """Run a command in an empty folder; answers with its result, or raises what it raised."""
+    app = typer.Typer()
+    for command in (study_commands.episodes, study_commands.evaluate, study_commands.ablate):
+        app.command()(command)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(command, *arguments):
+        words = [command, f"folder:{boxes}", "--min-pixels", "100", "--workers", "1", *arguments]
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if isinstance(result.exception, AsgnetError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
+
+
+NET = ("--net", "default", "--size", "64")
+
+
+def test_episodes_are_drawn_frozen_and_replayed(asgnet, tmp_path):
+    drawn = asgnet("episodes", "-k", 2, "-n", 4, "--seed", 3, "--out", "list.jsonl")
+    assert json.loads((tmp_path / "list.jsonl").read_text().splitlines()[0])["sha256"] == drawn.stdout.strip()
+    assert "4 episodes of 2 classes (1, 2)" in drawn.stderr
+    again = asgnet("episodes", "-k", 2, "-n", 4, "--seed", 3, "--out", "again.jsonl")
+    assert again.stdout == drawn.stdout
+    replayed = asgnet("evaluate", *NET, "--list", "list.jsonl", "--json")
+    found = json.loads(replayed.stdout)
+    assert found["seeds"][0]["list_hash"] == drawn.stdout.strip()
+    assert found["protocol"]["shots"] == 2
+
+
+def test_evaluate_writes_what_it_prints(asgnet, tmp_path):
+    result = asgnet("evaluate", *NET, "-n", 3, "--seeds", 2, "--presence", "--pictures", 1, "--out", "out")
+    assert "mIoU" in result.stdout
+    assert "presence AUROC" in result.stdout
+    assert "untrained" in result.stderr
+    out = tmp_path / "out"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "episodes.jsonl", "list-0.jsonl", "list-1.jsonl", "pictures.png", "results.json",
+    ]  # fmt: skip
+    found = json.loads((out / "results.json").read_text())
+    assert found["environment"]["command"].startswith("asgnet ")
+    assert [seed["seed"] for seed in found["seeds"]] == [0, 1]
+    assert len((out / "episodes.jsonl").read_text().splitlines()) == 6
+    with pytest.raises(OutputError, match=r"results.json' exists already"):
+        asgnet("evaluate", *NET, "-n", 3, "--out", "out")
+    asgnet("evaluate", *NET, "-n", 3, "--out", "out", "--overwrite", "--no-boundary")
+    assert "boundary_f" not in json.loads((out / "results.json").read_text())["seeds"][0]
+
+
+def test_a_folds_thin_classes_are_named(asgnet):
+    said = asgnet("evaluate", *NET, "-n", 2, "--min-pictures", 5).stderr
+    assert "left out for too few pictures: 2" in said
+
+
+def test_ablate_prints_the_papers_tables(asgnet):
+    text = asgnet("ablate", "--net", "default", "--size", 64, "-k", 1, "-k", 2, "-n", 2).stdout
+    for words in (
+        "**prototypes and allocation**",
+        "| SGC, GPA |",
+        "| N_max 9 |",
+        "| HSNet's vote |",
+        "2-shot mIoU",
+    ):
+        assert words in text
+    assert text.count("| variant |") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        (("episodes", "--out", "x", "--min-pictures", 9), DataError, "none has 9 pictures"),
+        (("episodes", "--out", "x", "--protocol", "2-fold", "--fold", 2), UsageError, "folds 0 to 1"),
+        (("episodes", "--out", "x", "--split", "val"), DataError, "no split 'val'"),
+        (("evaluate", *NET, "--seeds", 0), UsageError, "--seeds is at least 1"),
+        (("evaluate", *NET, "--weights", "w"), UsageError, "leave them out beside --net"),
+        (("evaluate", *NET, "--device", "nowhere"), UsageError, "device 'nowhere' cannot be used"),
+        (("evaluate", "--device", "cuda"), UsageError, "--device is for --net"),
+        (("evaluate", "--net", "papr-r50"), UsageError, "no preset 'papr-r50'"),
+        (("evaluate", *NET, "--list", "nowhere"), DataError, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_written(asgnet, tmp_path, arguments, error, said):
+    with pytest.raises(error, match=said):
+        asgnet(*arguments)
+    shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    assert not list(tmp_path.iterdir())
