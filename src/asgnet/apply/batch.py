@@ -41,7 +41,7 @@ class Result:
         picture: the file.
         status: ``skipped`` was finished by an earlier run.
         record: plain values for ``json.dumps``: the facts of :func:`asgnet.apply.outputs.summary` with
-            ``status``; for a failed one ``picture``, ``status`` and ``error``.
+            ``status`` and the ``files`` written; for a failed one ``picture``, ``status`` and ``error``.
     """
 
     picture: Path
@@ -231,6 +231,7 @@ class _Run:
             save_png(self.folder / job.outputs["explain"], explain(self.segmenter, picture, prediction))
         written = save_prediction(prediction, picture, self.folder, job.stem, source=job.picture, **options)
         said = summary(prediction, job.picture, mask=written.get("png"), seconds=seconds)
+        said["files"] = {kind: os.fspath(self.folder / name) for kind, name in job.outputs.items()}
         facts = {"sha256": digest, "files": job.outputs, "summary": said, "coco": written.get("coco")}
         self.manifest.finish(job.name, self.key, job.outputs.values(), facts)
         return facts

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from asgnet.apply.doctor import _best_shift, diagnose, overlap
+from asgnet.types import Prediction
+
+SIZE = (80, 100)
+
+
+class ByColour:
+    """A stand-in Segmenter: a pixel is object if its colour is nearer to the object's mean colour."""
+
+    def fit(self, images, masks):
+        images = images if isinstance(images, list) else [images]
+        masks = masks if isinstance(masks, list) else [masks]
+        pixels = np.concatenate([i.reshape(-1, 3) for i in images]).astype(float)
+        inside = np.concatenate([m.ravel() for m in masks]) == 1
+        self.means = pixels[inside].mean(0), pixels[~inside].mean(0)
+
+    def predict(self, image):
+        near = [np.linalg.norm(image - mean, axis=-1) for mean in self.means]
+        mask = near[0] < near[1]
+        return Prediction(mask, mask.astype(np.float32), 1.0, np.zeros(mask.shape, np.int32))
+
+
+def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A red rectangle somewhere on dark noise, and its mask."""
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 60, (*SIZE, 3)).astype(np.uint8)
+    row, column = random.integers(5, 40), random.integers(5, 60)
+    mask = np.zeros(SIZE, np.uint8)
+    mask[row : row + 30, column : column + 34] = 1
+    image[mask == 1] = (220, 30, 30)
+    return image, mask
+
+
+def examined(images, masks):
+    return diagnose(ByColour(), images, masks)
+
+
+@pytest.fixture
+def four():
+    pairs = [example(seed) for seed in range(4)]
+    return [image for image, _ in pairs], [mask for _, mask in pairs]
+
+
+def test_good_examples_are_called_good(four):
+    diagnosis = examined(*four)
+    assert [f.verdict for f in diagnosis.findings] == ["good"] * 4
+    assert all(f.iou == 1 for f in diagnosis.findings)
+    assert all(f.remarks == () for f in diagnosis.findings)
+    assert diagnosis.usable
+    assert diagnosis.advice == "All examples agree."
+
+
+def test_an_example_alone_is_tried_on_an_altered_view_of_itself():
+    image, mask = example(0)
+    (finding,) = examined([image], [mask]).findings
+    assert finding.verdict == "good"
+
+
+@pytest.mark.parametrize("bad", range(4))
+def test_an_inverted_mask_is_recognised_and_the_others_are_left_in_peace(four, bad):
+    images, masks = four
+    masks[bad] = 1 - masks[bad]
+    findings = examined(images, masks).findings
+    assert "inverted" in findings[bad].remarks[0]
+    assert not any("inverted" in r for i, f in enumerate(findings) if i != bad for r in f.remarks)
+
+
+def test_a_moved_mask_is_recognised_with_its_distance(four):
+    images, masks = four
+    masks[2] = np.roll(masks[2], (9, -22), axis=(0, 1))
+    remark = examined(images, masks).findings[2].remarks[0]
+    assert "moved by (-22, 9)" in remark
+
+
+def test_swapped_masks_are_recognised_on_both(four):
+    images, masks = four
+    images[1][:], masks[1][:] = 20, 0
+    images[1][2:20, 2:50], masks[1][2:20, 2:50] = (220, 30, 30), 1
+    images[2][:], masks[2][:] = 20, 0
+    images[2][30:75, 80:95], masks[2][30:75, 80:95] = (220, 30, 30), 1
+    masks[1], masks[2] = masks[2], masks[1]
+    findings = examined(images, masks).findings
+    assert "swapped" in findings[1].remarks[0]
+    assert "swapped" in findings[2].remarks[0]
+    assert findings[0].remarks == findings[3].remarks == ()
+
+
+def test_another_object_is_recognised(four):
+    images, masks = four
+    images[3][masks[3] == 1] = (20, 40, 30)
+    finding = examined(images, masks).findings[3]
+    assert finding.verdict == "poor"
+    assert "same object" in finding.remarks[0]
+
+
+def test_the_same_picture_twice_is_noticed(four):
+    images, masks = four
+    images[3], masks[3] = (images[0] * 0.9).astype(np.uint8), masks[0]
+    findings = examined(images, masks).findings
+    assert "same picture" in findings[3].remarks[0]
+    assert findings[0].remarks == ()
+
+
+def test_a_tiny_object_is_noticed():
+    image, mask = example(0)
+    mask[:] = 0
+    mask[3:6, 3:6] = 1
+    (finding,) = examined([image], [mask]).findings
+    assert any("closer" in remark for remark in finding.remarks)
+
+
+def test_unusable_examples_are_findings_and_the_others_are_still_examined(four):
+    images, masks = four
+    masks[1] = np.zeros(SIZE, np.uint8)
+    masks[2] = masks[2][:10]
+    images[3] = "nowhere.jpg"
+    diagnosis = examined(images, masks)
+    assert [f.usable for f in diagnosis.findings] == [True, False, False, False]
+    assert diagnosis.findings[0].iou is not None
+    assert "nowhere.jpg" in diagnosis.findings[3].remarks[0]
+    assert not diagnosis.usable
+
+
+def test_words_and_record_say_the_same(four):
+    finding = examined(*four).findings[0]
+    assert finding.verdict in finding.words
+    assert f"{finding.record['iou']:.2f}" in finding.words
+
+
+def test_overlap_leaves_ignored_pixels_out():
+    mask = np.array([[1, 1, 0, 255]], np.uint8)
+    assert overlap(np.array([[True, False, False, True]]), mask) == 0.5
+    assert overlap(np.zeros((1, 4), bool), np.zeros((1, 4), np.uint8)) == 1
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (5, 3), (-7, 0), (0, -12)])
+def test_best_shift_finds_how_far_a_mask_was_moved(shift):
+    mask = np.zeros((40, 50), np.uint8)
+    mask[14:24, 15:30] = 1
+    moved = np.roll(mask, shift, axis=(0, 1))
+    found, iou = _best_shift(mask == 1, moved)
+    assert found == shift
+    assert iou == 1

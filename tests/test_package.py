@@ -1,0 +1,102 @@
+"""What holds for the package as a whole: style, import contracts, an instant start, honest metadata."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+import asgnet
+
+ROOT = Path(__file__).parent.parent
+
+
+def _run(*command: str, **options) -> subprocess.CompletedProcess:
+    tool = Path(sys.executable).with_name(command[0])
+    if not tool.exists():
+        pytest.skip(f"{command[0]} is not installed beside {sys.executable}: pip install -e '.[dev]'")
+    run = [str(tool), *command[1:]]
+    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.mark.parametrize("command", [("check", "--no-cache"), ("format", "--check", "--no-cache")])
+def test_ruff_finds_nothing(command):
+    done = _run("ruff", *command, ".")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_imports_keep_their_contracts():
+    done = _run("lint-imports", "--no-cache", env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+
+def test_help_starts_in_no_time():
+    """Processor time, so that a busy machine does not matter: on an idle one it is what a person waits."""
+    code = "import sys; from asgnet.faces.cli import main; sys.exit(main(['--help']))"
+    spent = []
+    for _ in range(5):
+        before = os.times()
+        _python(code)
+        after = os.times()
+        spent.append(sum(after[2:4]) - sum(before[2:4]))
+    assert sorted(spent)[2] < 0.3
+
+
+def test_help_and_import_load_nothing_heavy():
+    code = """
+import sys, asgnet
+from asgnet.faces.cli import main
+for command in ([], ["demo"], ["segment"], ["fit"], ["doctor"], ["info"], ["evaluate"], ["episodes"]):
+    assert main([*command, "--help"]) == 0
+print(*sorted({m.partition(".")[0] for m in sys.modules}))
+"""
+    loaded = set(_python(code).stdout.split())
+    assert "asgnet" in loaded
+    assert not loaded & {"torch", "torchvision", "timm", "numpy", "scipy", "skimage", "PIL", "pycocotools"}
+
+
+def test_importing_takes_no_longer_than_python_itself():
+    began = time.perf_counter()
+    _python("pass")
+    bare = time.perf_counter() - began
+    began = time.perf_counter()
+    _python("import asgnet")
+    assert time.perf_counter() - began < bare + 0.2
+
+
+def test_public_names_are_there_and_no_others():
+    assert set(dir(asgnet)) == set(asgnet.__all__)
+    for name in asgnet.__all__:
+        assert getattr(asgnet, name) is not None
+    with pytest.raises(AttributeError, match="Segmentor"):
+        _ = asgnet.Segmentor
+
+
+def test_the_version_is_one_everywhere():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", asgnet.__version__)
+    assert f"version: {asgnet.__version__}" in (ROOT / "CITATION.cff").read_text()
+    try:
+        installed = version("asgnet")
+    except PackageNotFoundError:
+        pytest.skip("run from the source tree, not installed")
+    assert installed == asgnet.__version__
+
+
+def test_types_are_announced_to_type_checkers():
+    assert (ROOT / "src" / "asgnet" / "py.typed").exists()
+
+
+def test_the_readme_s_links_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
