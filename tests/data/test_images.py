@@ -177,7 +177,7 @@ def test_a_path_a_string_a_stream_and_a_pil_image_are_the_same_picture(tmp_path)
     ],
 )
 def test_every_pillow_mode(mode, colour, expected):
-    image = Image.new("PA" if mode == "PA" else mode, (3, 2), colour)
+    image = Image.new(mode, (3, 2), colour)
     picture = read_picture(image)
     assert picture.shape == (2, 3, 3)
     assert abs(picture.astype(int) - expected).max() <= 1
@@ -263,12 +263,9 @@ def test_broken_exif_is_no_reason_to_refuse(exif, tmp_path):
 
 
 def test_an_orientation_out_of_range_is_upright(tmp_path):
-    path = put(
-        tmp_path / "p.png", turned(1, "PNG").replace(b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x01", b"bad")
-    )
     exif = Image.Exif()
     exif[0x0112] = 99
-    put(path, encoded(GREY, "PNG", exif=exif))
+    path = put(tmp_path / "p.png", encoded(GREY, "PNG", exif=exif))
     np.testing.assert_array_equal(read_picture(path)[..., 0], GREY)
 
 
