@@ -112,7 +112,7 @@ def test_signals_end_with_one_sentence_and_their_code(number, code):
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are different there")
 def test_a_reader_that_goes_away_ends_it_quietly():
-    child = _child("    while True:\n        print('x' * 1000)")
+    child = _child("    while True:\n        _console.put('x' * 1000)")
     child.stdout.readline()
     child.stdout.close()
     assert child.wait(timeout=20) == 141

@@ -145,7 +145,7 @@ def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], No
         OutputError: the folder cannot be written.
     """
     from asgnet.apply import drawing
-    from asgnet.apply.explain import explain
+    from asgnet.apply.explain import explaining_rows
     from asgnet.data.images import save_png
 
     rows: list[list[Picture]] = []
@@ -153,7 +153,7 @@ def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], No
     for make in SCENES:
         found = solve(segmenter, make())
         if not rows:
-            rows = [[explain(segmenter, found.scene.query, found.prediction)]]
+            rows = explaining_rows(segmenter, found.scene.query, found.prediction)
             strip.append(absent(segmenter))
         else:
             strip.append(_pair(found))

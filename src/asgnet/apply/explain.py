@@ -44,6 +44,13 @@ def explain(segmenter: Fitted, image: Picture, prediction: Prediction, cell: int
         ``H W 3`` uint8: two rows of three panels, the second from the new picture; without the first two
         panels if the segmenter has a loaded Concept and therefore no supports to show.
     """
+    return drawing.rows_of(explaining_rows(segmenter, image, prediction, cell))
+
+
+def explaining_rows(
+    segmenter: Fitted, image: Picture, prediction: Prediction, cell: int = 460
+) -> list[list[Picture]]:
+    """The panels of :func:`explain`, row by row, to be put on a page of one's own."""
     guide, found = prediction.guide, prediction.mask > 0
     maps = list(segmenter.superpixels()) if segmenter.supports else []
     known = max([int(m.max(initial=-1)) for m in [*maps, guide]], default=-1) + 1
@@ -75,8 +82,7 @@ def explain(segmenter: Fitted, image: Picture, prediction: Prediction, cell: int
     result = drawing.panel(
         framed(drawing.spotlight(small, found)), f"{number + 4}  The result", _verdict(prediction)
     )
-    rows = [[*first, query], [choice, likely, result]] if first else [[query, choice], [likely, result]]
-    return drawing.rows_of(rows)
+    return [[*first, query], [choice, likely, result]] if first else [[query, choice], [likely, result]]
 
 
 def support_panels(

@@ -26,6 +26,10 @@ class Terminated(BaseException):
     """SIGTERM, raised where the program is, so that nothing is left half-written."""
 
 
+class ReaderGone(BaseException):
+    """Whatever read stdout went away; the parser would turn the OSError into exit code 1."""
+
+
 def arranged(arguments: Sequence[str]) -> list[str]:
     """The arguments as the parser wants them: ``--support IMG MASK`` as one value, ``--debug`` in front.
 
@@ -58,9 +62,17 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def put(line: str) -> None:
+    """One line of data, on stdout."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
 def emit(record: dict[str, Any]) -> None:
     """One JSON object, on one line of stdout."""
-    print(json.dumps(record, allow_nan=False), flush=True)
+    put(json.dumps(record, allow_nan=False))
 
 
 def ending(run: Callable[[], Any], debug: bool = False) -> int:
@@ -68,6 +80,8 @@ def ending(run: Callable[[], Any], debug: bool = False) -> int:
 
     With ``debug`` errors show their traceback as well.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names that are no UTF-8 leave as they came
     try:
         with _terminable(), _plain_warnings(debug):
             code = run()
@@ -79,7 +93,7 @@ def ending(run: Callable[[], Any], debug: bool = False) -> int:
     except Terminated:
         say("asgnet: terminated; what is finished is complete, the same command goes on from there.")
         return 143
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush must not fail again
         return 141
     except Exception as error:

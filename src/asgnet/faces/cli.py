@@ -95,7 +95,7 @@ def demo(
     with console.bar(len(SCENES), "demo") as step:
         path = run_demo(Segmenter.from_pretrained(), out, lambda found: step())
     console.say("The picture shows what was painted, what was found, and how:")
-    print(path)
+    console.put(str(path))
 
 
 @app.command()
@@ -158,7 +158,7 @@ def segment(
         if as_json:
             console.emit(result.record)
         elif result.status != "failed":
-            print(next(iter(result.record["files"].values()), result.picture), flush=True)
+            console.put(next(iter(result.record["files"].values()), str(result.picture)))
 
     with console.bar(len(files), "pictures") as step:
         summary = segment_all(
@@ -192,7 +192,7 @@ def fit(
     segmenter = _segmenter(weights, device)
     _fit(segmenter, support, adapt)
     segmenter.concept.save(out)
-    print(out)
+    console.put(str(out))
 
 
 @app.command()
@@ -214,9 +214,9 @@ def doctor(
         if as_json:
             console.emit(finding.record)
         else:
-            print(finding.words)
+            console.put(finding.words)
     if not as_json:
-        print(diagnosis.advice)
+        console.put(diagnosis.advice)
     return 0 if diagnosis.usable else 4
 
 
@@ -236,7 +236,7 @@ def info(as_json: AsJson = False, weights: Weights = None) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        print(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
+        console.put(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
 
 
 for _command in (study.episodes, study.evaluate, study.ablate):
