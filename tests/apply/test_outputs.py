@@ -166,10 +166,15 @@ def test_polygons_stray_from_the_mask_at_its_outline_only(region):
     np.testing.assert_array_equal(drawn[plain], region[plain])
 
 
-def test_polygons_keep_a_large_shape_with_holes_and_an_island_within_one(tmp_path):
+def test_polygons_keep_holes_an_island_within_one_and_its_own_hole():
     y, x = np.mgrid[:240, :320]
     distance = np.hypot(y - 120, x - 150)
-    region = (distance < 100) & ~((distance > 30) & (distance < 60)) & ~(np.hypot(y - 45, x - 150) < 9)
+    region = (
+        (distance < 100)
+        & ~((distance > 30) & (distance < 60))
+        & (distance > 12)
+        & ~(np.hypot(y - 45, x - 150) < 9)
+    )
     region |= np.hypot(y - 30, x - 290) < 20
     rings = polygons(region)
     assert len(rings) == 3
