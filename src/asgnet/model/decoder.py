@@ -24,10 +24,12 @@ class Outputs(NamedTuple):
         logits: ``b 2 h w``: background, object.
         auxiliary: logits of the auxiliary classifiers, each ``b 2 h' w'`` at a grid of its own; empty
             unless asked for.
+        presence: ``b`` logit that the object is in the picture at all, where the decoder gives one.
     """
 
     logits: Tensor
     auxiliary: tuple[Tensor, ...] = ()
+    presence: Tensor | None = None
 
 
 class FEM(nn.Module):
@@ -156,7 +158,7 @@ def episode_loss(outputs: Outputs | Tensor, target: Tensor, weight: float = 1.0,
         weight: of the auxiliary loss; 1 as published.
         ignore: label that does not count; a target of nothing else costs 0.
     """
-    logits, auxiliary = outputs if isinstance(outputs, Outputs) else (outputs, ())
+    logits, auxiliary = outputs[:2] if isinstance(outputs, Outputs) else (outputs, ())
     losses = [_cross_entropy(resize(x, target.shape[-2:]), target, ignore) for x in (logits, *auxiliary)]
     return losses[0] + weight * sum(losses[1:]) / max(len(auxiliary), 1)
 

@@ -1,0 +1,124 @@
+"""The default network: ASGNet's prototypes and allocation, weighed as evidence by a small decoder.
+
+The same four steps as the paper's network (encode, prototypes, allocate, decode) with the published faults
+mended: one checkpoint for every number of shots, similarities of normalised features only, seeds with a
+border, statistics that never drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asgnet.errors import UsageError
+from asgnet.model.asgnet import ASGNet, Config
+from asgnet.model.backbone import Backbone, lite0
+from asgnet.model.decoder import Outputs, resize
+from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
+from asgnet.model.weigh import Weigh
+
+LEVELS = (1, 2, 3, 4, 5, 6)
+APPEARANCE_LEVELS = (2, 3, 4)
+
+
+class Found(NamedTuple):
+    """About a query: evidence ``b e h w`` on the fine grid, guide map ``b h' w'`` on the prototype grid."""
+
+    evidence: Tensor
+    guide_map: Tensor
+
+
+class EvidenceNet(ASGNet):
+    """The default preset; see :class:`ASGNet` for the call.
+
+    Args:
+        backbone: frozen, with the six levels of :func:`~asgnet.model.backbone.lite0` in ``config.levels``.
+        config: of this network.
+    """
+
+    def __init__(self, backbone: Backbone, config: Config) -> None:
+        levels = Levels(tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3)
+        super().__init__(backbone, Weigh(levels, config.channels), config, fused=APPEARANCE_LEVELS)
+        self.levels = levels
+        self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
+
+    @classmethod
+    def from_config(cls, config: Config) -> EvidenceNet:
+        """On EfficientNet-Lite0, the only backbone whose levels have settled roles; the decoder is untrained.
+
+        Raises:
+            UsageError: another backbone or other levels.
+            WeightsError: lite0's weights are not installed.
+        """
+        if config.backbone != "lite0" or tuple(config.levels) != LEVELS:
+            raise UsageError(
+                f"The decoder 'weigh' needs the backbone 'lite0' with the levels {LEVELS}, "
+                f"not {config.backbone!r} with {tuple(config.levels)}."
+            )
+        return cls(lite0(config.levels, finest=8), config)
+
+    def episode(
+        self,
+        query: Sequence[Tensor],
+        supports: Sequence[Tensor],
+        masks: Tensor,
+        size: Sequence[int],
+        auxiliary: bool = True,
+    ) -> Outputs:
+        """As :meth:`ASGNet.episode`: each round's answer is an output, the last the main one."""
+        outputs = self.decide(query, self.learn(supports, masks), size)
+        return outputs if auxiliary else outputs._replace(auxiliary=())
+
+    def learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
+        """Maps ``b k c h w`` per level and masks ``b k H W`` -> what they taught."""
+        return learn(supports, masks, self.levels, self.config.area, self.config.most)
+
+    def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
+        """Query maps ``b c h w`` per level -> the evidence and the guide map."""
+        return Found(*evidence(query, knowledge, self.levels))
+
+    def superpixels(self, supports: Sequence[Tensor], masks: Tensor) -> Tensor:
+        """Maps ``b c h w`` per level, masks ``b H W`` -> ``b h w`` each object pixel's superpixel, or -1."""
+        return superpixels(supports, masks, self.levels, self.config.area, self.config.most)
+
+    def decide(
+        self,
+        query: Sequence[Tensor],
+        knowledge: Knowledge,
+        size: Sequence[int] | None = None,
+        appearance: float = 1.0,
+        found: Found | None = None,
+    ) -> Outputs:
+        """Weigh the evidence.
+
+        Args:
+            query: maps ``b c h w`` per level.
+            knowledge: of the same b episodes.
+            size: of the logits; by default the fine grid.
+            appearance: trust in what objects look like in photographs, in [0, 1]: 0 and 1 are one answer
+                without and with it, in between the two answers' logits are mixed.
+            found: the evidence, if at hand.
+        """
+        found = self.find(query, knowledge) if found is None else found
+        fused = [query[i] for i in self.levels.fused]
+        seen = self._appearance(query, found.evidence.shape[-2:])
+        answers = []
+        if appearance > 0:
+            answers.append((appearance, self.decoder(found.evidence, seen, fused)))
+        if appearance < 1:
+            answers.append((1 - appearance, self.decoder(found.evidence, torch.zeros_like(seen), fused)))
+        rounds = [sum(weight * a[i] for weight, (a, _) in answers) for i in range(self.decoder.rounds)]
+        presence = sum(weight * p for weight, (_, p) in answers)
+        logits = [torch.cat([torch.zeros_like(r), r], 1) for r in rounds]
+        if size is not None:
+            logits = [resize(r, size) for r in logits]
+        return Outputs(logits[-1], tuple(logits[:-1]), presence)
+
+    def _appearance(self, maps: Sequence[Tensor], fine: Sequence[int]) -> Tensor:
+        grid = maps[self.levels.grid].shape[-2:]
+        unit = [to_grid(F.normalize(maps[i], dim=1), grid) for i in APPEARANCE_LEVELS]
+        return to_grid(self.projection(torch.cat(unit, 1)), fine)
