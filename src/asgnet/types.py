@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asgnet.errors import WeightsError
+from asgnet.files import named, save_bytes
 
 IGNORE = 255
 """Mask value of pixels that count neither as object nor as background."""
@@ -67,3 +72,70 @@ class Prediction:
     guide: NDArray[np.int32]
     classes: tuple[str, ...] = ("object",)
     by_class: dict[str, Prediction] = field(default_factory=dict)
+
+
+CONCEPT_FORMAT = "asgnet-concept-1"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What fitting learnt of one or several classes: a small file to save, share and apply.
+
+    Attributes:
+        classes: names, in order.
+        tensors: arrays by name, each ``n …`` with one entry per class.
+        network: fingerprint of the weights it was fitted with; no others understand it.
+        supports: SHA-256 of every support picture's pixels.
+        counts: of each class, how many supports show it.
+    """
+
+    classes: tuple[str, ...]
+    tensors: dict[str, NDArray]
+    network: str
+    supports: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
+        from safetensors.numpy import save
+
+        facts = {
+            "format": CONCEPT_FORMAT,
+            "classes": json.dumps(self.classes),
+            "network": self.network,
+            "supports": json.dumps(self.supports),
+            "counts": json.dumps(self.counts),
+        }
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
+        save_bytes(path, save(arrays, facts))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Concept:
+        """Read what :meth:`save` wrote; nothing in the file is ever executed.
+
+        Raises:
+            WeightsError: missing, truncated, something else, or of a newer asgnet.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        name = named(path, "concept")
+        if not os.path.isfile(path):
+            raise WeightsError(f"There is no concept {name}; make one with: asgnet fit --support IMG MASK")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                facts = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WeightsError(f"{name} is not a concept, or is damaged; fit it again.") from error
+        kind = facts.get("format", "")
+        if kind.startswith("asgnet-concept-") and kind != CONCEPT_FORMAT:
+            raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
+        try:
+            classes, supports = (tuple(map(str, json.loads(facts[key]))) for key in ("classes", "supports"))
+            counts = tuple(map(int, json.loads(facts["counts"])))
+            network = facts["network"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.") from error
+        if kind != CONCEPT_FORMAT or not classes or any(len(t) != len(classes) for t in tensors.values()):
+            raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.")
+        return cls(classes, tensors, network, supports, counts)

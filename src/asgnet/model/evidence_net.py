@@ -90,7 +90,7 @@ class EvidenceNet(ASGNet):
         query: Sequence[Tensor],
         knowledge: Knowledge,
         size: Sequence[int] | None = None,
-        appearance: float = 1.0,
+        appearance: float | Tensor = 1.0,
         found: Found | None = None,
     ) -> Outputs:
         """Weigh the evidence.
@@ -99,23 +99,25 @@ class EvidenceNet(ASGNet):
             query: maps ``b c h w`` per level.
             knowledge: of the same b episodes.
             size: of the logits; by default the fine grid.
-            appearance: trust in what objects look like in photographs, in [0, 1]: 0 and 1 are one answer
-                without and with it, in between the two answers' logits are mixed.
+            appearance: trust in what objects look like in photographs, in [0, 1], one for all or ``b``: 0 and
+                1 are one answer without and with it, in between the two answers' logits are mixed.
             found: the evidence, if at hand.
         """
         found = self.find(query, knowledge) if found is None else found
         fused = [query[i] for i in self.levels.fused]
         seen = self._appearance(query, found.evidence.shape[-2:])
+        trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(len(seen))  # b
         answers = []
-        if appearance > 0:
-            answers.append((appearance, self.decoder(found.evidence, seen, fused)))
-        if appearance < 1:
-            answers.append((1 - appearance, self.decoder(found.evidence, torch.zeros_like(seen), fused)))
-        rounds = [sum(weight * a[i] for weight, (a, _) in answers) for i in range(self.decoder.rounds)]
-        presence = sum(weight * p for weight, (_, p) in answers)
-        logits = [torch.cat([torch.zeros_like(r), r], 1) for r in rounds]
-        if size is not None:
-            logits = [resize(r, size) for r in logits]
+        if bool((trust > 0).any()):
+            answers.append((trust, *self.decoder(found.evidence, seen, fused)))
+        if bool((trust < 1).any()):
+            answers.append((1 - trust, *self.decoder(found.evidence, torch.zeros_like(seen), fused)))
+        logits = []
+        for i in range(self.decoder.rounds):
+            mixed = sum(weight[:, None, None, None] * rounds[i] for weight, rounds, _ in answers)
+            both = torch.cat([torch.zeros_like(mixed), mixed], 1)  # b 2 h w
+            logits.append(both if size is None else resize(both, size))
+        presence = sum(weight * present for weight, _, present in answers)
         return Outputs(logits[-1], tuple(logits[:-1]), presence)
 
     def _appearance(self, maps: Sequence[Tensor], fine: Sequence[int]) -> Tensor:

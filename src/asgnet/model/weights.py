@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from asgnet.errors import UsageError, WeightsError
+from asgnet.files import save_bytes
 from asgnet.model.asgnet import ASGNet, Config, preset_config
 
 WEIGHTS_FILE = "model.safetensors"
@@ -94,16 +95,18 @@ def save_weights(net: ASGNet, folder: str | os.PathLike[str]) -> Path:
     """Write ``config.json`` and ``model.safetensors`` into ``folder``, each whole or not at all.
 
     The tensors of lite0 stay out: they come with their package. Returns the folder.
+
+    Raises:
+        OutputError: a file cannot be written.
     """
     from safetensors.torch import save
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: t.detach().cpu().contiguous() for name, t in net.state_dict().items() if _stored(name, net)
     }
-    _write(folder / WEIGHTS_FILE, save(tensors, {"format": "pt"}))
-    _write(folder / CONFIG_FILE, json.dumps(asdict(net.config), indent=1).encode() + b"\n")
+    save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt"}))
+    save_bytes(folder / CONFIG_FILE, json.dumps(asdict(net.config), indent=1).encode() + b"\n")
     return folder
 
 
@@ -138,6 +141,43 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
             raise WeightsError(f"The tensor {name!r} of {file} has the shape {shapes}.")
     net.load_state_dict(found, strict=False)
     return net.eval()
+
+
+def pretrained(source: str | os.PathLike[str] | None = None) -> ASGNet:
+    """Trained weights: the bundled ones, a folder of :func:`save_weights`, or a repository of the Hub.
+
+    Args:
+        source: None: the ones that come with the package; no network is needed.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    if source is None:
+        return load_weights(Path(__file__).with_name("bundled"))
+    if os.path.exists(source):
+        return load_weights(source)
+    name = os.fspath(source)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise WeightsError(f"There are no weights at {name}; give a folder that asgnet train wrote.")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return load_weights(snapshot_download(name, allow_patterns=[WEIGHTS_FILE, CONFIG_FILE]))
+    except WeightsError:
+        raise
+    except Exception as error:  # the hub raises whatever its transports raise
+        raise WeightsError(
+            f"{name} is neither a folder here nor can it be had from the Hub ({_reason(error)})."
+        ) from error
+
+
+def fingerprint(net: ASGNet) -> str:
+    """SHA-256 of everything that decides what the network computes: configuration and weights."""
+    digest = hashlib.sha256(json.dumps(asdict(net.config), sort_keys=True).encode())
+    for name, tensor in sorted(net.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _read_published(path: Path) -> dict[str, Tensor]:
@@ -189,16 +229,3 @@ def _read_config(file: Path) -> Config:
         if not isinstance(value, type(default[key])):
             raise WeightsError(f"{file}: {key!r} cannot be {value!r}.")
     return Config(**values)
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader never sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
