@@ -217,9 +217,9 @@ def test_any_name_works(tmp_path, out, name):
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(photos, out, monkeypatch):
-    from asgnet.data import images
+    from asgnet import files
 
-    real = images._flush
+    real = files._flush
     calls = []
 
     def full(path):
@@ -228,13 +228,13 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(photos, out, 
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path)
 
-    monkeypatch.setattr(images, "_flush", full)
+    monkeypatch.setattr(files, "_flush", full)
     with pytest.raises(OutputError, match="full"):
         segment_all(Segmenter(), photos, out)
     assert not list(out.glob(".asgnet-*"))
     for path in out.glob("*.png"):
         Image.open(path).load()
-    monkeypatch.setattr(images, "_flush", real)
+    monkeypatch.setattr(files, "_flush", real)
     summary = segment_all(Segmenter(), photos, out)
     assert summary.done + summary.skipped == 5
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import resource
 import struct
-import subprocess
-import sys
 import warnings
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageFile
 
-from asgnet.data import images
 from asgnet.data.images import (
     MOST_PIXELS,
-    atomic_path,
     list_pictures,
     read_labels,
     read_mask,
     read_picture,
     read_support,
-    save_bytes,
     save_png,
+    squash,
+    squash_mask,
 )
-from asgnet.errors import AsgnetWarning, DataError, OutputError, PictureError, SupportError, UsageError
+from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError, UsageError
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
@@ -86,19 +82,6 @@ def jpeg_header(width: int, height: int) -> bytes:
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", height, width)
     return bytes(data)
-
-
-@contextmanager
-def nobody():
-    """As a user who may not, also where the tests run as root."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -389,7 +372,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         says(error, Path(path).name, "save the picture to a file")
 
 
-def test_no_permission(tmp_path):
+def test_no_permission(nobody, tmp_path):
     path = put(tmp_path / "mine.png", PNG)
     path.chmod(0)
     with nobody(), pytest.raises(PictureError) as error:
@@ -750,170 +733,6 @@ def test_what_holds_no_labels(data, mode, tmp_path):
 # Writing
 
 
-def left_in(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
-
-
-def write_half(path: Path, failure: BaseException | None) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text("half")
-        if failure is not None:
-            raise failure
-
-
-def test_what_is_written_takes_its_place_as_a_whole(tmp_path):
-    path = tmp_path / "new" / "folder" / "out.txt"
-    with atomic_path(path) as temporary:
-        temporary.write_text("whole")
-        assert temporary.parent == path.parent
-        assert temporary.name.startswith(".")
-        assert temporary.suffix == ".txt"
-        assert not path.exists()
-    assert path.read_text() == "whole"
-    assert left_in(path.parent) == ["out.txt"]
-
-
-@pytest.mark.parametrize("failure", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3), MemoryError()])
-def test_any_failure_leaves_what_was_there(failure, tmp_path):
-    path = put(tmp_path / "out.txt", b"old")
-    with pytest.raises(type(failure)):
-        write_half(path, failure)
-    assert path.read_text() == "old"
-    assert left_in(tmp_path) == ["out.txt"]
-
-
-@pytest.mark.parametrize(
-    ("code", "fragment"),
-    [
-        (errno.ENOSPC, "the disk is full; free some space"),
-        (errno.EDQUOT, "your disk quota is used up"),
-        (errno.EACCES, "permission denied; choose a folder that you may write to"),
-        (errno.EPERM, "permission denied"),
-        (errno.EROFS, "the disk is read-only"),
-        (errno.ENAMETOOLONG, "its name is too long; choose a shorter one"),
-        (errno.EFBIG, "larger than a file may be"),
-        (errno.EIO, "Input/output error; choose another folder"),
-    ],
-)
-@pytest.mark.parametrize("where", ["fsync", "replace", "body"])
-def test_each_reason_of_the_system_has_its_remedy(code, fragment, where, tmp_path, monkeypatch):
-    if where != "body":
-
-        def fail(*_):
-            raise OSError(code, os.strerror(code))
-
-        monkeypatch.setattr(images.os, where, fail)
-    path = put(tmp_path / "out.png", b"old")
-    with pytest.raises(OutputError) as error:
-        write_half(path, OSError(code, os.strerror(code)) if where == "body" else None)
-    says(error, "out.png' cannot be written", fragment)
-    assert path.read_bytes() == b"old"
-    assert left_in(tmp_path) == ["out.png"]
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_really_full_disk(tmp_path):
-    path = tmp_path / "out.bin"
-
-    def write() -> None:
-        with atomic_path(path) as temporary:
-            temporary.symlink_to("/dev/full")
-            temporary.write_bytes(b"x" * 10_000)
-
-    with pytest.raises(OutputError) as error:
-        write()
-    says(error, "out.bin", "the disk is full; free some space")
-    assert left_in(tmp_path) == []
-    assert os.path.exists("/dev/full")
-
-
-def test_a_file_that_really_stops_half_way(tmp_path):
-    program = (
-        "import resource, sys, numpy as np\n"
-        "from asgnet.data.images import save_png\n"
-        "from asgnet.errors import OutputError\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try: save_png(sys.argv[1], np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8))\n"
-        "except OutputError as error: print(error)\n"
-    )
-    command = [sys.executable, "-c", program, tmp_path / "out.png"]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert "out.png' cannot be written: it is larger than a file may be here" in ran.stdout, ran.stderr
-    assert left_in(tmp_path) == []
-
-
-def test_a_killed_writer_leaves_the_old_file(tmp_path):
-    path = put(tmp_path / "out.txt", b"old")
-    program = (
-        "import os, signal, sys\n"
-        "from asgnet.data.images import atomic_path\n"
-        "with atomic_path(sys.argv[1]) as temporary:\n"
-        "    temporary.write_text('half')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", program, path]).returncode == -9
-    assert path.read_text() == "old"
-    assert [name for name in left_in(tmp_path) if not name.startswith(".asgnet-")] == ["out.txt"]
-
-
-def test_errors_of_others_are_left_alone(tmp_path):
-    with pytest.raises(FileNotFoundError, match="elsewhere"), atomic_path(tmp_path / "out.txt"):
-        (tmp_path / "elsewhere" / "in.txt").read_text()
-    with pytest.raises(OSError, match="encoder error"):
-        write_half(tmp_path / "out.txt", OSError("encoder error -2"))
-    assert left_in(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("make", "fragment"),
-    [
-        (lambda d: put(d / "file", b"") / "out.png", "is a file, not a folder"),
-        (lambda d: put(d / "file", b"") / "deeper" / "out.png", "is a file, not a folder"),
-        (lambda d: d / ("x" * 300), "its name is too long"),
-        (lambda d: d, "a folder or a device has that name"),
-        (lambda d: os.mkfifo(d / "pipe") or d / "pipe", "a folder or a device has that name"),
-        (lambda d: Path(""), "names no file"),
-        (lambda d: Path("/"), "names no file"),
-    ],
-    ids=["inside a file", "deep inside a file", "too long", "a folder", "a pipe", "nothing", "the root"],
-)
-def test_a_path_that_cannot_be_written(make, fragment, tmp_path):
-    path = make(tmp_path)
-    with pytest.raises(OutputError) as error:
-        save_bytes(path, b"data")
-    says(error, fragment, path.name)
-    assert set(left_in(tmp_path)) <= {"file", "pipe"}
-    assert not (tmp_path / "pipe").is_file()
-
-
-def test_no_permission_to_write(tmp_path):
-    tmp_path.chmod(0o555)
-    try:
-        with nobody(), pytest.raises(OutputError) as error:
-            save_bytes(tmp_path / "out.bin", b"data")
-    finally:
-        tmp_path.chmod(0o755)
-    says(error, "out.bin", "permission denied", "choose a folder that you may write to")
-    assert left_in(tmp_path) == []
-
-
-def test_a_name_of_the_greatest_length_and_strange_bytes(tmp_path):
-    for name in ("x" * 251 + ".png", os.fsdecode(b"\xff\n.png"), "🐈.png", "a." + "b" * 200):
-        save_bytes(tmp_path / name, b"data")
-        assert (tmp_path / name).read_bytes() == b"data"
-
-
-def test_a_link_is_written_through(tmp_path):
-    (tmp_path / "real").mkdir()
-    target = put(tmp_path / "real" / "target.txt", b"old")
-    link = tmp_path / "link.txt"
-    link.symlink_to(target)
-    save_bytes(link, b"new")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"new"
-    assert left_in(tmp_path / "real") == ["target.txt"]
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     hnp.arrays(
@@ -941,6 +760,50 @@ def test_png_of_colours_of_pil_and_of_a_palette(tmp_path):
     np.testing.assert_array_equal(read_picture(path), [[BLACK, RED]])
     with Image.open(path) as image:
         assert image.mode == "P"
+
+
+# --------------------------------------------------------------------------------------------------
+# Squares
+
+
+def test_squash_averages_what_each_pixel_covers():
+    picture = np.zeros((1, 4, 3), np.uint8)
+    picture[0, 1] = 7, 70, 255
+    small = squash(picture, 2)
+    assert small.dtype == np.uint8
+    # Four columns become two: the first sees three of them with weights 3 3 1, of seven.
+    np.testing.assert_array_equal(small, [[[3, 30, 109], [1, 10, 36]]] * 2)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
+def test_a_plain_picture_stays_plain(h, w, side, value):
+    np.testing.assert_array_equal(squash(np.full((h, w, 3), value, np.uint8), side), value)
+
+
+def test_a_square_of_that_side_is_copied():
+    picture = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    same, mask = squash(picture, 6), squash_mask(picture[..., 0], 6)
+    np.testing.assert_array_equal(same, picture)
+    np.testing.assert_array_equal(mask, picture[..., 0])
+    assert not np.shares_memory(same, picture)
+    assert not np.shares_memory(mask, picture)
+
+
+def test_squash_mask_takes_the_value_at_each_pixel_s_centre():
+    mask = np.array([[0, 1, 255, 7], [2, 3, 4, 5]], np.uint8)
+    np.testing.assert_array_equal(squash_mask(mask, 1), [[4]])
+    np.testing.assert_array_equal(squash_mask(mask, 2), [[1, 7], [3, 5]])
+    np.testing.assert_array_equal(squash_mask(mask[:, :3], 2), [[0, 255], [2, 4]])
+    np.testing.assert_array_equal(squash_mask(mask[:1] == 1, 4), [[False, True, False, False]] * 4)
+    assert squash_mask(mask.astype(np.int32), 3).dtype == np.int32
+
+
+@given(st.integers(1, 9).flatmap(lambda side: hnp.arrays(np.uint8, (side, side))), st.integers(1, 5))
+def test_squash_mask_repeats_a_mask_and_finds_it_again(mask, times):
+    side = len(mask)
+    large = squash_mask(mask, times * side)
+    np.testing.assert_array_equal(large, mask.repeat(times, axis=0).repeat(times, axis=1))
+    np.testing.assert_array_equal(squash_mask(large, side), mask)
 
 
 # --------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ import glob
 import io
 import os
 import re
-import secrets
 import stat
 import struct
 import warnings
@@ -28,10 +27,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
-from asgnet.errors import AsgnetWarning, DataError, OutputError, PictureError, SupportError, UsageError
+from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError, UsageError
+from asgnet.files import PathLike, named, save_bytes
+from asgnet.files import atomic_path as atomic_path
 from asgnet.types import IGNORE, Mask, Picture, Support
 
-PathLike = str | os.PathLike[str]
 Source = PathLike | Image.Image | NDArray | BinaryIO
 
 MOST_PIXELS = 100_000_000
@@ -62,18 +62,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _DAMAGED = "is damaged or cut short ({}); copy it again from its source or leave it out"
-_REMEDIES = {
-    errno.ENOSPC: "the disk is full; free some space or choose another disk, then run again",
-    errno.EDQUOT: "your disk quota is used up; free some space or choose another disk, then run again",
-    errno.EACCES: "permission denied; choose a folder that you may write to",
-    errno.EPERM: "permission denied; choose a folder that you may write to",
-    errno.EROFS: "the disk is read-only; choose a folder on another one",
-    errno.ENOTDIR: "a part of its path is a file, not a folder; choose another folder",
-    errno.EEXIST: "a part of its path is a file, not a folder; choose another folder",
-    errno.EISDIR: "a folder or a device has that name; choose another one",
-    errno.ENAMETOOLONG: "its name is too long; choose a shorter one",
-    errno.EFBIG: "it is larger than a file may be here; raise the limit or choose another disk",
-}
 
 
 def read_picture(source: Source, *, most_pixels: int = MOST_PIXELS) -> Picture:
@@ -263,13 +251,6 @@ def _too_large(name: str, pixels: int, most: int, size: str = "") -> str:
     )
 
 
-def named(source: Any, kind: str = "picture") -> str:
-    """What messages begin with for a source: its path in quotes, everything unprintable escaped."""
-    path = source if isinstance(source, str | bytes | os.PathLike) else getattr(source, "filename", None)
-    path = getattr(source, "name", None) if path is None else path
-    return repr(os.fsdecode(path)) if path and not isinstance(path, int) else f"The {kind} given"
-
-
 def _note(message: str) -> None:
     warnings.warn(message, AsgnetWarning, stacklevel=3)
 
@@ -423,57 +404,19 @@ def _other_size(name: str, mask: tuple[int, int], picture: tuple[int, int]) -> s
     return f"{sizes}: it looks like another picture's; paint the mask on the picture itself."
 
 
-@contextmanager
-def atomic_path(path: PathLike) -> Iterator[Path]:
-    """Yield a hidden path beside ``path``; what is written there takes its place on success, as a whole.
+def squash(picture: Picture, side: int) -> Picture:
+    """The picture as a square, ``h w 3`` → ``side side 3`` uint8: each side resized for itself.
 
-    Missing folders are made. On any failure, Ctrl-C included, the hidden file is removed and ``path`` is as
-    it was. A link is written through; devices and pipes are refused.
-
-    Raises:
-        OutputError: the result cannot be written (disk full, no permission, a name too long ...).
+    Bilinear, and antialiased where it shrinks. A network's training and its use must resize alike, so both
+    do it here.
     """
-    final = Path(path)
-    if not final.name:
-        raise OutputError(f"{os.fspath(path)!r} names no file; choose a file name.")
-    temporary = final.with_name(f".asgnet-{secrets.token_hex(6)}{final.suffix[:8]}")
-    try:
-        if final.is_symlink():
-            final = final.resolve()
-            temporary = final.with_name(temporary.name)
-        if final.exists() and not final.is_file():
-            raise IsADirectoryError(errno.EISDIR, "not a file", str(final))
-        final.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, final)
-    except OSError as error:
-        ours = {None, str(temporary), str(final), *map(str, final.parents)}
-        if error.errno is None or (error.filename and str(error.filename)) not in ours:
-            raise
-        remedy = _REMEDIES.get(error.errno, f"{error.strerror}; choose another folder")
-        raise OutputError(f"{named(path)} cannot be written: {remedy}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    return np.array(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def save_bytes(path: PathLike, data: bytes) -> None:
-    """Write a whole file or nothing.
-
-    Raises:
-        OutputError: as :func:`atomic_path`.
-    """
-    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        stream.write(data)
+def squash_mask(mask: NDArray, side: int) -> NDArray:
+    """A mask or class indices ``h w`` as :func:`squash` sees their picture: ``side side``, no new values."""
+    rows, columns = ((2 * np.arange(side) + 1) * n // (2 * side) for n in mask.shape)
+    return mask[rows[:, None], columns]
 
 
 def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | None = None) -> None:
