@@ -14,6 +14,7 @@ from asgnet import __version__
 from asgnet.errors import UsageError
 from asgnet.faces import _console as console
 from asgnet.faces import study_commands as study
+from asgnet.faces.train_command import train
 
 if TYPE_CHECKING:
     from asgnet.apply.batch import Result
@@ -239,7 +240,7 @@ def info(as_json: AsJson = False, weights: Weights = None) -> None:
         console.put(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
 
 
-for _command in (study.episodes, study.evaluate, study.ablate):
+for _command in (train, study.episodes, study.evaluate, study.ablate):
     app.command(rich_help_panel="For researchers")(_command)
 
 

@@ -1,0 +1,179 @@
+"""``asgnet train``: parse, call the study room, print."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asgnet.errors import DataError, UsageError
+from asgnet.faces import _console as console
+from asgnet.faces import _study_options as given
+
+if TYPE_CHECKING:
+    from asgnet.data.benchmarks import Dataset
+    from asgnet.model.asgnet import ASGNet
+    from asgnet.study.recipe import Recipe
+
+
+class NovelImages(StrEnum):
+    """What becomes of training pictures that show a tested class."""
+
+    keep = "keep"
+    drop = "drop"
+
+
+def train(
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            metavar="DATASET",
+            help="voc:PATH, coco2014:PATH, coco2017:PATH, fss1000:PATH, folder:PATH, or a path. Repeatable.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, metrics and checkpoints.")],
+    recipe: Annotated[
+        str, typer.Option(help="default, paper-pascal, paper-coco, or a TOML file.")
+    ] = "default",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a number of the recipe. Repeatable."),
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Leave out this fold's classes, from 0. Default: train on all.")
+    ] = None,
+    protocol: given.Protocol = "pascal-5i",
+    convention: given.Convention = None,
+    novel_images: Annotated[
+        NovelImages, typer.Option(help="Training pictures that show a left-out class: keep or drop.")
+    ] = NovelImages.keep,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val or all. Default: the training one, all where there is none."),
+    ] = None,
+    shots: Annotated[
+        list[int] | None, typer.Option("--shots", "-k", help="Supports; several: one of them per batch.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="published-50, published-101, lite0, or any timm network.")
+    ] = None,
+    backbone_weights: Annotated[
+        Path | None, typer.Option(help="Start from these weights: a folder of asgnet, or a published .pth.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of the optimizer, instead of the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other episodes.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where --out was left; start if nothing is there.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network on a CPU.")] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Upload the result to this Hugging Face repository.")
+    ] = None,
+    cache_dir: given.CacheDir = None,
+    workers: given.Workers = None,
+) -> None:
+    """Train a network on your data. Prints the folder of the weights, ready for --net and --weights.
+
+    **Examples**
+
+    `asgnet train --data voc:VOCdevkit --data folder:CCP --out runs/default`
+
+    `asgnet train --recipe paper-pascal --data voc:VOCdevkit --fold 1 --out runs/fold1`
+
+    `asgnet train --data voc:VOCdevkit --set rate=0.001 --steps 500 --out runs/slow --resume`
+    """
+    _need_accelerate()
+    from asgnet.study.material import cut_folds
+    from asgnet.study.recipe import load_recipe, parse_changes
+    from asgnet.study.train import train as run
+
+    changes = parse_changes(change or [])
+    if steps is not None:
+        changes |= {"steps": steps, "epochs": 0.0}
+    if shots:
+        changes |= {"shots": shots, "odds": []}
+    if backbone is not None:
+        changes["backbone"] = backbone
+    chosen = load_recipe(recipe, changes)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    datasets = [_open(spec, split, cache_dir, workers) for spec in data]
+    folds = cut_folds(datasets, protocol, fold, convention)
+    net = _network(chosen, backbone_weights, seed)
+    folder = run(
+        datasets, folds, chosen, out, net=net, novel=novel_images.value, seed=seed, resume=resume,
+        cache_dir=cache_dir, command=shlex.join(["asgnet", *sys.argv[1:]]),
+    )  # fmt: skip
+    if push_to_hub is not None:
+        _push(folder, push_to_hub)
+    console.put(str(folder))
+
+
+def _need_accelerate() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("accelerate") is None or find_spec("filelock") is None:
+        raise UsageError("Training needs more packages; run: pip install 'asgnet[train]'")
+
+
+def _open(spec: str, split: str | None, cache_dir: Path | None, workers: int | None) -> Dataset:
+    """The training split where there is one, all pictures otherwise."""
+    from asgnet.data.benchmarks import open_dataset
+
+    if split is not None:
+        return open_dataset(spec, split, cache_dir=cache_dir, workers=workers)
+    root = Path(spec.partition(":")[2] or spec).expanduser()
+    whole = root.is_file() or ((root / "images").is_dir() and not (root / "train.txt").is_file())
+    try:
+        return open_dataset(spec, "all" if whole else "train", cache_dir=cache_dir, workers=workers)
+    except DataError as problem:
+        if "no split 'train'" not in str(problem):
+            raise
+    return open_dataset(spec, "all", cache_dir=cache_dir, workers=workers)
+
+
+def _network(recipe: Recipe, weights: Path | None, seed: int) -> ASGNet:
+    """The recipe's network, its untrained part the same for the same seed."""
+    from dataclasses import replace
+
+    import torch
+
+    from asgnet.model.asgnet import ASGNet, preset_config
+    from asgnet.model.weights import load_published, load_weights
+
+    torch.manual_seed(seed)
+    config = preset_config(recipe.network)
+    if recipe.backbone and recipe.backbone != config.backbone:
+        config = replace(config, backbone=recipe.backbone)
+    net = ASGNet.from_config(config)
+    if weights is None:
+        return net
+    found: Any = (
+        load_published(weights, recipe.network)
+        if weights.suffix in (".pth", ".pt")
+        else load_weights(weights)
+    )
+    if found.config != net.config:
+        raise UsageError(f"{weights} holds another network than the recipe's {recipe.network}.")
+    return found
+
+
+def _push(folder: Path, repository: str) -> None:
+    """Upload what ``from_pretrained`` needs, and how it came about."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    api.create_repo(repository, exist_ok=True)
+    files = ["config.json", "model.safetensors", "recipe.toml", "training.json", "metrics.jsonl"]
+    api.upload_folder(repo_id=repository, folder_path=folder, allow_patterns=files)
+    console.say(f"uploaded to https://huggingface.co/{repository}")

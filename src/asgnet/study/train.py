@@ -1,0 +1,310 @@
+"""The whole training story. From the command line:
+
+    asgnet train --data voc:VOCdevkit --data folder:CCP --out runs/default        the default network
+    asgnet train --data voc:VOCdevkit --fold 1 --out runs/fold1                    its classes 6 to 10 unseen
+    asgnet train --recipe paper-pascal --data voc:VOCdevkit --fold 0 --out runs/p0 as published
+    asgnet train … --resume                                                        go on after a crash
+    accelerate launch -m asgnet.faces.cli train …                                  many GPUs, many machines
+
+Nothing is drawn from a running generator: episodes, shots and dropout of a step follow from (seed, step). So
+a run that is resumed repeats the losses of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asgnet.data.augment import seed_of
+from asgnet.data.benchmarks import Dataset
+from asgnet.data.folds import Fold
+from asgnet.model.asgnet import ASGNet
+from asgnet.model.decoder import Outputs, episode_loss
+from asgnet.model.weights import save_weights
+from asgnet.study.losses import presence_loss, soft_episode_loss
+from asgnet.study.material import Material, Novel, prepare
+from asgnet.study.metrics import ratio
+from asgnet.study.recipe import Recipe
+from asgnet.study.report import environment
+from asgnet.study.run_folder import Log, load_state, publish, save_json, save_state
+from asgnet.study.sample import Batch, Sampler
+
+_T = TypeVar("_T")
+
+
+def train(
+    datasets: Sequence[Dataset],
+    folds: Sequence[Fold],
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    net: ASGNet,
+    novel: Novel = "keep",
+    seed: int = 0,
+    resume: bool = False,
+    cache_dir: str | Path | None = None,
+    command: str = "",
+) -> Path:
+    """Train a network and leave the best averaged weights in ``out``, ready for ``load_weights``.
+
+    Args:
+        datasets: training splits; every ``held_out``-th picture validates instead.
+        folds: one per dataset, see :func:`asgnet.study.material.cut_folds`.
+        recipe: all numbers.
+        out: the run's folder, see :mod:`asgnet.study.run_folder`.
+        net: to be trained, its backbone frozen; it ends with the last step's weights.
+        novel: whether training pictures that show a tested class are kept.
+        seed: of episodes and dropout.
+        resume: go on where ``out`` was left; start if nothing is there.
+        cache_dir: of the features.
+        command: kept in training.json.
+
+    Raises:
+        DataError: too few pictures.
+        OutputError: ``out`` holds a run already, or cannot be written.
+        UsageError: ``out`` holds another run than the one to be resumed.
+    """
+    from accelerate import Accelerator, InitProcessGroupKwargs
+
+    accelerator = Accelerator(
+        mixed_precision=recipe.precision,
+        gradient_accumulation_steps=recipe.accumulate,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
+    )
+    out, device, main = Path(out), accelerator.device, accelerator.is_main_process
+    identity = {
+        "recipe": recipe.toml(),
+        "seed": seed,
+        "data": [d.hash for d in datasets],
+        "folds": [f.name for f in folds],
+        "novel images": novel,
+        "processes": accelerator.num_processes,
+    }
+    state = load_state(out, resume, identity)
+    with accelerator.local_main_process_first():
+        material = prepare(
+            datasets, folds, recipe, net.backbone, novel=novel, cache_dir=cache_dir, device=device
+        )
+    steps = total_steps(recipe, material, accelerator.num_processes)
+    average = copy.deepcopy(net) if recipe.ema else net
+    average.backbone = net.backbone
+    optimizer = make_optimizer(net, recipe)
+    start, best = 0, -1.0
+    if state is not None:
+        start, best = state["step"], state["best"]
+        net.load_state_dict(state["net"], strict=False)
+        average.load_state_dict(state["average"], strict=False)
+    trainee, optimizer = accelerator.prepare(Trainee(net, recipe), optimizer)
+    average.to(device)
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])  # on the device that the weights are on by now
+        if accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(state["scaler"])
+    if main:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "recipe.toml").write_text(recipe.toml(), "utf-8")
+        save_json(out / "training.json", _story(net, material, recipe, identity, steps, command))
+
+    sampler = Sampler(material.train, recipe, seed)
+    rank, world, parts = accelerator.process_index, accelerator.num_processes, recipe.accumulate
+
+    def read(number: int) -> Batch:
+        """Part ``number % accumulate`` of a step: other episodes in each part and process."""
+        step, part = divmod(number, parts)
+        return sampler.batch(step, (part * world + rank) * recipe.batch, recipe.batch)
+
+    log = Log(out, start, steps, main)
+    with log.live():
+        numbers = range(start * parts, steps * parts)
+        for number, batch in zip(numbers, ahead(read, numbers), strict=True):
+            step, part = divmod(number, parts)
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate * rate_factor(step, steps, recipe)
+            torch.manual_seed(seed_of(seed, step, part, rank))
+            trainee.train()
+            with accelerator.accumulate(trainee):
+                loss, overlap = trainee(batch.to(device))
+                accelerator.backward(loss)
+                if accelerator.sync_gradients and recipe.clip:
+                    accelerator.clip_grad_norm_(trainee.parameters(), recipe.clip)
+                optimizer.step()
+                optimizer.zero_grad()
+            if part + 1 < parts:
+                continue
+            done = step + 1
+            if recipe.ema:
+                follow(average, net, min(recipe.ema, done / (done + 9)))
+            if done % recipe.log_every == 0:
+                both, either = accelerator.reduce(overlap, "sum").tolist()
+                mean_loss = float(accelerator.reduce(loss.detach(), "mean"))
+                shots = batch.masks.shape[1]
+                rate = optimizer.param_groups[0]["lr"]
+                log.step(done, {"loss": mean_loss, "iou": ratio(both, either), "shots": shots, "rate": rate})
+            log.advance(done, recipe.batch * world * parts * (batch.masks.shape[1] + 1))
+            validates = done % recipe.every == 0 or done == steps
+            if validates and main:
+                scores = validate(average, material, recipe, device)
+                better = scores["base_iou"] > best
+                if better:
+                    best = scores["base_iou"]
+                    save_weights(average, out / "best")
+                log.validated(done, scores, better)
+            if main and (validates or done % recipe.save_every == 0):
+                save_state(out, _state(done, best, net, average, optimizer, accelerator.scaler), identity)
+            if validates:
+                accelerator.wait_for_everyone()
+    if main:
+        publish(out / "best", out)
+    accelerator.wait_for_everyone()
+    return out
+
+
+class Trainee(nn.Module):
+    """Episodes → (loss, object pixels shared and covered): what accelerate wraps."""
+
+    def __init__(self, net: ASGNet, recipe: Recipe) -> None:
+        super().__init__()
+        self.net = net
+        self.recipe = recipe
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """``()`` mean loss over the episodes and ``2`` counts on the loss's grid."""
+        recipe, target = self.recipe, batch.target
+        size = (recipe.loss_grid,) * 2 if recipe.loss == "soft" else target.shape[-2:]
+        outputs = answer(self.net, batch, size, recipe)
+        if recipe.loss == "soft":
+            loss = soft_episode_loss(outputs, target, recipe.loss_grid, recipe.dice, recipe.auxiliary)
+        else:
+            loss = episode_loss(outputs, target, recipe.auxiliary)
+        if recipe.presence and outputs.presence is not None:
+            loss = loss + recipe.presence * presence_loss(outputs.presence, target)
+        return loss, count_overlap(outputs.logits.detach(), target).sum(0)
+
+
+def answer(net: ASGNet, batch: Batch, size: Sequence[int], recipe: Recipe) -> Outputs:
+    """The network on cached features, or on pictures that go through the backbone first."""
+    query, supports = ([m.float() for m in part] for part in (batch.query, batch.supports))
+    if not recipe.cached:
+        with torch.no_grad():
+            shots = batch.masks.shape[:2]
+            query = net.backbone(net.backbone.normalise(query[0]))
+            maps = net.backbone(net.backbone.normalise(supports[0].flatten(0, 1)))
+            supports = [m.unflatten(0, shots) for m in maps]
+    return net.episode(query, supports, batch.masks, size)
+
+
+def count_overlap(logits: Tensor, target: Tensor) -> Tensor:
+    """``b 2`` object pixels in both and in either of ``b 2 h w`` logits and ``b H W`` target, on h w."""
+    if target.shape[-2:] != logits.shape[-2:]:
+        target = F.interpolate(target[:, None].float(), logits.shape[-2:], mode="nearest-exact")[:, 0]
+    found, there, valid = logits[:, 1] > logits[:, 0], target == 1, target != 255
+    both = (found & there).flatten(1).sum(1)
+    return torch.stack([both, ((found | there) & valid).flatten(1).sum(1)], 1)
+
+
+@torch.no_grad()
+def validate(net: ASGNet, material: Material, recipe: Recipe, device: torch.device) -> dict[str, float]:
+    """MIoU over base classes on held-out pictures, per k and their mean (``base_iou``)."""
+    net.eval()
+    sampler = Sampler(material.validation, recipe)
+    scores = {}
+    for shots, episodes in material.episodes.items():
+        sums: dict[tuple, Tensor] = {}
+        for first in range(0, len(episodes), recipe.batch):
+            asked = episodes[first : first + recipe.batch]
+            batch = sampler.read(asked).to(device)
+            logits = answer(net, batch, batch.target.shape[-2:], recipe).logits
+            for episode, counts in zip(asked, count_overlap(logits, batch.target).cpu(), strict=True):
+                key = (episode.source, episode.classes)
+                sums[key] = sums.get(key, torch.zeros(2, dtype=torch.int64)) + counts
+        if sums:
+            scores[f"base_iou_{shots}"] = sum(ratio(*map(int, s)) for s in sums.values()) / len(sums)
+    return {"base_iou": sum(scores.values()) / len(scores), **scores}
+
+
+def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Over what is not frozen."""
+    weights = [p for p in net.parameters() if p.requires_grad]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(weights, recipe.rate, recipe.momentum, weight_decay=recipe.decay)
+    return torch.optim.AdamW(weights, recipe.rate, weight_decay=recipe.decay)
+
+
+def rate_factor(step: int, steps: int, recipe: Recipe) -> float:
+    """What the rate is multiplied by in a step, from 0."""
+    warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
+    if recipe.schedule == "poly":
+        return warm * (1 - step / steps) ** recipe.power
+    wave = (1 + math.cos(math.pi * step / steps)) / 2
+    return warm * (recipe.floor + (1 - recipe.floor) * wave)
+
+
+def total_steps(recipe: Recipe, material: Material, processes: int) -> int:
+    """The recipe's steps, or its epochs over the training pictures that show a class."""
+    if not recipe.epochs:
+        return recipe.steps
+    pictures = sum(
+        len(set().union(*(map(int, rows) for rows in source.shown[0].values()))) for source in material.train
+    )
+    return max(1, round(recipe.epochs * pictures / (recipe.batch * recipe.accumulate * processes)))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    """Move the averaged weights towards the network's; the frozen backbone is shared."""
+    own, new = average.state_dict(), net.state_dict()
+    names = [name for name in own if not name.startswith("backbone.")]
+    floats = [name for name in names if own[name].is_floating_point()]
+    torch._foreach_lerp_([own[n] for n in floats], [new[n] for n in floats], 1 - keep)
+    for name in set(names) - set(floats):
+        own[name].copy_(new[name])
+
+
+def ahead(make: Callable[[int], _T], numbers: range) -> Iterator[_T]:
+    """``make(n)`` of each number in order, the next one in another thread while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = [pool.submit(make, n) for n in numbers[:1]]
+        for n in numbers[1:]:
+            done = waiting.pop().result()
+            waiting.append(pool.submit(make, n))
+            yield done
+        yield from (w.result() for w in waiting)
+
+
+def _state(
+    step: int, best: float, net: nn.Module, average: nn.Module, optimizer: Any, scaler: Any
+) -> dict[str, Any]:
+    """What ``load_state`` gives back; there is no generator whose state would have to be kept."""
+    state = {"step": step, "best": best, "net": _trained(net), "average": _trained(average)}
+    state["optimizer"] = optimizer.state_dict()
+    return state | ({} if scaler is None else {"scaler": scaler.state_dict()})
+
+
+def _trained(net: nn.Module) -> dict[str, Tensor]:
+    return {name: t for name, t in net.state_dict().items() if not name.startswith("backbone.")}
+
+
+def _story(
+    net: nn.Module, material: Material, recipe: Recipe, identity: dict[str, Any], steps: int, command: str
+) -> dict[str, Any]:
+    """training.json."""
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    return {
+        "command": command,
+        "recipe": recipe.model_dump(),
+        "seed": identity["seed"],
+        "steps": steps,
+        "processes": identity["processes"],
+        "trained_parameters": trained,
+        "data": material.facts,
+        "environment": environment(net, command),
+    }
