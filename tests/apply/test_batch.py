@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,7 @@ from PIL import Image
 from asgnet.apply.batch import COCO_FILE, fingerprint, segment_all
 from asgnet.apply.manifest import NAME
 from asgnet.errors import OutputError, UsageError
-from asgnet.types import Prediction
-
-
-class Concept:
-    """A stand-in: all that batch asks of a Concept."""
-
-    classes = ("object",)
-
-    def __init__(self, threshold: int):
-        self.threshold = threshold
-
-    def save(self, path):
-        Path(path).write_text(str(self.threshold))
+from asgnet.types import Concept, Prediction
 
 
 class Segmenter:
@@ -36,12 +25,12 @@ class Segmenter:
     supports = ()
 
     def __init__(self, threshold: int = 100):
-        self.concept = Concept(threshold)
+        self.concept = Concept(("object",), {"threshold": np.array([threshold])}, "a stand-in")
         self.seen = 0
 
     def predict(self, image):
         self.seen += 1
-        mask = image[..., 0] > self.concept.threshold
+        mask = image[..., 0] > self.concept.tensors["threshold"][0]
         guide = np.zeros(mask.shape, np.int32)
         return Prediction(mask, mask.astype(np.float32), float(mask.any()), guide)
 
@@ -314,4 +303,37 @@ def test_kill_9_at_any_moment_then_running_again_finishes_the_rest(tmp_path, out
 
 
 def test_the_fingerprint_tells_concepts_apart_and_is_stable():
-    assert fingerprint(Segmenter(1)) == fingerprint(Segmenter(1)) != fingerprint(Segmenter(2))
+    one, same, other = (fingerprint(Segmenter(threshold).concept) for threshold in (1, 1, 2))
+    assert one == same != other
+
+
+def test_the_fingerprint_survives_saving_and_loading(tmp_path):
+    concept = Segmenter().concept
+    concept.save(tmp_path / "saved")
+    assert fingerprint(Concept.load(tmp_path / "saved")) == fingerprint(concept)
+
+
+def test_an_unfitted_segmenter_is_a_usage_error(photos, out):
+    segmenter = Segmenter()
+    segmenter.concept = None
+    with pytest.raises(UsageError, match="fit"):
+        segment_all(segmenter, photos, out)
+
+
+def test_another_threshold_is_another_result(photos, out):
+    segment_all(Segmenter(), photos, out)
+    with pytest.raises(OutputError):
+        segment_all(Segmenter(), photos, out, threshold=0.9)
+
+
+def test_absent_objects_are_emptied_and_counted_on_demand(photos, out):
+    class Doubting(Segmenter):
+        def predict(self, image):
+            return replace(super().predict(image), presence=0.2)
+
+    results = []
+    summary = segment_all(Doubting(), photos, out, absent="empty", on_result=results.append)
+    assert summary.absent == 5
+    assert not any(r.record["present"] for r in results)
+    assert not np.asarray(Image.open(out / "0.png")).any()
+    assert segment_all(Doubting(), photos, out.with_name("kept")).absent == 0

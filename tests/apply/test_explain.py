@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from asgnet.apply import drawing
-from asgnet.apply.explain import explain
-from asgnet.types import Prediction, Support
+from asgnet.apply.explain import _numbered, explain
+from asgnet.types import Concept, Prediction, Support
 
 
 def fitted(shots: int = 1, prototypes: int = 3) -> SimpleNamespace:
@@ -17,6 +17,7 @@ def fitted(shots: int = 1, prototypes: int = 3) -> SimpleNamespace:
     return SimpleNamespace(
         supports=[Support(image, mask, str(i)) for i in range(shots)],
         superpixels=lambda: [np.where(mask == 1, bands, -1).astype(np.int32)] * shots,
+        concept=None,
     )
 
 
@@ -48,13 +49,13 @@ def test_the_size_does_not_depend_on_the_number_of_shots():
 
 
 def test_without_supports_the_first_two_panels_are_left_out():
-    bare = SimpleNamespace(supports=[], superpixels=list)
+    bare = SimpleNamespace(supports=[], superpixels=list, concept=None)
     assert explain(bare, query(), found()).shape[1] < explain(fitted(), query(), found()).shape[1]
 
 
 def test_an_absent_object_is_said_and_drawn_without_outline():
     assert has(explain(fitted(), query(), found()), drawing.OBJECT)
-    bare = SimpleNamespace(supports=[], superpixels=list)
+    bare = SimpleNamespace(supports=[], superpixels=list, concept=None)
     assert not has(explain(bare, query(), found(area=False)), drawing.OBJECT)
 
 
@@ -72,3 +73,27 @@ def test_nothing_given_is_changed():
     assert (prediction.mask == before[0]).all()
     assert (prediction.guide == before[1]).all()
     assert (image == before[2]).all()
+
+
+def test_prototypes_that_no_support_shows_take_the_colour_of_the_most_similar_one():
+    prototypes = np.array([[[1, 0], [0, 1], [0, 0], [0.9, 0.1], [0.1, 0.9]]], np.float32)
+    concept = Concept(("object",), {"object": prototypes}, "")
+    parts, guide = _numbered([np.array([[-1, 0, 1]])], np.array([[3, 4, 1, 0]]), concept)
+    assert guide.tolist() == [[0, 1, 1, 0]]
+    assert parts[0].tolist() == [[-1, 0, 1]]
+
+
+def test_numbers_have_no_gaps_and_superpixels_and_guide_agree():
+    parts, guide = _numbered([np.array([[5, -1, 2]]), np.array([[9]])], np.array([[9, 5, 2]]), None)
+    assert [p.tolist() for p in parts] == [[[1, -1, 0]], [[2]]]
+    assert guide.tolist() == [[2, 1, 0]]
+
+
+def test_several_classes_are_drawn_each_in_its_colour():
+    one = found()
+    two = found()
+    two.mask[:] = np.roll(one.mask, 25, axis=1)
+    mask = one.mask + 2 * two.mask.astype(np.int32)
+    both = Prediction(mask, one.probability, 0.9, one.guide, ("mug", "cat"), {"mug": one, "cat": two})
+    page = explain(fitted(), query(), both)
+    assert all(has(page, colour) for colour in drawing.colours(2))

@@ -5,17 +5,29 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asgnet
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "scikit-image", "safetensors")
 
 
-def about() -> dict[str, Any]:
-    """Versions of asgnet, Python and the packages the results depend on, the devices, the licence."""
+def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
+    """All that a result depends on: versions, weights with their fingerprint, backbone, devices; the licence.
+
+    Args:
+        segmenter: whose weights are meant.
+        weights: where they came from, in words.
+    """
     return {
         "asgnet": asgnet.__version__,
+        "weights": weights,
+        "fingerprint": segmenter.fingerprint,
+        "backbone": segmenter.net.config.backbone,
+        "parameters": sum(p.numel() for p in segmenter.net.parameters()),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **{name: _version(name) for name in _PACKAGES},

@@ -4,7 +4,7 @@
     summary = segment_all(segmenter, list_pictures("photos"), "results", formats=("png", "coco"))
 
 A picture is finished when its outputs are complete and the manifest says so for the same picture (SHA-256 of
-the file) and the same Concept; run again, it is skipped. A broken picture is reported and the others go on.
+the file), Concept and wishes; run again, it is skipped. A broken picture is reported and the others go on.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from asgnet.apply.decide import PRESENT, Absent, decide
 from asgnet.apply.manifest import Manifest
 from asgnet.apply.overlap import overlapped
-from asgnet.errors import OutputError
+from asgnet.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
-    from asgnet.types import Picture, Prediction
+    from asgnet.types import Concept, Picture, Prediction
 
 COCO_FILE = "annotations.json"
 EXPLANATION = "_explained.png"
@@ -86,6 +86,8 @@ def segment_all(
     overlay: bool = False,
     explain: bool = False,
     overwrite: bool = False,
+    threshold: float | None = None,
+    absent: Absent = "mark",
     on_result: Callable[[Result], None] | None = None,
 ) -> Summary:
     """Segment pictures into a folder; run again, it goes on where it stopped.
@@ -98,28 +100,31 @@ def segment_all(
         overlay: write ``<stem>_overlay.jpg`` as well.
         explain: write ``<stem>_explained.png`` as well (:func:`asgnet.apply.explain.explain`).
         overwrite: do every picture again and replace what exists.
+        threshold: as :func:`asgnet.apply.decide.decide`.
+        absent: as :func:`asgnet.apply.decide.decide`.
         on_result: called for every picture, in order, when its outputs are complete.
 
     Raises:
         OutputError: something would be overwritten (before any work), the folder cannot be written, another
             run is writing there.
-        UsageError: an unknown format.
+        UsageError: an unknown format, a threshold outside [0, 1], nothing fitted.
     """
     folder, formats = Path(out_dir), tuple(formats)
     jobs = _planned([Path(p) for p in pictures], formats, overlay, explain)
     with Manifest(folder) as manifest:
-        run = _Run(segmenter, folder, manifest, formats, overlay, explain, overwrite)
+        run = _Run(segmenter, folder, manifest, formats, overlay, explain, overwrite, threshold, absent)
         run.refuse_losses(jobs)
         _sweep(folder)
         return run.through(jobs, on_result)
 
 
-def fingerprint(segmenter: Segmenter) -> str:
-    """SHA-256 of the Concept's file: equal for equal masks on equal pictures."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "concept"
-        segmenter.concept.save(path)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+def fingerprint(concept: Concept) -> str:
+    """SHA-256 of all that decides a Concept's answers: classes, weights, tensors."""
+    digest = hashlib.sha256(repr((concept.classes, concept.network)).encode())
+    for name, array in sorted(concept.tensors.items()):
+        digest.update(repr((name, array.dtype.str, array.shape)).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 @dataclass
@@ -131,9 +136,13 @@ class _Run:
     overlay: bool
     explain: bool
     overwrite: bool
+    threshold: float | None
+    absent: Absent
 
     def __post_init__(self) -> None:
-        self.key = fingerprint(self.segmenter)
+        if self.segmenter.concept is None:
+            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+        self.key = f"{fingerprint(self.segmenter.concept)} {self.threshold} {self.absent}"
 
     def refuse_losses(self, jobs: list[_Job]) -> None:
         """Raise if an output is a picture, or exists and no earlier run made it for this very job."""
@@ -211,7 +220,7 @@ class _Run:
         if loaded.picture is None:
             return _Answer(loaded, None, 0.0)
         began = time.perf_counter()
-        prediction = self.segmenter.predict(loaded.picture)
+        prediction = decide(self.segmenter.predict(loaded.picture), self.threshold, self.absent)
         return _Answer(loaded, prediction, time.perf_counter() - began)
 
     def _write(self, job: _Job, answer: _Answer) -> dict[str, Any]:
@@ -231,6 +240,7 @@ class _Run:
             save_png(self.folder / job.outputs["explain"], explain(self.segmenter, picture, prediction))
         written = save_prediction(prediction, picture, self.folder, job.stem, source=job.picture, **options)
         said = summary(prediction, job.picture, mask=written.get("png"), seconds=seconds)
+        said["present"] = prediction.presence >= PRESENT
         said["files"] = {kind: os.fspath(self.folder / name) for kind, name in job.outputs.items()}
         facts = {"sha256": digest, "files": job.outputs, "summary": said, "coco": written.get("coco")}
         self.manifest.finish(job.name, self.key, job.outputs.values(), facts)
@@ -284,9 +294,5 @@ def _digest(path: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove the hidden half-written files of a killed run."""
-    for path in _hidden(folder):
+    for path in [path for path in folder.rglob(".asgnet-*") if path.is_file()]:
         path.unlink(missing_ok=True)
-
-
-def _hidden(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob(".asgnet-*") if path.is_file())

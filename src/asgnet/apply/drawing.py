@@ -63,6 +63,18 @@ def nearest(labels: NDArray, shape: Sequence[int]) -> NDArray:
     return labels[rows[:, None], columns[None, :]]
 
 
+def rounded(labels: NDArray[np.int32], radius: float = 6.0) -> NDArray[np.int32]:
+    """A label map without the steps of a coarse grid; where it is negative it stays as it is."""
+    from scipy.ndimage import gaussian_filter
+
+    known = np.unique(labels[labels >= 0])
+    if len(known) < 2:
+        return labels
+    weights = [gaussian_filter((labels == label).astype(np.float32), radius) for label in known]
+    smooth = known[np.argmax(weights, axis=0)].astype(np.int32)
+    return np.where(labels < 0, labels, smooth)
+
+
 def tint(image: Picture, mask: NDArray[np.bool_], colour: Sequence[int], strength: float = 0.45) -> Picture:
     """The picture with the mask's pixels pulled towards a colour."""
     out = image.copy()
@@ -107,7 +119,7 @@ def coloured(labels: NDArray[np.integer], image: Picture, where: NDArray[np.bool
     """
     table = colours(int(labels.max(initial=0)) + 1)
     base = fade(image).astype(float)
-    strength = np.where(where, 0.8, 0.22)[..., None] * (labels >= 0)[..., None]
+    strength = np.where(where, 0.8, 0.14)[..., None] * (labels >= 0)[..., None]
     flat = table[np.maximum(labels, 0)]
     shade = np.where(where[..., None], flat * (0.7 + 0.5 * image.mean(-1, keepdims=True) / 255), flat).clip(
         0, 255

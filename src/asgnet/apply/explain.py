@@ -16,7 +16,7 @@ from asgnet.apply import drawing
 from asgnet.types import Picture, Prediction
 
 if TYPE_CHECKING:
-    from asgnet.types import Support
+    from asgnet.types import Concept, Support
 
 SHOWN = 4
 """At most this many supports are drawn; the caption says how many there are."""
@@ -25,7 +25,13 @@ SHOWN = 4
 class Fitted(Protocol):
     """What an explanation needs of a fitted Segmenter."""
 
-    supports: Sequence[Support]
+    @property
+    def supports(self) -> Sequence[Support]:
+        """The painted examples; empty if only a Concept was loaded."""
+
+    @property
+    def concept(self) -> Concept | None:
+        """What was learnt."""
 
     def superpixels(self) -> Sequence[NDArray[np.int32]]:
         """Per support ``h w``: −1 outside the object, else the index of its prototype."""
@@ -51,25 +57,27 @@ def explaining_rows(
     segmenter: Fitted, image: Picture, prediction: Prediction, cell: int = 460
 ) -> list[list[Picture]]:
     """The panels of :func:`explain`, row by row, to be put on a page of one's own."""
-    guide, found = prediction.guide, prediction.mask > 0
     maps = list(segmenter.superpixels()) if segmenter.supports else []
-    known = max([int(m.max(initial=-1)) for m in [*maps, guide]], default=-1) + 1
+    first_class = prediction.by_class.get(prediction.classes[0], prediction)
+    parts, guide = _numbered(maps, first_class.guide, segmenter.concept)
+    known = max(int(m.max(initial=-1)) for m in [*parts, guide]) + 1
     height = _panel_height([image, *(s.image for s in segmenter.supports[:SHOWN])], cell)
     shape = drawing.fitted(image.shape, cell, height)
-    small, found = drawing.resized(image, shape), drawing.nearest(found, shape)
-    guide, probability = drawing.nearest(guide, shape), drawing.nearest(prediction.probability, shape)
+    small, found = drawing.resized(image, shape), drawing.nearest(first_class.mask > 0, shape)
+    guide = drawing.rounded(drawing.nearest(guide, shape))
+    probability = drawing.nearest(first_class.probability, shape)
 
     def framed(tile: Picture) -> Picture:
         return drawing.mosaic([tile], cell, height)
 
-    first = support_panels(segmenter.supports, maps, known, cell, height) if maps else []
+    first = support_panels(segmenter.supports, parts, known, cell, height) if parts else []
     number = len(first)
     query = drawing.panel(framed(small), f"{number + 1}  A new picture", "Nobody painted anything here.")
     choice = drawing.panel(
         framed(drawing.coloured(guide, small, found)),
         f"{number + 2}  Each pixel picks its prototype",
-        "The guide map: every pixel takes the colour of the part it resembles most. Full colour where the "
-        "object was found; the bar shows how much of it chose each part.",
+        "The guide map: every pixel takes the colour of the part it resembles most, in full colour where the "
+        "object was found. The bar shows how much of it chose each part.",
         drawing.share_bar(_shares(guide[found], known), cell),
     )
     likely = drawing.panel(
@@ -80,7 +88,9 @@ def explaining_rows(
         ("0  surely not", "surely  1"),
     )
     result = drawing.panel(
-        framed(drawing.spotlight(small, found)), f"{number + 4}  The result", _verdict(prediction)
+        framed(_lit(small, drawing.nearest(prediction.mask, shape))),
+        f"{number + 4}  The result",
+        _verdict(prediction),
     )
     return [[*first, query], [choice, likely, result]] if first else [[query, choice], [likely, result]]
 
@@ -94,7 +104,7 @@ def support_panels(
         shape = drawing.fitted(support.image.shape, cell, height)
         small = drawing.resized(support.image, shape)
         painted.append(drawing.outlined(small, drawing.nearest(support.mask, shape) == 1))
-        labels = drawing.nearest(labels, shape)
+        labels = drawing.rounded(drawing.nearest(labels, shape))
         pieces.append(drawing.coloured(labels, small, labels >= 0))
     shots, more = len(supports), len(supports) - SHOWN
     told = "You paint the object once." if shots == 1 else f"You paint the object in {shots} pictures."
@@ -113,6 +123,35 @@ def support_panels(
     ]
 
 
+def _numbered(
+    maps: Sequence[NDArray[np.int32]], guide: NDArray[np.int32], concept: Concept | None
+) -> tuple[list[NDArray[np.int32]], NDArray[np.int32]]:
+    """Superpixels and guide map numbered alike, 0, 1 … without gaps.
+
+    A prototype that no support shows (of a mirrored view, say) counts as the most similar one that is shown.
+    """
+    shown = np.unique(np.concatenate([m.ravel() for m in maps])) if maps else np.unique(guide)
+    shown = shown[shown >= 0]
+    number = np.zeros(1 + max([int(guide.max(initial=0)), int(shown.max(initial=0))]), np.int32)
+    number[shown] = np.arange(len(shown))
+    hidden = np.setdiff1d(np.unique(guide), shown)
+    if len(hidden) and len(shown) and concept is not None:
+        prototypes = concept.tensors["object"][0]  # n c
+        similar = prototypes[hidden] @ prototypes[shown].T
+        number[hidden] = similar.argmax(axis=1)
+    return [np.where(m >= 0, number[np.maximum(m, 0)], -1) for m in maps], number[guide]
+
+
+def _lit(image: Picture, mask: NDArray) -> Picture:
+    """The found object in its own colours; several classes each in a tint of its own."""
+    lit = drawing.spotlight(image, mask > 0)
+    if mask.dtype == bool or mask.max(initial=0) < 2:
+        return lit
+    for index, colour in enumerate(drawing.colours(int(mask.max())), 1):
+        lit = drawing.outlined(lit, mask == index, colour.tolist())
+    return lit
+
+
 def _panel_height(images: Sequence[Picture], cell: int) -> int:
     """The height that lets the flattest picture fill its cell's width without making others thumbnails."""
     tallest = max(cell * image.shape[0] / image.shape[1] for image in images)
@@ -127,8 +166,10 @@ def _shares(labels: NDArray[np.integer], known: int) -> NDArray[np.float64]:
 
 def _verdict(prediction: Prediction) -> str:
     """The result in words."""
-    share = float((prediction.mask > 0).mean())
-    sure = f"Presence {prediction.presence:.2f}"
-    if share == 0:
-        return f"Nothing found: the object is not in this picture. {sure}."
-    return f"The mask covers {share:.0%} of the picture. {sure} (1 = the object is surely there)."
+    sure = f"Presence {prediction.presence:.2f} (1: surely there, 0: surely not)."
+    if not (prediction.mask > 0).any():
+        return f"Nothing was found. {sure}"
+    if len(prediction.classes) == 1:
+        return f"The mask covers {(prediction.mask > 0).mean():.0%} of the picture. {sure}"
+    shares = [f"{name} {(prediction.mask == i).mean():.0%}" for i, name in enumerate(prediction.classes, 1)]
+    return f"Of the picture: {', '.join(shares)}. {sure} Panels before: {prediction.classes[0]}."

@@ -58,7 +58,7 @@ Weights = Annotated[
     str | None,
     typer.Option(help="A weights folder or Hub name. Default: those that came with the installation."),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 … Default: the CPU.")]
+Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1 …")]
 Adapt = Annotated[
     bool | None,
     typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
@@ -122,14 +122,18 @@ def segment(
     ] = False,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Probability from which a pixel is object. Default: learned."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Probability from which a pixel is object. Default: 0.5, calibrated on the examples.",
+        ),
     ] = None,
     adapt: Adapt = None,
     absent: Annotated[
         Absent,
-        typer.Option(help="Object seems not there: an empty mask, or what was found with a mark in --json."),
-    ] = Absent.empty,
-    device: Device = None,
+        typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
+    ] = Absent.mark,
+    device: Device = "cpu",
     weights: Weights = None,
 ) -> int:
     """Segment pictures, given examples or a concept. Run again, it goes on where it was stopped.
@@ -164,7 +168,7 @@ def segment(
     with console.bar(len(files), "pictures") as step:
         summary = segment_all(
             segmenter, files, out, formats=(form.value,), overlay=overlay, explain=explain,
-            overwrite=overwrite, on_result=told,
+            overwrite=overwrite, threshold=threshold, absent=absent.value, on_result=told,
         )  # fmt: skip
     for _, reason in summary.failed:
         console.say(f"asgnet: {reason}")
@@ -178,7 +182,7 @@ def fit(
     support: Supports = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: Adapt = None,
-    device: Device = None,
+    device: Device = "cpu",
     weights: Weights = None,
 ) -> None:
     """Learn an object from examples once, and keep it in a small file for asgnet segment --concept.
@@ -200,7 +204,7 @@ def fit(
 def doctor(
     support: Supports = None,
     as_json: AsJson = False,
-    device: Device = None,
+    device: Device = "cpu",
     weights: Weights = None,
 ) -> int:
     """Check examples before relying on them: does each one agree with the others, and if not, why?
@@ -231,7 +235,7 @@ def info(as_json: AsJson = False, weights: Weights = None) -> None:
     """
     from asgnet.apply.about import about
 
-    facts = about(_segmenter(weights, None))
+    facts = about(_segmenter(weights), weights or "bundled")
     if as_json:
         console.emit(facts)
         return
@@ -255,10 +259,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return console.ending(run, debug)
 
 
-def _segmenter(weights: str | None, device: str | None) -> Segmenter:
+def _segmenter(weights: str | None, device: str = "cpu") -> Segmenter:
     from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights)
+    return Segmenter.from_pretrained(weights, device)
 
 
 def _some(support: list[str] | None) -> list[str]:
