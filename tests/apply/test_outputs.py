@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from skimage.draw import polygon2mask
 from skimage.measure import label
 
+from asgnet import files
 from asgnet.apply.outputs import (
     ENDINGS,
     class_palette,
@@ -31,8 +32,7 @@ from asgnet.apply.outputs import (
     summary,
     write_coco,
 )
-from asgnet.data import images
-from asgnet.data.images import read_labels, read_mask
+from asgnet.data.masks import read_labels, read_mask
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Prediction
 
@@ -322,7 +322,7 @@ def test_a_failure_at_any_file_leaves_none(failure, at, tmp_path, monkeypatch):
         if len(calls) == at + 1:  # the first is data.yaml, which the run shares
             raise failure
 
-    monkeypatch.setattr(images.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     expected = OutputError if isinstance(failure, OSError) else type(failure)
     with pytest.raises(expected) as error:
         save_prediction(found(REGION), PICTURE, tmp_path, "a", formats=ALL, overlay=True)
@@ -338,7 +338,7 @@ def test_a_failure_while_overwriting_keeps_the_old(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(images.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OutputError):
         save_prediction(found(~REGION), PICTURE, tmp_path, "a", overwrite=True)
     assert (tmp_path / "a.png").read_bytes() == before
@@ -348,7 +348,7 @@ def test_a_failure_while_overwriting_keeps_the_old(tmp_path, monkeypatch):
 def test_the_mask_is_written_last(tmp_path, monkeypatch):
     order = []
     monkeypatch.setattr(
-        images.os, "replace", lambda old, new: order.append(Path(new).name) or os.rename(old, new)
+        files.os, "replace", lambda old, new: order.append(Path(new).name) or os.rename(old, new)
     )
     save_prediction(found(REGION), PICTURE, tmp_path, "a", formats=ALL, overlay=True)
     assert order[-1] == "a.png"

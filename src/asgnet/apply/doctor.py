@@ -91,7 +91,8 @@ def diagnose(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[Any]) 
     Returns:
         One finding an example; unreadable ones are findings, not errors.
     """
-    from asgnet.data.images import named, read_support
+    from asgnet.data.masks import read_support
+    from asgnet.files import named
 
     findings: list[Finding] = []
     supports: dict[int, Support] = {}

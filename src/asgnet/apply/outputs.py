@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.images import PathLike, atomic_path, named, save_bytes, save_png
+from asgnet.data.images import save_png
 from asgnet.errors import OutputError, UsageError
+from asgnet.files import PathLike, atomic_path, named, save_bytes
 from asgnet.types import IGNORE, Picture, Prediction
 
 ENDINGS = {"png": ".png", "yolo": ".txt", "probability": "_probability.png", "coco": ""}

@@ -107,7 +107,7 @@ def _decode(shape: object, size: tuple[int, int]) -> np.ndarray:
 
 def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> None:
     """Paint every picture of the JSON, then write the listing: its presence says that all are there."""
-    from asgnet.data.images import atomic_path
+    from asgnet.files import atomic_path
 
     content = _load(file)
     categories = sorted(content["categories"], key=lambda category: category["id"])

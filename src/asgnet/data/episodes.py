@@ -78,7 +78,7 @@ class EpisodeList:
         Raises:
             OutputError: the file cannot be written.
         """
-        from asgnet.data.images import atomic_path
+        from asgnet.files import atomic_path
 
         head, *rows = self._lines()
         signed = json.dumps({**json.loads(head), "dataset": self.dataset, "sha256": self.hash})

@@ -44,7 +44,7 @@ def read_item_labels(item: Item) -> np.ndarray:
     Raises:
         DataError: the label file cannot be read.
     """
-    from asgnet.data.images import read_labels, read_mask
+    from asgnet.data.masks import read_labels, read_mask
 
     try:
         if item.labels.suffix == ".mat":
@@ -157,7 +157,7 @@ def _load(file: Path) -> dict[str, _Row]:
 
 
 def _store(file: Path, rows: dict[str, _Row]) -> None:
-    from asgnet.data.images import atomic_path
+    from asgnet.files import atomic_path
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

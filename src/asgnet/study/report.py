@@ -92,7 +92,7 @@ class Report:
         Raises:
             OutputError: they cannot be written.
         """
-        from asgnet.data.images import atomic_path
+        from asgnet.files import atomic_path
 
         file = Path(folder) / "results.json"
         with atomic_path(file.with_name("episodes.jsonl")) as partial:

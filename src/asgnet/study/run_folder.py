@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 
-from asgnet.data.images import atomic_path, save_bytes
 from asgnet.errors import OutputError, UsageError, WeightsError
+from asgnet.files import atomic_path, save_bytes
 
 STATE = Path("last") / "state.pt"
 

@@ -1,0 +1,86 @@
+"""Which pictures a person means."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from asgnet.data.listing import list_pictures
+from asgnet.errors import AsgnetWarning, UsageError
+
+
+@pytest.fixture(autouse=True)
+def _unexpected_notes_fail():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AsgnetWarning)
+        yield
+
+
+def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
+    """One printable sentence that holds all the fragments."""
+    text = str(error.value)
+    assert text.isprintable()
+    assert text.endswith(".")
+    for fragment in fragments:
+        assert fragment in text
+
+
+def put(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def album(tmp_path) -> Path:
+    for name in ("b.JPG", "a.png", "notes.txt", "sub/c.tiff", "sub/deep/d.webp", ".hidden/e.png", "._b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        put(tmp_path / name, b"")
+    return tmp_path
+
+
+def names(found: list[Path], album: Path) -> list[str]:
+    return [p.relative_to(album).as_posix() for p in found]
+
+
+def test_a_folder_gives_its_pictures(album):
+    assert names(list_pictures(album), album) == ["a.png", "b.JPG", "sub/c.tiff", "sub/deep/d.webp"]
+    assert names(list_pictures([str(album)], recursive=False), album) == ["a.png", "b.JPG"]
+
+
+def test_a_pattern_and_a_named_file_of_any_ending(album):
+    found = list_pictures([f"{album}/*.png", album / "notes.txt", f"{album}/**/*.webp"])
+    assert names(found, album) == ["a.png", "notes.txt", "sub/deep/d.webp"]
+    assert names(list_pictures(f"{album}/s*"), album) == ["sub/c.tiff", "sub/deep/d.webp"]
+
+
+def test_nothing_comes_twice(album, monkeypatch):
+    monkeypatch.chdir(album)
+    found = list_pictures(["a.png", "./a.png", album / "a.png", ".", "sub/../a.png"])
+    assert [p.name for p in found].count("a.png") == 1
+    assert len(found) == 4
+
+
+def test_a_name_with_brackets_is_a_name_first(album):
+    put(album / "x[1].png", b"")
+    assert names(list_pictures(f"{album}/x[1].png"), album) == ["x[1].png"]
+
+
+def test_a_missing_name_is_kept_so_that_reading_it_says_why(album):
+    assert names(list_pictures(album / "gone.png"), album) == ["gone.png"]
+
+
+def test_finding_nothing(album):
+    (album / "empty").mkdir()
+    warnings.simplefilter("ignore")
+    for wanted in (album / "empty", f"{album}/*.bmp", []):
+        with pytest.raises(UsageError) as error:
+            list_pictures(wanted)
+        says(error, "No pictures found in", Path(wanted).name if wanted else "an empty list", "name pictures")
+
+
+def test_finding_nothing_in_one_of_several_is_said(album):
+    (album / "empty").mkdir()
+    with pytest.warns(AsgnetWarning, match="No pictures in '.*empty'"):
+        assert names(list_pictures([album / "empty", album / "a.png"]), album) == ["a.png"]
