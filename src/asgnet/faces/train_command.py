@@ -92,6 +92,7 @@ def train(
     """
     _need_accelerate()
     from asgnet.study.material import cut_folds
+    from asgnet.study.memory import keep_memory
     from asgnet.study.recipe import load_recipe, parse_changes
     from asgnet.study.train import train as run
 
@@ -103,6 +104,7 @@ def train(
     if backbone is not None:
         changes["backbone"] = backbone
     chosen = load_recipe(recipe, changes)
+    keep_memory()
     if threads is not None:
         import torch
 
