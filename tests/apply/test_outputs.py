@@ -11,27 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
-from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from skimage.draw import polygon2mask
-from skimage.measure import label
 
 from asgnet import files
 from asgnet.apply.outputs import (
     ENDINGS,
-    class_palette,
     output_names,
     output_stems,
-    overlay,
-    polygons,
     save_prediction,
     summary,
     write_coco,
 )
+from asgnet.apply.overlays import class_palette
+from asgnet.data.formats import yolo_lines
 from asgnet.data.masks import read_labels, read_mask
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Prediction
@@ -41,8 +36,6 @@ REGION = np.zeros((6, 8), bool)
 REGION[1:4, 2:7] = True
 REGION[2, 4] = False
 ALL = frozenset(ENDINGS)
-
-regions = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
 
 
 def found(region: np.ndarray, name: str = "object", presence: float = 0.9) -> Prediction:
@@ -132,57 +125,9 @@ def test_yolo_of_nothing_is_an_empty_file(tmp_path):
 def test_yolo_of_several_classes_counts_them_from_zero(tmp_path):
     prediction = found_several()
     done = save_prediction(prediction, PICTURE, tmp_path, "a", formats={"yolo"})
-    drawn = [drawn_yolo(Path(done["yolo"]).read_text(), (6, 8), i) for i in range(3)]
-    np.testing.assert_array_equal(drawn[1], prediction.mask == 2)
-    assert (drawn[0] != (prediction.mask == 1)).sum() <= 1
-    assert not drawn[2].any()
+    lines = Path(done["yolo"]).read_text()
+    assert lines == yolo_lines(prediction.mask == 1, 0) + yolo_lines(prediction.mask == 2, 1)
     assert (tmp_path / "data.yaml").read_text() == 'names:\n  0: "mug"\n  1: "cat"\n  2: "owl"\n'
-
-
-def drawn_yolo(text: str, shape: tuple[int, int], index: int = 0) -> np.ndarray:
-    """What a reader of YOLO labels fills."""
-    mask = np.zeros(shape, bool)
-    for line in text.splitlines():
-        which, *values = line.split()
-        xy = np.array(values, float).reshape(-1, 2) * (shape[1], shape[0])
-        if int(which) == index:
-            mask |= polygon2mask(shape, xy[:, ::-1] - 0.5)
-    return mask
-
-
-@settings(max_examples=150, deadline=None)
-@given(regions)
-def test_polygons_stray_from_the_mask_at_its_outline_only(region):
-    rings = polygons(region)
-    assert len(rings) == label(region, connectivity=1).max()
-    drawn = np.zeros(region.shape, bool)
-    for ring in rings:
-        assert len(ring) >= 3
-        assert (ring >= 0).all()
-        assert (ring <= region.shape[::-1]).all()
-        drawn |= polygon2mask(region.shape, ring[:, ::-1] - 0.5)
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(region, 1), (3, 3))
-    plain = around.all((2, 3)) | ~around.any((2, 3))
-    np.testing.assert_array_equal(drawn[plain], region[plain])
-
-
-def test_polygons_keep_holes_an_island_within_one_and_its_own_hole():
-    y, x = np.mgrid[:240, :320]
-    distance = np.hypot(y - 120, x - 150)
-    region = (
-        (distance < 100)
-        & ~((distance > 30) & (distance < 60))
-        & (distance > 12)
-        & ~(np.hypot(y - 45, x - 150) < 9)
-    )
-    region |= np.hypot(y - 30, x - 290) < 20
-    rings = polygons(region)
-    assert len(rings) == 3
-    drawn = drawn_yolo(
-        "\n".join("0 " + " ".join(f"{v:.6f}" for v in (r / (320, 240)).ravel()) for r in rings), (240, 320)
-    )
-    assert (drawn & region).sum() / (drawn | region).sum() > 0.99
-    assert sum(map(len, rings)) < 400
 
 
 def test_coco_entry_by_hand(tmp_path):
@@ -202,19 +147,6 @@ def test_coco_entry_by_hand(tmp_path):
         "score": 0.8,
     }
     assert left_in(tmp_path) == []
-
-
-@settings(max_examples=100, deadline=None)
-@given(regions)
-def test_coco_round_trip(tmp_path_factory, region):
-    picture = np.zeros((*region.shape, 3), np.uint8)
-    done = save_prediction(found(region), picture, tmp_path_factory.getbasetemp(), "a", formats=["coco"])
-    annotations = json.loads(json.dumps(done["coco"]))["annotations"]
-    assert len(annotations) == int(region.any())
-    for annotation in annotations:
-        np.testing.assert_array_equal(coco_mask.decode(annotation["segmentation"]), region)
-        assert annotation["area"] == coco_mask.area(annotation["segmentation"]) == region.sum()
-        np.testing.assert_array_equal(annotation["bbox"], coco_mask.toBbox(annotation["segmentation"]))
 
 
 def test_a_run_becomes_one_coco_file_that_pycocotools_reads(tmp_path):
@@ -458,59 +390,7 @@ def test_no_two_pictures_share_an_output(paths):
 
 
 # --------------------------------------------------------------------------------------------------
-# The overlay and what is said
-
-
-def test_overlay_by_hand():
-    region = np.zeros((5, 6), bool)
-    region[1:4, 1:4] = True
-    out = overlay(np.full((5, 6, 3), 100, np.uint8), region, alpha=0.5)
-    colour = class_palette(1)[1]
-    np.testing.assert_array_equal(out[~region], 100)
-    np.testing.assert_array_equal(out[2, 2], ((100 + colour.astype(int)) / 2 + 0.5).astype(int))
-    ring = region.copy()
-    ring[2, 2] = False
-    np.testing.assert_array_equal(out[ring], np.broadcast_to(colour, (8, 3)))
-
-
-def test_the_pictures_frame_is_no_outline():
-    out = overlay(PICTURE, np.ones((6, 8), bool), alpha=0)
-    np.testing.assert_array_equal(out, PICTURE)
-
-
-def test_overlay_of_several_classes_uses_their_colours():
-    mask = found_several().mask
-    out = overlay(PICTURE, mask, alpha=1)
-    np.testing.assert_array_equal(out, np.where((mask > 0)[..., None], class_palette(3)[mask], PICTURE))
-
-
-@given(regions, st.floats(0, 1), st.integers(0, 2**32 - 1))
-def test_overlay_leaves_the_surroundings_and_its_arguments_alone(region, alpha, seed):
-    picture = np.random.default_rng(seed).integers(0, 256, (*region.shape, 3), np.uint8)
-    kept, colour = picture.copy(), class_palette(1)[1]
-    out = overlay(picture, region, alpha)
-    np.testing.assert_array_equal(picture, kept)
-    np.testing.assert_array_equal(out[~region], picture[~region])
-    filled = (picture * (1 - alpha) + colour * alpha + 0.5).astype(np.uint8)
-    around = np.pad(region, 1, mode="edge")
-    inner = region & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    np.testing.assert_array_equal(out[inner], filled[inner])
-    assert (out[region & ~inner] == colour).all()
-    np.testing.assert_array_equal(overlay(picture, region.astype(np.int32), alpha), out)
-
-
-def test_overlay_of_another_size():
-    with pytest.raises(UsageError) as error:
-        overlay(PICTURE, REGION[:-1])
-    says(error, "(5, 8)", "(6, 8)", "give its own")
-
-
-def test_every_class_has_its_own_colour():
-    palette = class_palette(254)
-    assert len({tuple(c) for c in palette}) == 256
-    assert tuple(palette[0]) == (0, 0, 0)
-    assert tuple(palette[255]) == (255, 255, 255)
-    assert (class_palette(2)[3:] == 255).all()
+# What is said
 
 
 def test_summary_by_hand():

@@ -5,7 +5,6 @@ Every file is written whole or not at all, and nothing that exists is replaced u
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections import Counter
@@ -17,32 +16,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from asgnet.apply.overlays import class_palette, save_overlay
+from asgnet.data.formats import box, coco_annotation, coco_file, yolo_lines
 from asgnet.data.images import save_png
 from asgnet.errors import OutputError, UsageError
-from asgnet.files import PathLike, atomic_path, named, save_bytes
+from asgnet.files import PathLike, named, save_bytes
 from asgnet.types import IGNORE, Picture, Prediction
 
 ENDINGS = {"png": ".png", "yolo": ".txt", "probability": "_probability.png", "coco": ""}
 """The formats of :func:`save_prediction` and what their files end with; COCO has one file for a run."""
 
 OVERLAY = "_overlay.jpg"
-
-# Okabe & Ito (2008), colours that all kinds of eyes can tell apart; those rare in photographs first.
-_COLOURS = np.array(
-    [
-        [213, 94, 0],
-        [86, 180, 233],
-        [240, 228, 66],
-        [204, 121, 167],
-        [0, 158, 115],
-        [0, 114, 178],
-        [230, 159, 0],
-    ]
-)
-_JPEG_SIDE = 65_500
-_TOLERANCE = 0.6  # pixels that a YOLO polygon may stray from the mask's outline
 
 
 class _Part(NamedTuple):
@@ -106,12 +91,13 @@ def save_prediction(
     # The mask comes last: where it is, the picture is done.
     writers: dict[str, Callable[[], None]] = {}
     if overlay:
-        writers["overlay"] = partial(_save_overlay, paths["overlay"], picture, prediction.mask)
+        writers["overlay"] = partial(save_overlay, paths["overlay"], picture, prediction.mask)
     if "probability" in formats:
         values = (prediction.probability * 65535 + 0.5).astype(np.uint16)
         writers["probability"] = partial(save_png, paths["probability"], values)
     if "yolo" in formats:
-        writers["yolo"] = partial(save_bytes, paths["yolo"], _yolo(parts).encode())
+        lines = "".join(yolo_lines(part.region, i) for i, part in enumerate(parts))
+        writers["yolo"] = partial(save_bytes, paths["yolo"], lines.encode())
     if "png" in formats:
         writers["png"] = partial(_save_mask, paths["png"], prediction)
     _write_all(writers, paths, shared)
@@ -162,55 +148,6 @@ def output_stems(paths: Iterable[PathLike]) -> list[str]:
         taken |= _files_of(stem)
         stems.append(stem)
     return stems
-
-
-def overlay(picture: Picture, mask: NDArray, alpha: float = 0.45) -> Picture:
-    """The picture with the object filled translucently and outlined, ``h w 3`` uint8.
-
-    Args:
-        picture: ``h w 3`` uint8.
-        mask: ``h w`` bool, or int with a class an index.
-        alpha: share of the colour in the fill, in [0, 1].
-
-    Raises:
-        UsageError: mask and picture differ in size.
-    """
-    if mask.shape != picture.shape[:2]:
-        raise UsageError(
-            f"The mask is {mask.shape} and the picture {picture.shape[:2]} (h, w); give its own."
-        )
-    out = picture.copy()
-    thickness = max(1, round(min(mask.shape) / 240))
-    classes = np.flatnonzero(np.bincount(mask.ravel(), minlength=1)[1:]) + 1 if mask.dtype != bool else [1]
-    for index in classes:
-        region = mask == index if mask.dtype != bool else mask
-        box = _window(region)
-        if box is None:
-            continue
-        top, bottom, left, right = box
-        # One pixel of surroundings, so that the window's border is none of the object's.
-        window = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
-        region, view = region[window], out[window]
-        colour = class_palette(index)[index]
-        blend = (np.arange(256)[:, None] * (1 - alpha) + colour * alpha + 0.5).astype(np.uint8)  # 256 3
-        for channel in range(3):
-            plane = view[..., channel]
-            np.copyto(plane, blend[:, channel][plane], where=region)
-        view[region & ~_eroded(region, thickness)] = colour
-    return out
-
-
-def class_palette(classes: int) -> NDArray[np.uint8]:
-    """Colours of class indices, ``256 3`` uint8: black for 0, white for 255 and for what is not used.
-
-    Seven that all kinds of eyes can tell apart; beyond them those of PASCAL VOC, whose bits spell the index.
-    """
-    index = np.arange(256)
-    bits = [[((index >> (3 * j + c)) & 1) << (7 - j) for c in range(3)] for j in range(3)]
-    palette = np.sum(bits, axis=0).T.astype(np.uint8)
-    palette[1 : len(_COLOURS) + 1] = _COLOURS
-    palette[min(classes, IGNORE - 1) + 1 :] = 255
-    return palette
 
 
 def summary(
@@ -264,43 +201,7 @@ def write_coco(
             f"{len(images)} pictures but {len(annotations)} lists of annotations; give one each."
         )
     _refuse([Path(path)], {}, overwrite, None)
-    linked = [{**one, "image_id": i} for i, several in enumerate(annotations, 1) for one in several]
-    content = {
-        "info": {"description": "Made by asgnet"},
-        "images": [{"id": i, **image} for i, image in enumerate(images, 1)],
-        "annotations": [{"id": i, **one} for i, one in enumerate(linked, 1)],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(classes, 1)],
-    }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-
-
-def polygons(region: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """The outlines of a region, each ``n 2`` (x, y) in pixels, (0, 0) the picture's upper left corner.
-
-    One polygon a connected piece; a hole is joined to its outline by a cut of no width, as YOLO expects.
-    """
-    box = _window(region)
-    if box is None:
-        return []
-    from skimage.measure import find_contours, points_in_poly
-
-    top, bottom, left, right = box
-    contours = find_contours(np.pad(region[top:bottom, left:right], 1).astype(np.float32), 0.5)
-    # Index i of the padded window is the centre of pixel i - 1, which lies at i - 0.5 from the window's edge.
-    rings = [_simplified(c[:, ::-1] + (left - 0.5, top - 0.5)) for c in contours]
-    areas = [_signed_area(ring) for ring in rings]
-    sign = np.sign(max(areas, key=abs))  # the largest ring is an outline; holes wind the other way
-    order = sorted(range(len(rings)), key=lambda i: abs(areas[i]))
-    outlines = {i: rings[i] for i in order if areas[i] * sign > 0}  # the smallest first
-    holders = dict(outlines)
-    for i in order:
-        if i not in outlines:
-            inside = (k for k, ring in holders.items() if points_in_poly(rings[i][:1], ring)[0])
-            holder = next(inside, None)
-            if holder is not None:
-                outlines[holder] = _joined(outlines[holder], rings[i])
-    return list(outlines.values())
+    save_bytes(path, json.dumps(coco_file(images, annotations, classes)).encode())
 
 
 def _parts(prediction: Prediction) -> list[_Part]:
@@ -318,7 +219,7 @@ def _facts(part: _Part) -> dict[str, Any]:
     return {
         "presence": round(float(part.presence), 6),
         "area_fraction": round(float(part.region.mean()), 6),
-        "box": _box(part.region),
+        "box": box(part.region),
         "confidence": _confidence(part),
     }
 
@@ -326,31 +227,6 @@ def _facts(part: _Part) -> dict[str, Any]:
 def _confidence(part: _Part) -> float | None:
     area = np.count_nonzero(part.region)
     return round(float(part.probability.sum(where=part.region, dtype=np.float64)) / area, 6) if area else None
-
-
-def _window(region: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """First row, row behind the last, first column, column behind the last."""
-    rows = np.flatnonzero(region.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(region[rows[0] : rows[-1] + 1].any(axis=0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-
-
-def _box(region: NDArray[np.bool_]) -> list[int] | None:
-    window = _window(region)
-    return window and [window[2], window[0], window[3] - window[2], window[1] - window[0]]
-
-
-def _eroded(region: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
-    for _ in range(steps):
-        inner = region.copy()
-        inner[1:] &= region[:-1]
-        inner[:-1] &= region[1:]
-        inner[:, 1:] &= region[:, :-1]
-        inner[:, :-1] &= region[:, 1:]
-        region = inner
-    return region
 
 
 def _files_of(stem: str) -> set[str]:
@@ -412,65 +288,10 @@ def _save_mask(path: Path, prediction: Prediction) -> None:
         save_png(path, prediction.mask.astype(np.uint8), palette=class_palette(len(prediction.classes)))
 
 
-def _save_overlay(path: Path, picture: Picture, mask: NDArray) -> None:
-    if max(mask.shape) > _JPEG_SIDE:
-        raise OutputError(f"{named(path)} would be wider than a JPEG can be; leave the overlay out.")
-    encoded = io.BytesIO()
-    Image.fromarray(overlay(picture, mask)).save(encoded, format="JPEG", quality=90)
-    save_bytes(path, encoded.getbuffer())
-
-
 def _coco(parts: Sequence[_Part], file_name: str) -> dict[str, Any]:
-    from pycocotools import mask as coco_mask
-
     height, width = parts[0].region.shape
-    annotations = []
-    for i, part in enumerate(parts, 1):
-        box = _box(part.region)
-        if box is None:
-            continue
-        rle = coco_mask.encode(np.asfortranarray(part.region, np.uint8))
-        annotations.append(
-            {
-                "category_id": i,
-                "segmentation": {"size": [height, width], "counts": rle["counts"].decode("ascii")},
-                "area": int(np.count_nonzero(part.region)),
-                "bbox": box,
-                "iscrowd": 0,
-                "score": _confidence(part),
-            }
-        )
-    return {"image": {"file_name": file_name, "height": height, "width": width}, "annotations": annotations}
-
-
-def _yolo(parts: Sequence[_Part]) -> str:
-    lines = []
-    for i, part in enumerate(parts):
-        height, width = part.region.shape
-        for polygon in polygons(part.region):
-            values = (polygon / (width, height)).clip(0, 1).ravel()
-            lines.append(f"{i} " + " ".join(f"{v:.6f}" for v in values) + "\n")
-    return "".join(lines)
-
-
-def _simplified(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A closed ring without its repeated last point, and without points that change little."""
-    from skimage.measure import approximate_polygon
-
-    few = approximate_polygon(ring, _TOLERANCE)
-    return few[:-1] if len(few) > 4 else ring[:-1]
-
-
-def _signed_area(ring: NDArray[np.float64]) -> float:
-    x, y = ring.T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-
-
-def _joined(outline: NDArray[np.float64], hole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Walk the outline to the point nearest to the hole, around the hole, back, and on."""
-    from scipy.spatial import cKDTree
-
-    distances, nearest = cKDTree(outline).query(hole)
-    j = int(distances.argmin())
-    i = int(nearest[j])
-    return np.concatenate([outline[: i + 1], np.roll(hole, -j, axis=0), hole[j : j + 1], outline[i:]])
+    found = (coco_annotation(part.region, i, _confidence(part)) for i, part in enumerate(parts, 1))
+    return {
+        "image": {"file_name": file_name, "height": height, "width": width},
+        "annotations": [one for one in found if one is not None],
+    }

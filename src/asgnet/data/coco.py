@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asgnet.data.formats import coco_region
 from asgnet.data.index import cache_folder, parallel, short_hash
 from asgnet.data.layouts import Item, Layout
 from asgnet.errors import DataError
@@ -87,22 +88,8 @@ def paint(size: tuple[int, int], instances: tuple[tuple[int, float, bool, object
     """
     labels = np.zeros(size, np.uint8)
     for index, _, crowd, shape in sorted(instances, key=lambda i: (not i[2], -i[1])):
-        labels[_decode(shape, size)] = IGNORE if crowd else index
+        labels[coco_region(shape, size)] = IGNORE if crowd else index
     return labels
-
-
-def _decode(shape: object, size: tuple[int, int]) -> np.ndarray:
-    from pycocotools import mask as rle
-
-    if isinstance(shape, list):
-        if not shape:
-            return np.zeros(size, bool)
-        code = rle.merge(rle.frPyObjects(shape, *size))
-    elif isinstance(shape, dict) and isinstance(shape.get("counts"), list):
-        code = rle.frPyObjects(shape, *size)
-    else:
-        code = shape
-    return rle.decode(code).astype(bool)
 
 
 def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> None:

@@ -1,0 +1,153 @@
+"""Regions in the formats of others: COCO's RLE and polygons, YOLO's outlines.
+
+A region is ``h w`` bool. Polygons and boxes are in pixels, (0, 0) the picture's upper left corner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def window(region: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """First row, row behind the last, first column, column behind the last of a region; None if empty."""
+    rows = np.flatnonzero(region.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(region[rows[0] : rows[-1] + 1].any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def box(region: NDArray[np.bool_]) -> list[int] | None:
+    """``[x, y, width, height]`` of a region, None if empty."""
+    edges = window(region)
+    return edges and [edges[2], edges[0], edges[3] - edges[2], edges[1] - edges[0]]
+
+
+def coco_annotation(region: NDArray[np.bool_], category: int, score: float | None) -> dict[str, Any] | None:
+    """A region as a COCO result with a compressed RLE, ready for ``json.dumps``; None if empty."""
+    from pycocotools import mask as rle
+
+    edges = box(region)
+    if edges is None:
+        return None
+    code = rle.encode(np.asfortranarray(region, np.uint8))
+    return {
+        "category_id": category,
+        "segmentation": {"size": list(region.shape), "counts": code["counts"].decode("ascii")},
+        "area": int(np.count_nonzero(region)),
+        "bbox": edges,
+        "iscrowd": 0,
+        "score": score,
+    }
+
+
+def coco_file(
+    images: Sequence[dict[str, Any]],
+    annotations: Sequence[Sequence[dict[str, Any]]],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """A COCO instance file's content.
+
+    Args:
+        images: ``file_name``, ``height``, ``width`` of every picture.
+        annotations: of every picture those of :func:`coco_annotation`.
+        classes: names in the order of their indices; ids count from 1, those of pictures and annotations too.
+    """
+    linked = [{**one, "image_id": i} for i, several in enumerate(annotations, 1) for one in several]
+    return {
+        "info": {"description": "Made by asgnet"},
+        "images": [{"id": i, **image} for i, image in enumerate(images, 1)],
+        "annotations": [{"id": i, **one} for i, one in enumerate(linked, 1)],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(classes, 1)],
+    }
+
+
+def coco_region(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """What a COCO ``segmentation`` covers, ``h w`` bool.
+
+    Args:
+        segmentation: a list of polygons, or an RLE, compressed or not.
+        size: ``(h, w)`` of the picture.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    from pycocotools import mask as rle
+
+    if segmentation == []:
+        return np.zeros(size, bool)
+    try:
+        if isinstance(segmentation, list):
+            code = rle.merge(rle.frPyObjects(segmentation, *size))
+        elif isinstance(segmentation["counts"], list):
+            code = rle.frPyObjects(segmentation, *size)
+        else:
+            code = segmentation
+        return rle.decode(code).astype(bool)
+    except Exception as error:  # pycocotools raises bare ones
+        raise ValueError(f"neither polygons nor an RLE: {segmentation!r:.60}") from error
+
+
+def yolo_lines(region: NDArray[np.bool_], index: int) -> str:
+    """A region in YOLO's segmentation format: a line a polygon, ``index x y x y ...``, x and y in [0, 1]."""
+    height, width = region.shape
+    lines = []
+    for polygon in polygons(region):
+        values = (polygon / (width, height)).clip(0, 1).ravel()
+        lines.append(f"{index} " + " ".join(f"{v:.6f}" for v in values) + "\n")
+    return "".join(lines)
+
+
+def polygons(region: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """The outlines of a region, each ``n 2`` (x, y): who fills them has the region again, to the pixel.
+
+    One polygon a piece that is connected by sides; a hole is joined to its outline by a cut of no width, as
+    YOLO expects. Points on a straight line between others are left out, nothing else.
+    """
+    edges = window(region)
+    if edges is None:
+        return []
+    from skimage.measure import find_contours, points_in_poly
+
+    top, bottom, left, right = edges
+    contours = find_contours(np.pad(region[top:bottom, left:right], 1).astype(np.float32), 0.5)
+    # Index i of the padded window is the centre of pixel i - 1, which lies at i - 0.5 from the window's edge.
+    rings = [_bends(c[:, ::-1] + (left - 0.5, top - 0.5)) for c in contours]
+    areas = [_signed_area(ring) for ring in rings]
+    sign = np.sign(max(areas, key=abs))  # the largest ring is an outline; holes wind the other way
+    order = sorted(range(len(rings)), key=lambda i: abs(areas[i]))
+    outlines = {i: rings[i] for i in order if areas[i] * sign > 0}  # the smallest first
+    holders = dict(outlines)
+    for i in order:
+        if i not in outlines:
+            inside = (k for k, ring in holders.items() if points_in_poly(rings[i][:1], ring)[0])
+            holder = next(inside, None)
+            if holder is not None:
+                outlines[holder] = _joined(outlines[holder], rings[i])
+    return list(outlines.values())
+
+
+def _bends(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points at which a closed ring, its first point repeated at its end, changes its direction."""
+    step = np.diff(ring, axis=0)
+    before = np.roll(step, 1, axis=0)
+    return ring[:-1][step[:, 0] * before[:, 1] != step[:, 1] * before[:, 0]]
+
+
+def _signed_area(ring: NDArray[np.float64]) -> float:
+    x, y = ring.T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+
+
+def _joined(outline: NDArray[np.float64], hole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Walk the outline to the point nearest to the hole, around the hole, back, and on."""
+    from scipy.spatial import cKDTree
+
+    distances, nearest = cKDTree(outline).query(hole)
+    j = int(distances.argmin())
+    i = int(nearest[j])
+    return np.concatenate([outline[: i + 1], np.roll(hole, -j, axis=0), hole[j : j + 1], outline[i:]])
