@@ -65,7 +65,7 @@ def test_an_inverted_mask_is_recognised_and_the_others_are_left_in_peace(four, b
     masks[bad] = 1 - masks[bad]
     findings = examined(images, masks).findings
     assert "inverted" in findings[bad].remarks[0]
-    assert not any("inverted" in r for i, f in enumerate(findings) if i != bad for r in f.remarks)
+    assert [f.verdict == "wrong" for f in findings] == [i == bad for i in range(4)]
 
 
 def test_a_moved_mask_is_recognised_with_its_distance(four):
@@ -92,8 +92,14 @@ def test_another_object_is_recognised(four):
     images, masks = four
     images[3][masks[3] == 1] = (20, 40, 30)
     finding = examined(images, masks).findings[3]
-    assert finding.verdict == "poor"
+    assert finding.verdict == "hard"
     assert "same object" in finding.remarks[0]
+
+
+def test_of_two_with_one_inverted_the_one_that_hugs_the_frame_is_named(four):
+    images, masks = four
+    findings = examined(images[:2], [masks[0], 1 - masks[1]]).findings
+    assert [f.verdict == "wrong" for f in findings] == [False, True]
 
 
 def test_the_same_picture_twice_is_noticed(four):

@@ -7,23 +7,25 @@ itself.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.errors import SupportError
+from asgnet.errors import AsgnetWarning, SupportError
 from asgnet.types import IGNORE, Mask, Picture, Support
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
-GOOD, POOR = 0.6, 0.4
-"""IoU from which an example is called good, and below which something is called wrong."""
+GOOD, HARD = 0.6, 0.4
+"""IoU from which an example is called good, and below which it is called hard."""
 
+_CLEARER = 0.25
+"""By so much IoU a supposed mistake must explain an example better than its mask as it is."""
 _SMALL = 0.005
 _TWINS = 0.995
 
@@ -37,6 +39,7 @@ class Finding:
         usable: it can be read, and something is painted.
         area: share of the picture that is painted, in [0, 1]; None if unusable.
         iou: how well the other examples find it, in [0, 1] (the only one: itself on an altered view).
+        wrong: the mask looks inverted, moved or swapped.
         remarks: sentences, the gravest first; empty if all is well.
     """
 
@@ -44,14 +47,17 @@ class Finding:
     usable: bool
     area: float | None = None
     iou: float | None = None
+    wrong: bool = False
     remarks: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """``good``, ``fair``, ``poor`` or ``unusable``."""
+        """``good``, ``fair``, ``hard``, ``wrong`` or ``unusable``."""
         if not self.usable or self.iou is None:
             return "unusable"
-        return "good" if self.iou >= GOOD else "fair" if self.iou >= POOR else "poor"
+        if self.wrong:
+            return "wrong"
+        return "good" if self.iou >= GOOD else "fair" if self.iou >= HARD else "hard"
 
     @property
     def words(self) -> str:
@@ -102,14 +108,10 @@ def diagnose(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[Any]) 
             findings.append(Finding(named(image), True, float((supports[i].mask == 1).mean())))
         except SupportError as error:
             findings.append(Finding(named(image), False, remarks=(str(error),)))
-    if supports:
-        found = _segmented_by_others(segmenter, supports)
-        for i, support in supports.items():
-            iou = overlap(found[i], support.mask if len(supports) > 1 else _altered(support).mask)
-            findings[i] = replace(findings[i], iou=iou)
-        remarks = _remarks(segmenter, supports, found, [f.iou or 0.0 for f in findings])
-        for i, told in remarks.items():
-            findings[i] = replace(findings[i], remarks=tuple(told))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AsgnetWarning)  # said when the examples were read
+        for i, finding in _examined(segmenter, supports).items():
+            findings[i] = replace(finding, name=findings[i].name, area=findings[i].area)
     return Diagnosis(tuple(findings), _advice(findings))
 
 
@@ -121,18 +123,31 @@ def overlap(found: NDArray[np.bool_], mask: Mask) -> float:
     return float(np.count_nonzero(found & painted) / union) if union else 1.0
 
 
-def _segmented_by_others(segmenter: Segmenter, supports: dict[int, Support]) -> dict[int, NDArray[np.bool_]]:
-    """Per example the mask that the others find in it; a single one is tried on its altered view."""
+def _examined(segmenter: Segmenter, supports: dict[int, Support]) -> dict[int, Finding]:
+    """IoU, mistakes and remarks of the readable examples."""
+    if not supports:
+        return {}
     if len(supports) == 1:
         ((i, support),) = supports.items()
+        altered = _altered(support)
         segmenter.fit(support.image, support.mask)
-        return {i: segmenter.predict(_altered(support).image).mask}
-    found = {}
+        iou = overlap(segmenter.predict(altered.image).mask, altered.mask)
+        return {i: Finding("", True, iou=iou, remarks=tuple(_looks(support)))}
+    ious = {}
     for i, support in supports.items():
         others = [s for j, s in supports.items() if j != i]
         segmenter.fit([s.image for s in others], [s.mask for s in others])
-        found[i] = segmenter.predict(support.image).mask
-    return found
+        ious[i] = overlap(segmenter.predict(support.image).mask, support.mask)
+    mistakes = _mistakes(segmenter, supports, ious)
+    findings = {}
+    for i, support in supports.items():
+        told = [mistakes[i]] if i in mistakes else _looks(support)
+        if ious[i] < HARD and not told:
+            told = ["The others find little of it: check that the same object is painted, and all of it."]
+        twins = [s.name for j, s in supports.items() if j < i and _alike(s.image, support.image)]
+        told += [f"Nearly the same picture as {name}: it teaches nothing new." for name in twins]
+        findings[i] = Finding("", True, iou=ious[i], wrong=i in mistakes, remarks=tuple(told))
+    return findings
 
 
 def _altered(support: Support) -> Support:
@@ -146,30 +161,28 @@ def _altered(support: Support) -> Support:
     return Support(image, np.ascontiguousarray(mask[top:bottom, left:right]), support.name)
 
 
-def _remarks(
-    segmenter: Segmenter,
-    supports: dict[int, Support],
-    found: dict[int, NDArray[np.bool_]],
-    ious: Sequence[float],
-) -> dict[int, list[str]]:
-    told: dict[int, list[str]] = {i: [] for i in supports}
-    if len(supports) > 1 and min(ious[i] for i in supports) < POOR:
-        found = _segmented_by_each(segmenter, supports) if len(supports) > 2 else found
-        for i, support in supports.items():
-            if ious[i] < POOR:
-                told[i].append(_reason(i, support, supports, found))
-    for i, support in supports.items():
-        area = float((support.mask == 1).mean())
-        if area < _SMALL:
-            told[i].append(
-                f"The object covers only {area:.2%} of the picture; crop the picture closer around it."
-            )
-        elif _hugs_the_frame(support.mask):
-            told[i].append("The mask covers most of the picture's border: is it inverted?")
-    for i, j in combinations(supports, 2):
-        if _alike(supports[i].image, supports[j].image):
-            told[j].append(f"Nearly the same picture as {supports[i].name}: it teaches nothing new.")
-    return told
+def _looks(support: Support) -> list[str]:
+    """What can be said of an example by itself."""
+    area = float((support.mask == 1).mean())
+    if area < _SMALL:
+        return [f"The object covers only {area:.2%} of the picture; crop the picture closer around it."]
+    if _hugs_the_frame(support.mask):
+        return ["The mask covers most of the picture's border: is it inverted?"]
+    return []
+
+
+def _mistakes(segmenter: Segmenter, supports: dict[int, Support], ious: dict[int, float]) -> dict[int, str]:
+    """Per example with a mistake that explains it clearly better than its mask as it is, the sentence."""
+    suspects = [i for i in supports if ious[i] < GOOD]
+    if not suspects:
+        return {}
+    found = _segmented_by_each(segmenter, supports)
+    told = {i: _mistake(i, supports, found[i]) for i in suspects}
+    mistakes = {i: sentence for i, sentence in told.items() if sentence}
+    if len(supports) == 2 and len(mistakes) == 2:  # each accuses the other; the frame tells
+        framed = [i for i in mistakes if _hugs_the_frame(supports[i].mask)]
+        mistakes = {i: mistakes[i] for i in framed} if len(framed) == 1 else mistakes
+    return mistakes
 
 
 def _segmented_by_each(segmenter: Segmenter, supports: dict[int, Support]) -> dict[int, NDArray[np.bool_]]:
@@ -183,30 +196,21 @@ def _segmented_by_each(segmenter: Segmenter, supports: dict[int, Support]) -> di
     return {i: vote * 2 > len(supports) - 1 for i, vote in votes.items()}
 
 
-def _reason(
-    i: int, support: Support, supports: dict[int, Support], found: dict[int, NDArray[np.bool_]]
-) -> str:
-    """What would best explain that the others do not find this example."""
-    seen, mask = found[i], support.mask
-    direct = overlap(seen, mask)
+def _mistake(i: int, supports: dict[int, Support], seen: NDArray[np.bool_]) -> str:
+    """The mistake that best explains what the others see, if one clearly does."""
+    mask = supports[i].mask
     guesses = [
         (overlap(seen, _inverted(mask)), "The mask looks inverted: background and object are swapped.")
     ]
     (dy, dx), shifted = _best_shift(seen, mask)
-    if (dy, dx) != (0, 0):
+    if 0 < max(abs(dy) / mask.shape[0], abs(dx) / mask.shape[1]) < 1 / 3:
         guesses.append((shifted, f"The mask looks moved by ({dx}, {dy}) pixels (right, down)."))
     for j, other in supports.items():
         if j != i and other.mask.shape == mask.shape:
-            theirs = overlap(seen, other.mask)
-            guesses.append(
-                (theirs, f"The mask fits better to this picture if it is that of {other.name}: swapped?")
-            )
-    likely, told = max(guesses)
-    if likely >= max(POOR, direct + 0.2):
-        return told
-    if not seen.any():
-        return "The other examples find nothing like it here: is the same object painted?"
-    return "The other examples find something else here: is the same object painted, and all of it?"
+            sentence = f"The mask of {other.name} fits this picture better than its own: swapped?"
+            guesses.append((overlap(seen, other.mask), sentence))
+    likely, sentence = max(guesses)
+    return sentence if likely >= max(0.5, overlap(seen, mask) + _CLEARER) else ""
 
 
 def _hugs_the_frame(mask: Mask) -> bool:
@@ -251,12 +255,17 @@ def _thumbnail(image: Picture) -> NDArray[np.float64]:
 
 def _advice(findings: Sequence[Finding]) -> str:
     """One sentence: what to do next."""
-    bad = [f.name for f in findings if f.verdict in ("unusable", "poor")]
-    if not bad:
+
+    def names(*verdicts: str) -> str:
+        return ", ".join(f.name for f in findings if f.verdict in verdicts)
+
+    if names("unusable", "wrong"):
+        return f"Mend or leave out {names('unusable', 'wrong')}."
+    if names("hard"):
+        return f"Check {names('hard')}: a right mask there adds variety, a wrong one harms."
+    if len(findings) == 1:
+        return "The example finds itself in an altered view; a second one would show more."
+    if names("fair"):
         weakest = min(findings, key=lambda f: f.iou or 0.0)
-        if len(findings) == 1:
-            return "The example finds itself in an altered view; a second one would show more."
-        if weakest.verdict == "good":
-            return "All examples agree."
         return f"The examples work; more like {weakest.name}, the least well found, would help most."
-    return f"Mend or leave out {', '.join(bad)}."
+    return "All examples agree."
