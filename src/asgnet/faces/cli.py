@@ -145,7 +145,7 @@ def segment(
     [bold]asgnet segment photos/ --concept mug.concept --out masks/ --format coco[/bold]
     """
     from asgnet.apply.batch import segment_all
-    from asgnet.data.images import list_pictures
+    from asgnet.data.listing import list_pictures
 
     if bool(support) == bool(concept):
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
