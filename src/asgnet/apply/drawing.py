@@ -172,6 +172,17 @@ def mosaic(tiles: Sequence[Picture], width: int, height: int, gap: int = 6) -> P
     return np.asarray(frame)
 
 
+def natural_height(tiles: Sequence[Picture], width: int) -> int:
+    """The height at which a mosaic of these pictures fills its width, from half to once the width."""
+    if not tiles:
+        return 0
+    columns = 1 if len(tiles) == 1 else 2
+    tall = [
+        max(t.shape[0] / t.shape[1] for t in tiles[i : i + columns]) for i in range(0, len(tiles), columns)
+    ]
+    return round(min(max(sum(tall) * width / columns, width / 2), width))
+
+
 def share_bar(shares: NDArray[np.floating], width: int, height: int = 14) -> Picture:
     """One bar cut into the prototypes' colours, each as long as its share."""
     bar = np.full((height, width, 3), 238, np.uint8)

@@ -61,18 +61,20 @@ def explaining_rows(
     first_class = prediction.by_class.get(prediction.classes[0], prediction)
     parts, guide = _numbered(maps, first_class.guide, segmenter.concept)
     known = max(int(m.max(initial=-1)) for m in [*parts, guide]) + 1
-    height = _panel_height([image, *(s.image for s in segmenter.supports[:SHOWN])], cell)
-    shape = drawing.fitted(image.shape, cell, height)
+    low = drawing.natural_height([image], cell)
+    high = max(low, drawing.natural_height([s.image for s in segmenter.supports[:SHOWN]], cell))
+    shape = drawing.fitted(image.shape, cell, low)
     small, found = drawing.resized(image, shape), drawing.nearest(first_class.mask > 0, shape)
     guide = drawing.rounded(drawing.nearest(guide, shape))
     probability = drawing.nearest(first_class.probability, shape)
 
     def framed(tile: Picture) -> Picture:
-        return drawing.mosaic([tile], cell, height)
+        return drawing.mosaic([tile], cell, low)
 
-    first = support_panels(segmenter.supports, parts, known, cell, height) if parts else []
+    first = support_panels(segmenter.supports, parts, known, cell, high) if parts else []
     number = len(first)
-    query = drawing.panel(framed(small), f"{number + 1}  A new picture", "Nobody painted anything here.")
+    shown = drawing.mosaic([small], cell, high if first else low)
+    query = drawing.panel(shown, f"{number + 1}  A new picture", "Nobody painted anything here.")
     choice = drawing.panel(
         framed(drawing.coloured(guide, small, found)),
         f"{number + 2}  Each pixel picks its prototype",
@@ -112,7 +114,9 @@ def support_panels(
     all_labels = np.concatenate([m.ravel() for m in maps])
     parts = "part" if known == 1 else "parts"
     return [
-        drawing.panel(drawing.mosaic(painted, cell, height), "1  The painted example", told),
+        drawing.panel(
+            drawing.mosaic(painted, cell, height), f"1  The painted example{'s' * (shots > 1)}", told
+        ),
         drawing.panel(
             drawing.mosaic(pieces, cell, height),
             f"2  Superpixels: {known} {parts}",
@@ -150,12 +154,6 @@ def _lit(image: Picture, mask: NDArray) -> Picture:
     for index, colour in enumerate(drawing.colours(int(mask.max())), 1):
         lit = drawing.outlined(lit, mask == index, colour.tolist())
     return lit
-
-
-def _panel_height(images: Sequence[Picture], cell: int) -> int:
-    """The height that lets the flattest picture fill its cell's width without making others thumbnails."""
-    tallest = max(cell * image.shape[0] / image.shape[1] for image in images)
-    return round(min(max(tallest, cell * 0.5), cell * 1.0))
 
 
 def _shares(labels: NDArray[np.integer], known: int) -> NDArray[np.float64]:

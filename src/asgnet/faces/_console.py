@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 from asgnet.errors import AsgnetError, UsageError
@@ -149,6 +150,19 @@ def _plain_warnings(debug: bool) -> Iterator[None]:
         yield
 
 
+class _Above(io.TextIOBase):
+    """Stands for stdout while a bar is on the same terminal: whole lines, unwrapped, above the bar."""
+
+    def __init__(self, terminal: Any) -> None:
+        self.terminal, self.line = terminal, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.line = (self.line + text).split("\n")
+        for line in lines:
+            self.terminal.print(line, soft_wrap=True, markup=False, highlight=False, emoji=False)
+        return len(text)
+
+
 @contextmanager
 def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
     """A progress bar with rate and time left on a terminal's stderr, else nothing; call it once an item."""
@@ -160,8 +174,9 @@ def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
-    with progress:
+    terminal = Console(stderr=True)
+    data = redirect_stdout(_Above(terminal)) if sys.stdout.isatty() else nullcontext()
+    with Progress(*columns, console=terminal, redirect_stdout=False) as progress, data:
         task = progress.add_task(label, total=total, rate="")
 
         def step() -> None:
