@@ -23,7 +23,8 @@ from torch import Tensor
 
 from asgnet.apply.adapt import Adaptation, adapt_to_supports
 from asgnet.apply.edges import follow_edges
-from asgnet.data.images import read_mask, read_picture, squash, squash_mask
+from asgnet.data.images import read_picture, squash, squash_mask
+from asgnet.data.masks import read_mask
 from asgnet.errors import PictureError, SupportError, UsageError, WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet

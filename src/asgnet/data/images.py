@@ -17,7 +17,6 @@ from PIL import Image
 from asgnet.data.decode import MOST_PIXELS, Source, decoded, note, refusals, upright
 from asgnet.errors import PictureError
 from asgnet.files import PathLike, named, save_bytes
-from asgnet.files import atomic_path as atomic_path
 from asgnet.types import Picture
 
 
@@ -127,18 +126,3 @@ def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | 
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1, compress_type=runs)
     save_bytes(path, encoded.getbuffer())
-
-
-def __getattr__(name: str) -> object:
-    """Names that moved."""
-    from importlib import import_module
-
-    homes = {
-        "read_mask": "masks",
-        "read_support": "masks",
-        "read_labels": "masks",
-        "list_pictures": "listing",
-    }
-    if name not in homes:
-        raise AttributeError(name)
-    return getattr(import_module(f"asgnet.data.{homes[name]}"), name)
