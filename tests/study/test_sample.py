@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from asgnet.errors import DataError
 from asgnet.model.asgnet import ASGNet
 from asgnet.study.cache import open_features
-from asgnet.study.sample import Drawn, Sampler, View, held_out, make_source, usable, validation_episodes
+from asgnet.study.material import validation_episodes
+from asgnet.study.sample import Drawn, Sampler, View, held_out, make_source, usable
 
 
 @pytest.fixture(scope="module")

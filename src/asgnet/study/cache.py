@@ -19,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from asgnet.data.augment import seed_of, squash, vary
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.index import cache_folder, with_bar
-from asgnet.errors import AsgnetError, DataError, OutputError
+from asgnet.errors import DataError, OutputError
+from asgnet.study.ahead import in_processes
 from asgnet.types import IGNORE
 
 THUMB = 96
@@ -106,22 +106,16 @@ def fingerprint(backbone: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class _Chunks(torch.utils.data.Dataset):
-    """Number of a chunk → its pictures ``b 3 s s`` uint8 and labels ``b s s``, or the error met."""
+class _Chunks:
+    """Number of a chunk → its pictures ``b 3 s s`` uint8 and labels ``b s s``."""
 
     def __init__(
         self, dataset: Dataset, names: Sequence[str], chunks: Sequence[NDArray], side: int, variant: int
     ) -> None:
         self.dataset, self.names, self.chunks, self.side, self.variant = dataset, names, chunks, side, variant
 
-    def __len__(self) -> int:
-        return len(self.chunks)
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor] | AsgnetError:
-        try:
-            images, labels = zip(*(self._read(self.names[row]) for row in self.chunks[number]), strict=True)
-        except AsgnetError as error:  # raised in a worker it would arrive wrapped in a traceback
-            return error
+    def __call__(self, number: int) -> tuple[Tensor, Tensor]:
+        images, labels = zip(*(self._read(self.names[row]) for row in self.chunks[number]), strict=True)
         return torch.stack(images), torch.stack(labels)
 
     def _read(self, name: str) -> tuple[Tensor, Tensor]:
@@ -149,18 +143,10 @@ def _build(
     done = np.load(folder / "done.npy", mmap_mode="r+")
     store = _open(folder, tuple(names), "r+")
     chunks = [c for c in np.array_split(np.arange(len(names)), -(-len(names) // CHUNK)) if not done[c].all()]
-    parallel = len(chunks) > 2
-    loader = DataLoader(
-        _Chunks(dataset, names, chunks, side, variant),
-        batch_size=None,
-        num_workers=1 if parallel else 0,
-        prefetch_factor=4 if parallel else None,
-    )
+    read = _Chunks(dataset, names, chunks, side, variant)
+    pairs = in_processes(read, range(len(chunks)), workers=1 if len(chunks) > 2 else 0)
     title = f"features of {dataset.name}, " + (f"variant {variant}" if variant else "plain")
-    for rows, read in zip(chunks, with_bar(loader, len(chunks), title), strict=True):
-        if isinstance(read, AsgnetError):
-            raise read
-        images, labels = read
+    for rows, (images, labels) in zip(chunks, with_bar(pairs, len(chunks), title), strict=True):
         _fill(store, rows, images, labels, _maps(backbone, images.to(device)))
         done[rows] = True
     for array in (*store.levels, store.labels, store.thumbs, store.counts, done):

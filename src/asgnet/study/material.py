@@ -16,7 +16,7 @@ from asgnet.data.folds import Fold, novel_images, open_fold
 from asgnet.errors import DataError
 from asgnet.study.cache import FeatureStore, open_features
 from asgnet.study.recipe import Recipe
-from asgnet.study.sample import Drawn, Source, held_out, make_source, usable, validation_episodes
+from asgnet.study.sample import Drawn, Source, View, held_out, make_source, usable
 
 Novel = Literal["keep", "drop"]
 
@@ -115,6 +115,21 @@ def _validation(sources: Sequence[Source], shots: int, recipe: Recipe, lists: in
     able = [i for i, source in enumerate(sources) if any(len(r) > shots for r in source.shown[0].values())]
     count = -(-recipe.validation // (lists * len(able))) if able else 0
     return [episode for i in able for episode in validation_episodes(sources[i], i, shots, count)]
+
+
+def validation_episodes(source: Source, place: int, shots: int, count: int) -> list[Drawn]:
+    """A frozen list from the plain variant of one source's held-out pictures, its classes in turn.
+
+    Classes with fewer than two pictures are left out; with few, there are fewer supports.
+    """
+    names = [c for c, rows in source.shown[0].items() if len(rows) > shots]
+    drawn = []
+    for number in range(count if names else 0):
+        rng = np.random.default_rng([3, place, shots, number])
+        target = names[number % len(names)]
+        rows = rng.choice(source.shown[0][target], shots + 1, replace=False)
+        drawn.append(Drawn(place, tuple(View(int(r), 0, False) for r in rows), (target,)))
+    return drawn
 
 
 def _without(dataset: Dataset, tested: set[str], name: str) -> Fold:

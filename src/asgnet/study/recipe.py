@@ -39,6 +39,7 @@ class Recipe(BaseModel):
         steps: optimizer steps; epochs: passes over the training pictures instead, if above 0.
         precision: of the forward pass.
         shots: the k of a batch is one of these; odds: with these probabilities.
+        uniform: what is drawn uniformly: the ``classes``, or the query among the ``pictures`` (published).
         weights: of the datasets in the order given; the last one goes for the rest.
         unions: share of episodes whose object is two classes together.
         absent: share whose query comes from a picture without the class; presence: weight of the loss of a
@@ -78,6 +79,7 @@ class Recipe(BaseModel):
 
     shots: tuple[Count, ...] = (1, 2, 3, 5)
     odds: tuple[NotNegative, ...] = ()
+    uniform: Literal["classes", "pictures"] = "classes"
     weights: tuple[Positive, ...] = (1.0,)
     unions: Share = 0.0
     absent: Share = 0.0

@@ -22,6 +22,7 @@ import torch
 
 from asgnet.errors import OutputError, UsageError, WeightsError
 from asgnet.files import atomic_path, save_bytes
+from asgnet.study.recipe import Recipe
 
 STATE = Path("last") / "state.pt"
 
@@ -51,12 +52,11 @@ def load_state(out: Path, resume: bool, identity: dict[str, Any]) -> dict[str, A
         raise WeightsError(
             f"The state {file} cannot be read; delete {file.parent} to start again."
         ) from error
-    for key, value in _plain(identity).items():
-        if before.get(key) != value:
-            raise UsageError(
-                f"The run in {str(out)!r} cannot go on: its {key} was {before.get(key)!r}, now {value!r}; "
-                "call it as before, or name another --out."
-            )
+    for key, was, now in _differing(before, identity):
+        raise UsageError(
+            f"The run in {str(out)!r} cannot go on: its {key} was {was!r}, now {now!r}; "
+            "call it as before, or name another --out."
+        )
     return state
 
 
@@ -190,5 +190,12 @@ class Log:
         save_bytes(self.file, "".join(kept).encode())
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(values))
+def _differing(before: dict[str, Any], identity: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(what, was, is); a number that the recipe did not have yet had its default."""
+    was, now = Recipe(**before.pop("recipe")), Recipe(**identity["recipe"])
+    for key in Recipe.model_fields:
+        if getattr(was, key) != getattr(now, key):
+            yield key, getattr(was, key), getattr(now, key)
+    for key in before:
+        if before[key] != identity[key]:
+            yield key, before[key], identity[key]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -19,15 +20,11 @@ from torch import Tensor
 from asgnet.data.benchmarks import Dataset
 from asgnet.errors import DataError
 from asgnet.study.cache import THUMB, FeatureStore
+from asgnet.study.pseudo import pseudo_masks
 from asgnet.study.recipe import Recipe
 from asgnet.types import IGNORE
 
 TRIES = 200
-PSEUDO_RADIUS = (15.0, 60.0)
-PSEUDO_BLUR = (0.5, 3.0)
-PSEUDO_VOID = 1.15
-"""Colours between one and 1.15 times the radius are ignored: a colour object has no sharp edge."""
-PSEUDO_SHARE = (0.005, 0.85)
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,13 @@ class Source:
     pictures: NDArray[np.int64]
     shown: tuple[dict[int, NDArray[np.int64]], ...]
     weight: float = 1.0
+
+    @cached_property
+    def showing(self) -> tuple[NDArray[np.int64], ...]:
+        """Per variant the rows that show any class."""
+        return tuple(
+            np.unique(np.concatenate([np.empty(0, np.int64), *rows.values()])) for rows in self.shown
+        )
 
 
 class View(NamedTuple):
@@ -210,23 +214,16 @@ class Sampler:
         if episode.masks:
             index = np.arange(side) * THUMB // side
             return episode.masks[place][index[:, None], index]
-        labels = store.labels[episode.views[place].row]
-        mask = np.zeros(labels.shape, np.uint8)
-        for c in episode.classes:
-            mask[labels == c] = 1
-        mask[labels == IGNORE] = IGNORE
-        return mask
+        return episode_mask(store.labels[episode.views[place].row], episode.classes)
 
     def _classes(self, rng: np.random.Generator, place: int, shots: int) -> Drawn | None:
         """A class, sometimes two, or nothing where the supports show too little."""
         source, recipe = self.sources[place], self.recipe
-        shown = source.shown[rng.integers(len(source.shown))]
-        names = list(shown)
-        target = names[rng.integers(len(names))]
-        rows = shown[target]
+        variant = int(rng.integers(len(source.shown)))
+        names = list(source.shown[variant])
+        target, rows = self._target(rng, source, variant, shots)
         if len(rows) <= shots:
             return None
-        rows = rng.choice(rows, shots + 1, replace=False)
         classes = {target}
         if rng.random() < recipe.unions:
             classes.add(names[rng.integers(len(names))])
@@ -241,35 +238,29 @@ class Sampler:
             return None
         return Drawn(place, views, tuple(sorted(classes)))
 
-    def _pseudo(self, rng: np.random.Generator, place: int, shots: int) -> Drawn | None:
-        """A colour of the first support; nothing where it covers too little or nearly all."""
-        from scipy.ndimage import gaussian_filter
+    def _target(
+        self, rng: np.random.Generator, source: Source, variant: int, shots: int
+    ) -> tuple[int, NDArray[np.int64]]:
+        """A class, and the query's and the supports' rows; fewer where it has too few pictures."""
+        shown = source.shown[variant]
+        if self.recipe.uniform == "classes":
+            target = list(shown)[rng.integers(len(shown))]
+            return target, rng.permutation(shown[target])[: shots + 1]
+        query = rng.choice(source.showing[variant])
+        there = [c for c, rows in shown.items() if query in rows]
+        target = there[rng.integers(len(there))]
+        others = shown[target][shown[target] != query]
+        return target, np.array([query, *rng.permutation(others)[:shots]])
 
+    def _pseudo(self, rng: np.random.Generator, place: int, shots: int) -> Drawn | None:
+        """A colour, of several pictures or of one picture's variants; nothing where it does not show."""
         source = self.sources[place]
         rows = source.pictures[rng.integers(0, len(source.pictures), shots + 1)]
         if rng.random() < self.recipe.alone:
             rows[:] = rows[0]
         views = self._views(rng, rows, len(source.stores))
-        images = []
-        for view in views:
-            blur = rng.uniform(*PSEUDO_BLUR)
-            thumb = source.stores[view.variant].thumbs[view.row].astype(np.float32)
-            images.append(gaussian_filter(thumb, (blur, blur, 0)))
-        y, x = rng.integers(8, THUMB - 8, 2)
-        colour = images[1][y, x]
-        channels = rng.uniform(0.3, 1, 3) if rng.random() < 0.5 else np.ones(3)
-        radius = rng.uniform(*PSEUDO_RADIUS)
-        masks = []
-        for image in images:
-            distance = np.sqrt(np.square((image - colour) * channels).sum(-1))
-            mask = (distance < radius).astype(np.uint8)
-            mask[(distance >= radius) & (distance < PSEUDO_VOID * radius)] = IGNORE
-            masks.append(mask)
-        shares = [float((mask == 1).mean()) for mask in masks]
-        low, high = PSEUDO_SHARE
-        if shares[0] < low / 2 or not all(low <= share <= high for share in shares[1:]):
-            return None
-        return Drawn(place, views, (), tuple(masks))
+        masks = pseudo_masks(rng, [source.stores[view.variant].thumbs[view.row] for view in views])
+        return None if masks is None else Drawn(place, views, (), masks)
 
     def _views(self, rng: np.random.Generator, rows: Sequence[int], variants: int) -> tuple[View, ...]:
         return tuple(
@@ -278,19 +269,13 @@ class Sampler:
         )
 
 
-def validation_episodes(source: Source, place: int, shots: int, count: int) -> list[Drawn]:
-    """A frozen list from the plain variant of one source's held-out pictures, its classes in turn.
-
-    Classes with fewer than two pictures are left out; with few, there are fewer supports.
-    """
-    names = [c for c, rows in source.shown[0].items() if len(rows) > shots]
-    drawn = []
-    for number in range(count if names else 0):
-        rng = np.random.default_rng([3, place, shots, number])
-        target = names[number % len(names)]
-        rows = rng.choice(source.shown[0][target], shots + 1, replace=False)
-        drawn.append(Drawn(place, tuple(View(int(r), 0, False) for r in rows), (target,)))
-    return drawn
+def episode_mask(labels: NDArray, classes: Sequence[int]) -> NDArray[np.uint8]:
+    """``h w`` class indices → {0, 1, 255}: the classes together are the object."""
+    mask = np.zeros(labels.shape, np.uint8)
+    for c in classes:
+        mask[labels == c] = 1
+    mask[labels == IGNORE] = IGNORE
+    return mask
 
 
 def _original_counts(dataset: Dataset) -> NDArray[np.int64]:

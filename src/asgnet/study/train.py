@@ -14,31 +14,31 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.data.augment import seed_of
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import Fold
+from asgnet.errors import UsageError
 from asgnet.model.asgnet import ASGNet
-from asgnet.model.decoder import Outputs, episode_loss
 from asgnet.model.weights import save_weights
-from asgnet.study.losses import presence_loss, soft_episode_loss
+from asgnet.study.ahead import in_processes, in_thread
 from asgnet.study.material import Material, Novel, prepare
 from asgnet.study.metrics import ratio
 from asgnet.study.recipe import Recipe
 from asgnet.study.report import environment
 from asgnet.study.run_folder import Log, load_state, publish, save_json, save_state
-from asgnet.study.sample import Batch, Sampler
+from asgnet.study.trainee import Reader, Trainee, make_sampler, validate
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 def train(
@@ -52,6 +52,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     cache_dir: str | Path | None = None,
+    workers: int | None = None,
     command: str = "",
 ) -> Path:
     """Train a network and leave the best averaged weights in ``out``, ready for ``load_weights``.
@@ -66,6 +67,7 @@ def train(
         seed: of episodes and dropout.
         resume: go on where ``out`` was left; start if nothing is there.
         cache_dir: of the features.
+        workers: processes that read pictures where features are not cached; None: one per core, at most 8.
         command: kept in training.json.
 
     Raises:
@@ -73,16 +75,11 @@ def train(
         OutputError: ``out`` holds a run already, or cannot be written.
         UsageError: ``out`` holds another run than the one to be resumed.
     """
-    from accelerate import Accelerator, InitProcessGroupKwargs
-
-    accelerator = Accelerator(
-        mixed_precision=recipe.precision,
-        gradient_accumulation_steps=recipe.accumulate,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
-    )
+    accelerator = make_accelerator(recipe)
+    workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     out, device, main = Path(out), accelerator.device, accelerator.is_main_process
     identity = {
-        "recipe": recipe.toml(),
+        "recipe": recipe.model_dump(),
         "seed": seed,
         "data": [d.hash for d in datasets],
         "folds": [f.name for f in folds],
@@ -114,18 +111,13 @@ def train(
         (out / "recipe.toml").write_text(recipe.toml(), "utf-8")
         save_json(out / "training.json", _story(net, material, recipe, identity, steps, command))
 
-    sampler = Sampler(material.train, recipe, seed)
     rank, world, parts = accelerator.process_index, accelerator.num_processes, recipe.accumulate
-
-    def read(number: int) -> Batch:
-        """Part ``number % accumulate`` of a step: other episodes in each part and process."""
-        step, part = divmod(number, parts)
-        return sampler.batch(step, (part * world + rank) * recipe.batch, recipe.batch)
-
+    read = Reader(make_sampler(material.train, recipe, net, seed), rank, world)
     log = Log(out, start, steps, main)
     with log.live():
         numbers = range(start * parts, steps * parts)
-        for number, batch in zip(numbers, ahead(read, numbers), strict=True):
+        batches = in_thread(read, numbers) if recipe.cached else in_processes(read, numbers, workers)
+        for number, batch in zip(numbers, batches, strict=True):
             step, part = divmod(number, parts)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate * rate_factor(step, steps, recipe)
@@ -168,67 +160,23 @@ def train(
     return out
 
 
-class Trainee(nn.Module):
-    """Episodes → (loss, object pixels shared and covered): what accelerate wraps."""
+def make_accelerator(recipe: Recipe) -> Accelerator:
+    """One process or many, as ``accelerate launch`` says.
 
-    def __init__(self, net: ASGNet, recipe: Recipe) -> None:
-        super().__init__()
-        self.net = net
-        self.recipe = recipe
+    Raises:
+        UsageError: a precision that this machine has not.
+    """
+    from accelerate import Accelerator, InitProcessGroupKwargs
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """``()`` mean loss over the episodes and ``2`` counts on the loss's grid."""
-        recipe, target = self.recipe, batch.target
-        size = (recipe.loss_grid,) * 2 if recipe.loss == "soft" else target.shape[-2:]
-        outputs = answer(self.net, batch, size, recipe)
-        if recipe.loss == "soft":
-            loss = soft_episode_loss(outputs, target, recipe.loss_grid, recipe.dice, recipe.auxiliary)
-        else:
-            loss = episode_loss(outputs, target, recipe.auxiliary)
-        if recipe.presence and outputs.presence is not None:
-            loss = loss + recipe.presence * presence_loss(outputs.presence, target)
-        return loss, count_overlap(outputs.logits.detach(), target).sum(0)
-
-
-def answer(net: ASGNet, batch: Batch, size: Sequence[int], recipe: Recipe) -> Outputs:
-    """The network on cached features, or on pictures that go through the backbone first."""
-    query, supports = ([m.float() for m in part] for part in (batch.query, batch.supports))
-    if not recipe.cached:
-        with torch.no_grad():
-            shots = batch.masks.shape[:2]
-            query = net.backbone(net.backbone.normalise(query[0]))
-            maps = net.backbone(net.backbone.normalise(supports[0].flatten(0, 1)))
-            supports = [m.unflatten(0, shots) for m in maps]
-    return net.episode(query, supports, batch.masks, size)
-
-
-def count_overlap(logits: Tensor, target: Tensor) -> Tensor:
-    """``b 2`` object pixels in both and in either of ``b 2 h w`` logits and ``b H W`` target, on h w."""
-    if target.shape[-2:] != logits.shape[-2:]:
-        target = F.interpolate(target[:, None].float(), logits.shape[-2:], mode="nearest-exact")[:, 0]
-    found, there, valid = logits[:, 1] > logits[:, 0], target == 1, target != 255
-    both = (found & there).flatten(1).sum(1)
-    return torch.stack([both, ((found | there) & valid).flatten(1).sum(1)], 1)
-
-
-@torch.no_grad()
-def validate(net: ASGNet, material: Material, recipe: Recipe, device: torch.device) -> dict[str, float]:
-    """MIoU over base classes on held-out pictures, per k and their mean (``base_iou``)."""
-    net.eval()
-    sampler = Sampler(material.validation, recipe)
-    scores = {}
-    for shots, episodes in material.episodes.items():
-        sums: dict[tuple, Tensor] = {}
-        for first in range(0, len(episodes), recipe.batch):
-            asked = episodes[first : first + recipe.batch]
-            batch = sampler.read(asked).to(device)
-            logits = answer(net, batch, batch.target.shape[-2:], recipe).logits
-            for episode, counts in zip(asked, count_overlap(logits, batch.target).cpu(), strict=True):
-                key = (episode.source, episode.classes)
-                sums[key] = sums.get(key, torch.zeros(2, dtype=torch.int64)) + counts
-        if sums:
-            scores[f"base_iou_{shots}"] = sum(ratio(*map(int, s)) for s in sums.values()) / len(sums)
-    return {"base_iou": sum(scores.values()) / len(scores), **scores}
+    try:
+        return Accelerator(
+            mixed_precision=recipe.precision,
+            gradient_accumulation_steps=recipe.accumulate,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
+        )
+    except ValueError as problem:
+        reason = str(problem).splitlines()[0].rstrip(".")
+        raise UsageError(f"precision = {recipe.precision!r} cannot be used here: {reason}.") from problem
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -252,9 +200,7 @@ def total_steps(recipe: Recipe, material: Material, processes: int) -> int:
     """The recipe's steps, or its epochs over the training pictures that show a class."""
     if not recipe.epochs:
         return recipe.steps
-    pictures = sum(
-        len(set().union(*(map(int, rows) for rows in source.shown[0].values()))) for source in material.train
-    )
+    pictures = sum(len(source.showing[0]) for source in material.train)
     return max(1, round(recipe.epochs * pictures / (recipe.batch * recipe.accumulate * processes)))
 
 
@@ -267,17 +213,6 @@ def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
     torch._foreach_lerp_([own[n] for n in floats], [new[n] for n in floats], 1 - keep)
     for name in set(names) - set(floats):
         own[name].copy_(new[name])
-
-
-def ahead(make: Callable[[int], _T], numbers: range) -> Iterator[_T]:
-    """``make(n)`` of each number in order, the next one in another thread while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(make, n) for n in numbers[:1]]
-        for n in numbers[1:]:
-            done = waiting.pop().result()
-            waiting.append(pool.submit(make, n))
-            yield done
-        yield from (w.result() for w in waiting)
 
 
 def _state(
