@@ -87,6 +87,9 @@ def test_the_same_command_again_skips_everything(world, capsys):
 @pytest.mark.parametrize("form", ["coco", "yolo"])
 def test_other_formats(world, capsys, form):
     assert main([*SEGMENT, "--format", form]) == 0
+    files = capsys.readouterr().out.splitlines()
+    assert all(Path(path).is_file() for path in files)
+    assert len(files) == (1 if form == "coco" else 3)
     if form == "coco":
         coco = json.loads(Path("out/annotations.json").read_text())
         assert len(coco["images"]) == 3
@@ -183,13 +186,11 @@ def test_any_file_name_works(world, capsys, name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems know only UTF-8 names")
-def test_a_file_name_that_is_no_text_works(world):
+def test_a_file_name_that_is_no_text_works(world, capfdbinary):
     name = os.fsdecode(b"caf\xe9.jpg")
     os.rename("photos/0.jpg", f"photos/{name}")
-    run = _start(*SEGMENT, text=False)
-    out, err = run.communicate(timeout=60)
-    assert run.returncode == 0, err
-    assert b"out/caf\xe9.png" in out.splitlines()
+    assert main(SEGMENT) == 0
+    assert b"out/caf\xe9.png" in capfdbinary.readouterr().out.splitlines()
 
 
 def test_a_name_like_an_option_works_behind_a_double_dash(world, capsys):
@@ -227,12 +228,12 @@ def test_debug_shows_the_traceback(world, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
-def _start(*words: str, text: bool = True) -> subprocess.Popen:
+def _start(*words: str) -> subprocess.Popen:
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from asgnet.faces.cli import main; sys.exit(main())"
     )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": text}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *words], **pipes)
 
 
@@ -240,7 +241,7 @@ def _start(*words: str, text: bool = True) -> subprocess.Popen:
 def test_interrupted_killed_and_run_again_nothing_is_lost_or_half_written(world, capsys):
     for i in range(3, 40):
         Image.fromarray(scene(10 + i)[0]).save(f"photos/{i:02}.jpg")
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)):
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         run = _start(*SEGMENT, "--json")
         while json.loads(run.stdout.readline())["status"] == "skipped":
             pass
@@ -255,7 +256,7 @@ def test_interrupted_killed_and_run_again_nothing_is_lost_or_half_written(world,
     assert main([*SEGMENT, "--json"]) == 0
     states = [r["status"] for r in lines(capsys.readouterr().out)]
     assert len(states) == 40
-    assert 3 <= states.count("skipped") < 40
+    assert 2 <= states.count("skipped") < 40
     assert len(list(Path("out").glob("*.png"))) == 40
 
 

@@ -144,7 +144,7 @@ def segment(
 
     [bold]asgnet segment photos/ --concept mug.concept --out masks/ --format coco[/bold]
     """
-    from asgnet.apply.batch import segment_all
+    from asgnet.apply.batch import COCO_FILE, segment_all
     from asgnet.data.listing import list_pictures
 
     if bool(support) == bool(concept):
@@ -163,13 +163,16 @@ def segment(
         if as_json:
             console.emit(result.record)
         elif result.status != "failed":
-            console.put(next(iter(result.record["files"].values()), str(result.picture)))
+            for path in list(result.record["files"].values())[:1]:
+                console.put(path)
 
     with console.bar(len(files), "pictures") as step:
         summary = segment_all(
             segmenter, files, out, formats=(form.value,), overlay=overlay, explain=explain,
             overwrite=overwrite, threshold=threshold, absent=absent.value, on_result=told,
         )  # fmt: skip
+    if form is Format.coco and not as_json:
+        console.put(str(out / COCO_FILE))
     for _, reason in summary.failed:
         console.say(f"asgnet: {reason}")
     console.say(_in_words(summary, out))
