@@ -69,3 +69,9 @@ def test_several_datasets(boxes, cache_dir, tiny, backbone, tmp_path):
         places = np.array([episode.source for episode in episodes])
         assert set(places) == {0, 1}
         assert (places == 0).sum() == (places == 1).sum()
+
+
+def test_too_few_pictures_to_validate(boxes, cache_dir, tiny, backbone):
+    recipe = tiny.model_copy(update={"held_out": 1000})
+    with pytest.raises(DataError, match=r"Every 1000th picture validates, .*set held_out lower"):
+        prepare([boxes], cut_folds([boxes], "2-fold", None), recipe, backbone, cache_dir=cache_dir)

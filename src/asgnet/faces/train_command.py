@@ -6,7 +6,7 @@ import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,6 @@ from asgnet.faces import _study_options as given
 
 if TYPE_CHECKING:
     from asgnet.data.benchmarks import Dataset
-    from asgnet.model.asgnet import ASGNet
-    from asgnet.study.recipe import Recipe
 
 
 class NovelImages(StrEnum):
@@ -64,7 +62,8 @@ def train(
         str | None, typer.Option(help="published-50, published-101, lite0, or any timm network.")
     ] = None,
     backbone_weights: Annotated[
-        Path | None, typer.Option(help="Start from these weights: a folder of asgnet, or a published .pth.")
+        str | None,
+        typer.Option(help="imagenet (downloads), a weights folder, a published .pth, or .safetensors."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Steps of the optimizer, instead of the recipe's.")
@@ -86,7 +85,7 @@ def train(
 
     `asgnet train --data voc:VOCdevkit --data folder:CCP --out runs/default`
 
-    `asgnet train --recipe paper-pascal --data voc:VOCdevkit --fold 1 --out runs/fold1`
+    `asgnet train --recipe paper-pascal --backbone-weights imagenet --data voc:VOCdevkit --fold 1 --out p1`
 
     `asgnet train --data voc:VOCdevkit --set rate=0.001 --steps 500 --out runs/slow --resume`
     """
@@ -94,6 +93,7 @@ def train(
     from asgnet.study.material import cut_folds
     from asgnet.study.memory import keep_memory
     from asgnet.study.recipe import load_recipe, parse_changes
+    from asgnet.study.start import make_net
     from asgnet.study.train import train as run
 
     changes = parse_changes(change or [])
@@ -109,12 +109,12 @@ def train(
         import torch
 
         torch.set_num_threads(threads)
+    net = make_net(chosen, backbone_weights, seed)
     datasets = [_open(spec, split, cache_dir, workers) for spec in data]
     folds = cut_folds(datasets, protocol, fold, convention)
-    net = _network(chosen, backbone_weights, seed)
     folder = run(
         datasets, folds, chosen, out, net=net, novel=novel_images.value, seed=seed, resume=resume,
-        cache_dir=cache_dir, command=shlex.join(["asgnet", *sys.argv[1:]]),
+        cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
     )  # fmt: skip
     if push_to_hub is not None:
         _push(folder, push_to_hub)
@@ -142,32 +142,6 @@ def _open(spec: str, split: str | None, cache_dir: Path | None, workers: int | N
         if "no split 'train'" not in str(problem):
             raise
     return open_dataset(spec, "all", cache_dir=cache_dir, workers=workers)
-
-
-def _network(recipe: Recipe, weights: Path | None, seed: int) -> ASGNet:
-    """The recipe's network, its untrained part the same for the same seed."""
-    from dataclasses import replace
-
-    import torch
-
-    from asgnet.model.asgnet import ASGNet, preset_config
-    from asgnet.model.weights import load_published, load_weights
-
-    torch.manual_seed(seed)
-    config = preset_config(recipe.network)
-    if recipe.backbone and recipe.backbone != config.backbone:
-        config = replace(config, backbone=recipe.backbone)
-    net = ASGNet.from_config(config)
-    if weights is None:
-        return net
-    found: Any = (
-        load_published(weights, recipe.network)
-        if weights.suffix in (".pth", ".pt")
-        else load_weights(weights)
-    )
-    if found.config != net.config:
-        raise UsageError(f"{weights} holds another network than the recipe's {recipe.network}.")
-    return found
 
 
 def _push(folder: Path, repository: str) -> None:

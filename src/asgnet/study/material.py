@@ -88,6 +88,10 @@ def prepare(
         novel: what becomes of training pictures that show a tested class.
         cache_dir: of the features.
         device: where the backbone runs.
+
+    Raises:
+        DataError: too few pictures to train on, or to validate with.
+        PictureError, OutputError: as :func:`open_features`.
     """
     train, validation, facts = [], [], []
     for place, (dataset, fold) in enumerate(zip(datasets, folds, strict=True)):
@@ -105,9 +109,13 @@ def prepare(
         facts.append(_facts(dataset, fold, novel, train[-1], int(aside.sum())))
     train = usable(train)
     shots = sorted({1, max(recipe.shots)})
-    return Material(
-        train, validation, {k: _validation(validation, k, recipe, len(shots)) for k in shots}, facts
-    )
+    episodes = {k: _validation(validation, k, recipe, len(shots)) for k in shots}
+    if not any(episodes.values()):
+        raise DataError(
+            f"Every {recipe.held_out}th picture validates, and no class has two of those; give more data, or "
+            "set held_out lower."
+        )
+    return Material(train, validation, {k: listed for k, listed in episodes.items() if listed}, facts)
 
 
 def _validation(sources: Sequence[Source], shots: int, recipe: Recipe, lists: int) -> list[Drawn]:

@@ -1,8 +1,8 @@
 """The whole training story. From the command line:
 
-    asgnet train --data voc:VOCdevkit --data folder:CCP --out runs/default        the default network
+    asgnet train --data voc:VOCdevkit --data folder:CCP --out runs/default         the default network
     asgnet train --data voc:VOCdevkit --fold 1 --out runs/fold1                    its classes 6 to 10 unseen
-    asgnet train --recipe paper-pascal --data voc:VOCdevkit --fold 0 --out runs/p0 as published
+    asgnet train --recipe paper-pascal --backbone-weights imagenet …               as published
     asgnet train … --resume                                                        go on after a crash
     accelerate launch -m asgnet.faces.cli train …                                  many GPUs, many machines
 
@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from asgnet.data.augment import seed_of
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import Fold
-from asgnet.errors import UsageError
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.weights import save_weights
 from asgnet.study.ahead import in_processes, in_thread
@@ -164,19 +163,20 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     """One process or many, as ``accelerate launch`` says.
 
     Raises:
-        UsageError: a precision that this machine has not.
+        UsageError: fp16 without a GPU, which accelerate would quietly compute in full precision.
     """
     from accelerate import Accelerator, InitProcessGroupKwargs
+    from accelerate.state import AcceleratorState
 
-    try:
-        return Accelerator(
-            mixed_precision=recipe.precision,
-            gradient_accumulation_steps=recipe.accumulate,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
-        )
-    except ValueError as problem:
-        reason = str(problem).splitlines()[0].rstrip(".")
-        raise UsageError(f"precision = {recipe.precision!r} cannot be used here: {reason}.") from problem
+    AcceleratorState._reset_state()  # else the precision of a process's first run is that of all
+    accelerator = Accelerator(
+        mixed_precision=recipe.precision,
+        gradient_accumulation_steps=recipe.accumulate,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
+    )
+    if recipe.precision == "fp16" and accelerator.device.type == "cpu":
+        raise UsageError("precision = 'fp16' needs a GPU, and there is none; take bf16 or no.")
+    return accelerator
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
