@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asgnet.data.augment import framed, published, seed_of
-from asgnet.errors import PictureError
+from asgnet.errors import PictureError, UsageError
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.weights import load_weights
 from asgnet.study import trainee

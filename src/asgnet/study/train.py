@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from asgnet.data.augment import seed_of
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import Fold
+from asgnet.errors import UsageError
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.weights import save_weights
 from asgnet.study.ahead import in_processes, in_thread
