@@ -166,14 +166,17 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     Raises:
         UsageError: fp16 without a GPU, which accelerate would quietly compute in full precision.
     """
-    from accelerate import Accelerator, InitProcessGroupKwargs
+    from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state()  # else the precision of a process's first run is that of all
     accelerator = Accelerator(
         mixed_precision=recipe.precision,
         gradient_accumulation_steps=recipe.accumulate,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],  # one builds the cache
+        kwargs_handlers=[
+            InitProcessGroupKwargs(timeout=timedelta(hours=12)),  # the others wait for the cache
+            DistributedDataParallelKwargs(find_unused_parameters=not recipe.auxiliary),
+        ],
     )
     if recipe.precision == "fp16" and accelerator.device.type == "cpu":
         raise UsageError("precision = 'fp16' needs a GPU, and there is none; take bf16 or no.")

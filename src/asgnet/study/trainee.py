@@ -36,7 +36,7 @@ class Trainee(nn.Module):
             loss = soft_episode_loss(outputs, target, recipe.loss_grid, recipe.dice, recipe.auxiliary)
         else:
             loss = episode_loss(outputs, target, recipe.auxiliary)
-        if recipe.presence and outputs.presence is not None:
+        if outputs.presence is not None:  # at weight 0 too: processes wait for every weight's gradient
             loss = loss + recipe.presence * presence_loss(outputs.presence, target)
         return loss, count_overlap(outputs.logits.detach(), target).sum(0)
 
