@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from enum import StrEnum
@@ -10,12 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asgnet.errors import DataError, UsageError
+from asgnet.errors import DataError, OutputError, UsageError
 from asgnet.faces import _console as console
 from asgnet.faces import _study_options as given
 
 if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
     from asgnet.data.benchmarks import Dataset
+
+
+UPLOADED = ("config.json", "model.safetensors", "recipe.toml", "training.json", "metrics.jsonl")
 
 
 class NovelImages(StrEnum):
@@ -104,6 +110,7 @@ def train(
     if backbone is not None:
         changes["backbone"] = backbone
     chosen = load_recipe(recipe, changes)
+    hub = _hub(push_to_hub) if push_to_hub is not None and _first() else None
     keep_memory()
     if threads is not None:
         import torch
@@ -116,9 +123,10 @@ def train(
         datasets, folds, chosen, out, net=net, novel=novel_images.value, seed=seed, resume=resume,
         cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
     )  # fmt: skip
-    if push_to_hub is not None:
-        _push(folder, push_to_hub)
-    console.put(str(folder))
+    if hub is not None:
+        _push(hub, folder, push_to_hub)
+    if _first():
+        console.put(str(folder))
 
 
 def _need_accelerate() -> None:
@@ -132,24 +140,47 @@ def _open(spec: str, split: str | None, cache_dir: Path | None, workers: int | N
     """The training split where there is one, all pictures otherwise."""
     from asgnet.data.benchmarks import open_dataset
 
-    if split is not None:
-        return open_dataset(spec, split, cache_dir=cache_dir, workers=workers)
-    root = Path(spec.partition(":")[2] or spec).expanduser()
-    whole = root.is_file() or ((root / "images").is_dir() and not (root / "train.txt").is_file())
     try:
-        return open_dataset(spec, "all" if whole else "train", cache_dir=cache_dir, workers=workers)
+        return open_dataset(spec, split or "train", cache_dir=cache_dir, workers=workers)
     except DataError as problem:
-        if "no split 'train'" not in str(problem):
+        if split is not None or "has no split 'train'" not in str(problem):
             raise
     return open_dataset(spec, "all", cache_dir=cache_dir, workers=workers)
 
 
-def _push(folder: Path, repository: str) -> None:
-    """Upload what ``from_pretrained`` needs, and how it came about."""
+def _first() -> bool:
+    """Of the processes that ``accelerate launch`` started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _hub(repository: str) -> HfApi:
+    """The hub, where the repository now exists; asked before an hour of training, not after.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
     from huggingface_hub import HfApi
 
     api = HfApi()
-    api.create_repo(repository, exist_ok=True)
-    files = ["config.json", "model.safetensors", "recipe.toml", "training.json", "metrics.jsonl"]
-    api.upload_folder(repo_id=repository, folder_path=folder, allow_patterns=files)
+    try:
+        api.create_repo(repository, exist_ok=True)
+    except Exception as problem:  # the hub raises whatever its transports raise
+        raise _not_uploaded(repository, problem) from problem
+    return api
+
+
+def _push(api: HfApi, folder: Path, repository: str) -> None:
+    """Upload what ``from_pretrained`` needs, and how it came about."""
+    try:
+        api.upload_folder(repo_id=repository, folder_path=folder, allow_patterns=list(UPLOADED))
+    except Exception as problem:
+        raise _not_uploaded(repository, problem) from problem
     console.say(f"uploaded to https://huggingface.co/{repository}")
+
+
+def _not_uploaded(repository: str, problem: Exception) -> OutputError:
+    reason = (str(problem).strip() or type(problem).__name__).splitlines()[0].rstrip(".")
+    return OutputError(
+        f"The repository {repository!r} cannot be written to ({reason}); log in with `hf auth login`, "
+        "or train without --push-to-hub."
+    )

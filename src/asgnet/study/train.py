@@ -4,7 +4,7 @@
     asgnet train --data voc:VOCdevkit --fold 1 --out runs/fold1                    its classes 6 to 10 unseen
     asgnet train --recipe paper-pascal --backbone-weights imagenet …               as published
     asgnet train … --resume                                                        go on after a crash
-    accelerate launch -m asgnet.faces.cli train …                                  many GPUs, many machines
+    accelerate launch -m asgnet train …                                            many GPUs, many machines
 
 Nothing is drawn from a running generator: episodes, shots and dropout of a step follow from (seed, step). So
 a run that is resumed repeats the losses of an unbroken one.
