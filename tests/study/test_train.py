@@ -100,13 +100,23 @@ def test_leaves_weights_that_load_and_the_whole_story(go, tiny, boxes):
 
 def test_learns(go, tiny):
     recipe = tiny.model_copy(
-        update={"steps": 60, "every": 20, "batch": 4, "pseudo": 0.0, "absent": 0.0, "variants": 0, "ema": 0.8}
+        update={
+            "steps": 30,
+            "every": 15,
+            "batch": 4,
+            "rate": 0.006,
+            "ema": 0.8,
+            "pseudo": 0.0,
+            "absent": 0.0,
+            "unions": 0.0,
+            "variants": 0,
+        }
     )
     _, out = go(recipe)
     losses = [row["loss"] for row in lines(out) if "loss" in row]
     scores = [row["base_iou"] for row in lines(out) if "base_iou" in row]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
-    assert scores[-1] > scores[0] + 0.2
+    assert scores[-1] > 0.5
 
 
 def test_repeats_itself(go, tiny):
@@ -149,7 +159,7 @@ train([boxes], folds, load_recipe(recipe), out, net=net, cache_dir=cache, resume
 
 def test_killed_for_good_and_resumed(boxes, cache_dir, tiny, tmp_path):
     """kill -9, wherever it happens to be; then the same losses as a run left alone."""
-    recipe = tiny.model_copy(update={"steps": 30, "every": 10, "validation": 4})
+    recipe = tiny.model_copy(update={"steps": 16, "every": 6, "validation": 4})
     (tmp_path / "recipe.toml").write_text(recipe.toml())
     root = next(iter(boxes.pictures.values())).picture.parents[1]
 
@@ -164,10 +174,10 @@ def test_killed_for_good_and_resumed(boxes, cache_dir, tiny, tmp_path):
         return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, words)], stderr=subprocess.PIPE)
 
     whole, run = start("whole"), start("killed")
-    _await_step(tmp_path / "killed" / "metrics.jsonl", 17, run)
+    _await_step(tmp_path / "killed" / "metrics.jsonl", 9, run)
     os.kill(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
-    assert 17 <= lines(tmp_path / "killed")[-1]["step"] < 30
+    assert 9 <= lines(tmp_path / "killed")[-1]["step"] < 16
     last = start("killed")
     for process in (whole, last):
         assert process.wait(120) == 0, process.stderr.read().decode()
