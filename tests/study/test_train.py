@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asgnet.errors import OutputError, UsageError, WeightsError
+from asgnet.errors import AsgnetError, OutputError, UsageError, WeightsError
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.decoder import Outputs
 from asgnet.model.weights import load_weights
@@ -277,6 +277,13 @@ def test_accumulated_parts_make_one_step(boxes, cache_dir, fresh, tiny):
     assert len(parts) > 10
     for a, b in zip(whole, parts, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+def test_divergence_is_said(go, tiny, tmp_path):
+    with pytest.raises(AsgnetError, match=r"step \d is (nan|inf): training has diverged; take a lower rate"):
+        go(tiny.model_copy(update={"rate": 1e38, "clip": 0.0, "optimizer": "sgd"}))
+    rows = lines(tmp_path / "run")
+    assert all(np.isfinite(row["loss"]) for row in rows if "loss" in row)
 
 
 def test_rate():

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from asgnet.data.augment import seed_of
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import Fold
-from asgnet.errors import UsageError
+from asgnet.errors import AsgnetError, UsageError
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.weights import save_weights
 from asgnet.study.ahead import in_processes, in_thread
@@ -71,6 +71,7 @@ def train(
         command: kept in training.json.
 
     Raises:
+        AsgnetError: the loss is no number any more.
         DataError: too few pictures.
         OutputError: ``out`` holds a run already, or cannot be written.
         UsageError: ``out`` holds another run than the one to be resumed.
@@ -138,6 +139,11 @@ def train(
             if done % recipe.log_every == 0:
                 both, either = accelerator.reduce(overlap, "sum").tolist()
                 mean_loss = float(accelerator.reduce(loss.detach(), "mean"))
+                if not math.isfinite(mean_loss):
+                    raise AsgnetError(
+                        f"The loss of step {done} is {mean_loss}: training has diverged; take a lower rate, and "
+                        "another --out."
+                    )
                 shots = batch.masks.shape[1]
                 rate = optimizer.param_groups[0]["lr"]
                 log.step(done, {"loss": mean_loss, "iou": ratio(both, either), "shots": shots, "rate": rate})
