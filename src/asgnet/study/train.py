@@ -141,8 +141,8 @@ def train(
                 mean_loss = float(accelerator.reduce(loss.detach(), "mean"))
                 if not math.isfinite(mean_loss):
                     raise AsgnetError(
-                        f"The loss of step {done} is {mean_loss}: training has diverged; take a lower rate, and "
-                        "another --out."
+                        f"The loss of step {done} is {mean_loss}: training has diverged; take a lower rate "
+                        "and another --out."
                     )
                 shots = batch.masks.shape[1]
                 rate = optimizer.param_groups[0]["lr"]
