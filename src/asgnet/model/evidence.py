@@ -10,8 +10,9 @@ number of shots nor on the domain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,8 @@ SHARPNESS = 10.0
 """Length of the features that SGC clusters: on unit vectors exp(-D) is almost flat, all centroids one."""
 LIMIT = 6.0
 RESERVOIR = 256
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 
 class Knowledge(NamedTuple):
@@ -91,6 +94,20 @@ def to_grid(maps: Tensor, grid: Sequence[int]) -> Tensor:
     return F.interpolate(maps, tuple(grid), mode="bilinear", align_corners=False)
 
 
+def in_full_precision(
+    measure: Callable[Concatenate[Sequence[Tensor], P], R],
+) -> Callable[Concatenate[Sequence[Tensor], P], R]:
+    """Without autocast, on float32 maps: what is standardised by small spreads has no digits to lose."""
+
+    @wraps(measure)
+    def measured(maps: Sequence[Tensor], *args: P.args, **kwargs: P.kwargs) -> R:
+        with torch.autocast(maps[0].device.type, enabled=False):
+            return measure([m.float() for m in maps], *args, **kwargs)
+
+    return measured
+
+
+@in_full_precision
 @torch.no_grad()
 def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most: int) -> Knowledge:
     """Everything the query needs of the supports.
@@ -129,6 +146,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     return knowledge._replace(**_statistics(own, on_object, on_background, levels, shots))
 
 
+@in_full_precision
 @torch.no_grad()
 def evidence(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> tuple[Tensor, Tensor]:
     """What every query pixel says.
@@ -163,6 +181,8 @@ def guide_map(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> T
     return total.masked_fill(~knowledge.object_valid[..., None, None], 2 * BELOW_COSINE).argmax(1)
 
 
+@in_full_precision
+@torch.no_grad()
 def superpixels(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most: int) -> Tensor:
     """``b h w`` int64 on the prototype grid: each object pixel's superpixel in its support, -1 elsewhere."""
     grid = maps[levels.grid].shape[-2:]
