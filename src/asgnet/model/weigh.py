@@ -20,6 +20,8 @@ SELF_SUPPORT = 7
 GROUPS = 8
 AFFINITY = 15.0
 """Inverse temperature of the query's similarity to itself."""
+EMPTY = 1e-6
+"""Least share of the picture that counts as area: the root of 0 has no gradient."""
 
 
 class Weigh(nn.Module):
@@ -109,7 +111,8 @@ class Weigh(nn.Module):
         ranked = logits.flatten(1).sort(1, descending=True).values
         top = ranked[:, : max(ranked.shape[1] // 100, 1)]
         area = ranked.sigmoid().mean(1, keepdim=True)
-        seen = [deep.mean((2, 3)), deep.amax((2, 3)), top.mean(1, keepdim=True), ranked[:, :1], area.sqrt()]
+        extent = area.clamp(min=EMPTY).sqrt()
+        seen = [deep.mean((2, 3)), deep.amax((2, 3)), top.mean(1, keepdim=True), ranked[:, :1], extent]
         return self.present(torch.cat(seen, 1))[:, 0]
 
 
@@ -121,15 +124,15 @@ def self_support(probability: Tensor, maps: Sequence[Tensor]) -> Tensor:
         maps: the query's maps at the fused levels, the first one's grid is used.
 
     Returns:
-        ``b 7 h w``: the answer in [-1, 1]; per level the cosine with the query's own object prototype and
-        background prototype; the answer averaged over similar pixels, and how far that differs from it.
+        ``b 7 h w``, all but the last as 2x - 1: the answer; per level the cosine with the query's own object
+        prototype and background prototype; the answer averaged over similar pixels; and by how much that
+        average differs from the answer.
     """
     fine, grid = probability.shape[-2:], maps[0].shape[-2:]
     coarse = to_grid(probability, grid)  # b 1 h' w'
     peak = coarse.flatten(1).amax(1)[:, None, None, None]
-    sides = torch.cat([(coarse - 0.6 * peak).clamp(min=0), (0.4 - coarse).clamp(min=0)], 1).flatten(
-        2
-    )  # b 2 p
+    sides = torch.cat([(coarse - 0.6 * peak).clamp(min=0), (0.4 - coarse).clamp(min=0)], 1)
+    sides = sides.flatten(2)  # b 2 p
     unit = [F.normalize(to_grid(m, grid), dim=1).flatten(2) for m in maps]  # b c p
     found = [probability * 2 - 1]
     for level in unit:
