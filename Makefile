@@ -17,8 +17,9 @@ help:
 demo: $(VENV)/.ready
 	$(BIN)/asgnet demo --out "$(OUT)"
 
+# One thread: the tests' tensors are tiny, and on a busy machine threads mostly wait for each other.
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
