@@ -141,6 +141,20 @@ def test_each_part_of_an_object_has_its_prototype_and_is_guided_to_it():
         torch.testing.assert_close(known.object[0, label, :3], F.one_hot(torch.tensor(colour), 3).float())
 
 
+def test_an_object_too_small_for_superpixels_is_its_average():
+    """Weighted by how much of each pixel is object, as is the background's when nearly nothing is left."""
+    picture = torch.tensor([[0, 1], [2, 2]])
+    mask = torch.zeros(8, 8)
+    mask[:4, :4] = 1  # all of a red pixel
+    mask[:4, 4:6] = 1  # half of a blue one
+    maps = of_one(colours(picture, THREE_COLOURS))
+    known = learn(maps, mask[None, None], THREE_COLOURS, AREA, MOST)
+    assert known.object_valid.tolist() == known.background_valid.tolist() == [[True, False, False]]
+    for prototype, mixture in ((known.object, [1, 0.5, 0]), (known.background, [0, 0.5, 2])):
+        expected = F.normalize(torch.tensor(mixture), dim=0).repeat(4)
+        torch.testing.assert_close(prototype[0, 0], expected)
+
+
 def test_ignored_pixels_are_neither_side(red_on_blue):
     picture, masks = red_on_blue
     masks[masks == 0] = 255
@@ -279,9 +293,14 @@ def test_always_finite_and_bounded(kind, features):
     assert ((guide >= 0) & (guide < 2 * MOST)).all()
 
 
-@pytest.mark.parametrize("kind", masks_of_every_kind())
+def ragged(seed):
+    """A mask whose every pixel is object or not by chance: shares of all sizes."""
+    return (torch.rand(24, 20, generator=seeded(seed)) > 0.5).to(torch.uint8)
+
+
+@pytest.mark.parametrize("kind", [*masks_of_every_kind(), "ragged"])
 def test_superpixels_cover_the_object_and_nothing_else(kind):
-    mask = masks_of_every_kind()[kind]
+    mask = (masks_of_every_kind() | {"ragged": ragged(1)})[kind]
     labels = superpixels(random_maps(1, seed=2), mask[None], LEVELS, AREA, MOST)[0]
     share = F.adaptive_avg_pool2d((mask == 1).float()[None], GRIDS[LEVELS.grid])[0]
     inside = share > 0.5
