@@ -1,4 +1,11 @@
-"""What fitting measures on the supports: how far to trust appearance, where to cut, is it there."""
+"""What fitting measures on the supports: whose opinion to trust, and how far.
+
+Three opinions exist about a picture: the decoder's with appearance (it knows objects in photographs), the
+decoder's without, and the fine readout's (it knows pixels). Each is asked about supports that it has not
+learnt from, and their overlap with the painted masks decides how they are mixed. With a single support
+nothing can be left out: the decoder is asked about the support itself, the readout about the half of it that
+it was not fitted on, and the readout has to win clearly.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asgnet.model.evidence import to_grid
 from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.fine import Seen, draw_pixels, fine_scores, fit_fine
+from asgnet.types import IGNORE
+
+GAIN = 4.0
+"""Logits per unit of the fine readout's score, which is ±1 on the supports."""
+FOLDS = 5
+"""Supports are left out one by one, or in this many groups if they are more."""
+BLOCKS = 4
+"""A single support is halved like a chessboard of so many fields a side."""
 
 
 @dataclass(frozen=True)
@@ -18,37 +37,164 @@ class Adaptation:
 
     Attributes:
         trust: in appearance, in [0, 1]; see :meth:`EvidenceNet.decide`.
-        shift: added to the object logits.
-        scale: the shifted logits are multiplied by it.
+        share: of the fine readout in the answer, in [0, 1].
+        weights: ``d``, the fine readout's; bias: its bias.
+        scale: of the final logits, for calibrated probabilities.
+        shift: added to the scaled logits.
+        presence_scale: of the network's presence logit.
+        presence_shift: added to it.
     """
 
-    trust: float = 1.0
-    shift: float = 0.0
+    trust: float
+    share: float
+    weights: NDArray[np.float32]
+    bias: float
     scale: float = 1.0
+    shift: float = 0.0
+    presence_scale: float = 1.0
+    presence_shift: float = 0.0
 
     def calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits of any shape -> probabilities."""
-        return (1 / (1 + np.exp(-np.clip((logits + self.shift) * self.scale, -30, 30)))).astype(np.float32)
+        """Logits of any shape -> probabilities of the same shape."""
+        return _sigmoid(logits * self.scale + self.shift).astype(np.float32)
 
-    def presence(self, logit: float, probability: NDArray[np.float32]) -> float:
+    def presence(self, logit: float) -> float:
         """Probability that the object is in a picture, from the network's own logit."""
-        return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+        return float(_sigmoid(np.float64(logit) * self.presence_scale + self.presence_shift))
 
     @staticmethod
     def to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
         """One entry per class, for the Concept."""
-        names = ("trust", "shift", "scale")
-        return {name: np.array([getattr(a, name) for a in adaptations], np.float32) for name in names}
+        names = Adaptation.__dataclass_fields__
+        return {f"adapted_{n}": np.array([getattr(a, n) for a in adaptations], np.float32) for n in names}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray]) -> list[Adaptation]:
-        """What :meth:`to_arrays` made."""
-        columns = (arrays[name].tolist() for name in ("trust", "shift", "scale"))
-        return [Adaptation(*values) for values in zip(*columns, strict=True)]
+        """What :meth:`to_arrays` made; KeyError if something is missing."""
+        columns = [arrays[f"adapted_{name}"] for name in Adaptation.__dataclass_fields__]
+        return [
+            Adaptation(*(v if np.ndim(v) else float(v) for v in values))
+            for values in zip(*columns, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is believed before anything is measured; the numbers were chosen on base classes.
+
+    Attributes:
+        trust: in appearance.
+        trust_gain, share_gain: steepness of belief, per unit of measured overlap.
+        handicap: of the fine readout with a single support, whose measurement flatters it.
+    """
+
+    trust: float = 0.6
+    trust_gain: float = 30.0
+    share_gain: float = 50.0
+    handicap: float = 0.03
+
+
+def mix(decided: Tensor, scores: Tensor, share: Tensor) -> Tensor:
+    """``n h w`` decoder logits and ``n h' w'`` fine scores -> ``n h' w'`` logits.
+
+    Args:
+        decided: the decoder's object logits.
+        scores: of the fine readout.
+        share: ``n`` in [0, 1], of the latter.
+    """
+    share = share[:, None, None]
+    return (1 - share) * to_grid(decided[None], scores.shape[-2:])[0] + share * GAIN * scores
 
 
 def adapt_to_supports(
-    net: EvidenceNet, maps: Sequence[Tensor], masks: Tensor, enabled: bool = True, seed: int = 0
+    net: EvidenceNet,
+    seen: Seen,
+    masks: Tensor,
+    enabled: bool = True,
+    seed: int = 0,
+    prior: Prior | None = None,
 ) -> Adaptation:
-    """Measure on the supports."""
-    return Adaptation()
+    """Fit the fine readout and measure whom to trust.
+
+    Args:
+        net: in eval mode.
+        seen: the k supports.
+        masks: ``k H W`` in {0, 1, 255}.
+        enabled: False: the prior's numbers, the readout has no share.
+        seed: of the pixels that the readout is fitted on.
+        prior: by default :class:`Prior`'s numbers.
+    """
+    prior = Prior() if prior is None else prior
+    drawn = draw_pixels(seen, masks, net.read, seed)
+    readout = fit_fine(drawn)
+    trust, share = prior.trust, 0.0
+    if enabled and len(masks) > 1:
+        appearance, plain, fine = _left_out(net, seen, masks, drawn)
+        trust = _belief((appearance - plain) * prior.trust_gain)
+        share = _belief((fine - max(appearance, plain)) * prior.share_gain)
+    elif enabled:
+        itself = _on_itself(net, seen, masks, seed)
+        if itself is not None:
+            appearance, plain, fine = itself
+            share = _belief((fine - max(appearance, plain) - prior.handicap) * prior.share_gain)
+    return Adaptation(trust, share, readout.weights[0].cpu().numpy(), float(readout.bias[0]))
+
+
+def _left_out(
+    net: EvidenceNet, seen: Seen, masks: Tensor, drawn: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[float, float, float]:
+    """Mean overlap of the three opinions on supports that they have not learnt from."""
+    count = len(masks)
+    folds = min(count, FOLDS)
+    overlaps = []
+    for fold in range(folds):
+        tested = list(range(fold, count, folds))
+        others = [i for i in range(count) if i not in tested]
+        readout = fit_fine([drawn[i] for i in others])
+        knowledge = net.learn([m[others][None] for m in seen.maps], masks[others][None])
+        for i in tested:
+            one = seen[i : i + 1]
+            scores = fine_scores(one, readout, net.read)[0]
+            overlaps.append([_overlap(a, masks[i]) for a in (*_opinions(net, one, knowledge), scores)])
+    return tuple(np.mean(overlaps, axis=0).tolist())
+
+
+def _on_itself(net: EvidenceNet, seen: Seen, masks: Tensor, seed: int) -> tuple[float, float, float] | None:
+    """The same of a single support; None if the halves do not both show object and background."""
+    side = masks.shape[-1]
+    field = torch.arange(side, device=masks.device) * BLOCKS // side
+    light = (field[:, None] + field) % 2 == 0  # H W
+    scores = torch.zeros(seen.fine.shape[-2:], device=masks.device)
+    for tested in (light, ~light):
+        drawn = draw_pixels(seen, masks.masked_fill(tested, IGNORE), net.read, seed)
+        if not 0 < float(drawn[0][1].sum()) < len(drawn[0][1]):
+            return None
+        inside = F.interpolate(tested[None, None].float(), scores.shape, mode="nearest")[0, 0] > 0
+        scores = torch.where(inside, fine_scores(seen, fit_fine(drawn), net.read)[0], scores)
+    knowledge = net.learn([m[None] for m in seen.maps], masks[None])
+    opinions = (*_opinions(net, seen, knowledge), scores)
+    appearance, plain, fine = (_overlap(opinion, masks[0]) for opinion in opinions)
+    return appearance, plain, fine
+
+
+def _opinions(net: EvidenceNet, seen: Seen, knowledge: object) -> tuple[Tensor, Tensor]:
+    """The decoder's object logits ``h w`` of one picture, with appearance and without."""
+    found = net.find(seen.maps, knowledge)
+    both = [net.decide(seen.maps, knowledge, appearance=trust, found=found).logits for trust in (1.0, 0.0)]
+    return tuple(b[0, 1] - b[0, 0] for b in both)
+
+
+def _overlap(logits: Tensor, mask: Tensor) -> float:
+    """IoU of ``h w`` logits with a ``H W`` mask, at the mask's size."""
+    found = to_grid(logits[None, None], mask.shape)[0, 0] > 0
+    there, valid = mask == 1, mask != IGNORE
+    union = ((found | there) & valid).sum()
+    return float((found & there).sum() / union.clamp(min=1))
+
+
+def _belief(odds: float) -> float:
+    return float(_sigmoid(np.float64(odds)))
+
+
+def _sigmoid(x: NDArray) -> NDArray:
+    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))

@@ -21,17 +21,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.adapt import Adaptation, adapt_to_supports, mix
 from asgnet.apply.edges import follow_edges
 from asgnet.data.images import read_picture, squash, squash_mask
 from asgnet.data.masks import read_mask
 from asgnet.errors import PictureError, SupportError, UsageError, WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.fine import FineReadout, Seen, fine_scores
 from asgnet.model.weights import fingerprint, pretrained
 from asgnet.types import Concept, Mask, Picture, Prediction, Support
 
-SIDE = 384
+SIDE = 512
 ONE_CLASS = "object"
 Adapt = bool | Literal["auto"]
 
@@ -93,6 +94,13 @@ class Segmenter:
             tensors = {name: torch.from_numpy(np.array(a)) for name, a in concept.tensors.items()}
             self._knowledge = Knowledge(**{n: tensors[n].to(self.device) for n in Knowledge._fields})
             self._adaptations = Adaptation.from_arrays(concept.tensors)
+            self._trusts, self._shares = (
+                torch.tensor([getattr(a, name) for a in self._adaptations], device=self.device)
+                for name in ("trust", "share")
+            )
+            self._readout = FineReadout(
+                tensors["adapted_weights"].to(self.device), tensors["adapted_bias"].to(self.device)
+            )
         except (KeyError, TypeError) as error:
             raise WeightsError(f"The concept lacks {error}; fit it again from its examples.") from error
         self._concept = concept
@@ -121,19 +129,16 @@ class Segmenter:
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = _examples(images, masks)
         prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
-        maps = self._encode(torch.cat([prepared, prepared.flip(3)]))  # 2k c h w: mirrored views teach too
-        k = len(pictures)
+        seen = self._see(prepared)
         parts, adaptations, counts, superpixels = [], [], [], None
         for painted in named_masks.values():
-            shown = [i for i in range(k) if painted[i] is not None]
+            shown = [i for i, mask in enumerate(painted) if mask is not None]
             grid_masks = torch.stack([torch.from_numpy(squash_mask(painted[i], SIDE)) for i in shown])
-            both = torch.cat([grid_masks, grid_masks.flip(2)]).to(self.device)  # 2k' s s
-            views = torch.tensor(shown + [i + k for i in shown], device=self.device)
-            own = [m[views] for m in maps]
+            own, grid_masks = seen[shown], grid_masks.to(self.device)  # k' …, k' s s
             with torch.inference_mode():
-                parts.append(self.net.learn([m[None] for m in own], both[None]))
-                labels = self.net.superpixels([m[: len(shown)] for m in own], both[: len(shown)])
-            adaptations.append(adapt_to_supports(self.net, own, both, enabled=bool(adapt), seed=seed))
+                parts.append(self.net.learn([m[None] for m in own.maps], grid_masks[None]))
+                labels = self.net.superpixels(own.maps, grid_masks)
+                adaptations.append(adapt_to_supports(self.net, own, grid_masks, bool(adapt), seed))
             counts.append(len(shown))
             superpixels = superpixels or _spread(labels, painted, shown)
         tensors = {
@@ -185,41 +190,39 @@ class Segmenter:
         assert self._concept is not None
         size = picture.shape[:2]
         with torch.inference_mode():
-            maps = self._encode(self._prepare(picture)[None])
-            logits, presence, guides = self._ask(maps)  # n h w, n, n h' w'
+            seen = self._see(self._prepare(picture)[None])
+            logits, presence, guides = self._ask(seen)  # n h w, n, n h' w'
         logits = follow_edges(logits, picture)  # n H W
         found = {}
         for i, name in enumerate(self._concept.classes):
             adaptation = self._adaptations[i]
             probability = adaptation.calibrated(logits[i])  # H W
-            here = adaptation.presence(float(presence[i]), probability)
+            here = adaptation.presence(float(presence[i]))
             found[name] = Prediction(probability > 0.5, probability, here, _nearest(guides[i], size), (name,))
         return _merged(found) if len(found) > 1 else next(iter(found.values()))
 
-    def _ask(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Object logits ``n h w`` on the fine grid, presence logits ``n``, guide maps ``n h' w'``, per class."""
+    def _ask(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Per class: object logits ``n h w``, presence logits ``n``, guide maps ``n h' w'``."""
         assert self._knowledge is not None
-        classes = len(self._adaptations)
-        query = [m.expand(classes, -1, -1, -1) for m in maps]
+        query = [m.expand(len(self._adaptations), -1, -1, -1) for m in seen.maps]
         found = self.net.find(query, self._knowledge)
-        trusts = torch.tensor([a.trust for a in self._adaptations], device=self.device)
-        outputs = self.net.decide(query, self._knowledge, appearance=trusts, found=found)
+        outputs = self.net.decide(query, self._knowledge, appearance=self._trusts, found=found)
         assert outputs.presence is not None
-        return (
-            (outputs.logits[:, 1] - outputs.logits[:, 0]).cpu(),
-            outputs.presence.cpu(),
-            found.guide_map.cpu(),
-        )
+        logits = outputs.logits[:, 1] - outputs.logits[:, 0]
+        logits = mix(logits, fine_scores(seen, self._readout, self.net.read), self._shares)
+        return logits.cpu(), outputs.presence.cpu(), found.guide_map.cpu()
 
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``3 s s`` uint8."""
         return torch.from_numpy(squash(picture, SIDE)).permute(2, 0, 1)
 
-    def _encode(self, pictures: Tensor) -> list[Tensor]:
-        """``b 3 s s`` uint8 -> the backbone's maps, one picture at a time to bound memory."""
+    def _see(self, pictures: Tensor) -> Seen:
+        """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""
+        normalise = self.net.backbone.normalise
         with torch.inference_mode():
-            each = [self.net.backbone(self.net.backbone.normalise(p[None].to(self.device))) for p in pictures]
-        return [torch.cat(level) for level in zip(*each, strict=True)]
+            each = [self.net.see(normalise(p[None].to(self.device))) for p in pictures]
+        maps = tuple(torch.cat(level) for level in zip(*(e.maps for e in each), strict=True))
+        return Seen(maps, torch.cat([e.fine for e in each]))
 
 
 def _device(name: str) -> torch.device:

@@ -84,7 +84,14 @@ class Backbone(nn.Module):
         """``b 3 H W`` normalised images -> one ``b c h w`` feature map per level."""
         if self.multiple > 1:
             images = _to_multiple(images, self.multiple)
-        maps = self._maps(images, self.indices)
+        return self.coarsened(self.maps_at(images, self.indices))
+
+    def maps_at(self, images: Tensor, indices: Sequence[int]) -> list[Tensor]:
+        """``b 3 H W`` normalised images -> the maps at these indices, as the network makes them."""
+        return self._maps(images, indices)
+
+    def coarsened(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """One map per level, as :meth:`maps_at` gives them -> none finer than ``finest``."""
         return [self._coarsened(m, stride) for m, stride in zip(maps, self.strides, strict=True)]
 
     def _coarsened(self, maps: Tensor, stride: int) -> Tensor:

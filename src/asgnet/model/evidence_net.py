@@ -19,6 +19,7 @@ from asgnet.model.asgnet import ASGNet, Config
 from asgnet.model.backbone import Backbone, lite0
 from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
+from asgnet.model.fine import Seen, fine_features
 from asgnet.model.weigh import Weigh
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -80,6 +81,16 @@ class EvidenceNet(ASGNet):
     def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
         """Query maps ``b c h w`` per level -> the evidence and the guide map."""
         return Found(*evidence(query, knowledge, self.levels))
+
+    def see(self, images: Tensor) -> Seen:
+        """``b 3 H W`` normalised images -> maps, and features finer than theirs."""
+        first, *maps = self.backbone.maps_at(images, (0, *self.backbone.indices))
+        return Seen(tuple(self.backbone.coarsened(maps)), fine_features(images, first, maps[0]))
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Positions of the maps that the fine readout reads: those of the coarse one, without stride 4."""
+        return tuple(range(1, self.levels.read))
 
     def superpixels(self, supports: Sequence[Tensor], masks: Tensor) -> Tensor:
         """Maps ``b c h w`` per level, masks ``b H W`` -> ``b h w`` each object pixel's superpixel, or -1."""

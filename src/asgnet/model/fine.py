@@ -1,0 +1,123 @@
+"""The fine readout: a linear opinion at stride 4, for what the decoder's grid cannot draw.
+
+Threads, cracks, letters and stains need pixels, not objects. The fine readout is the closed-form ridge
+regression of :mod:`asgnet.model.readout` on colours, the first blocks' features and the levels above, all at
+stride 4. Far from photographs it is often the better answer; on objects the decoder is. Which of them to
+believe is measured on the supports (:mod:`asgnet.apply.adapt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from asgnet.model.evidence import to_grid
+from asgnet.model.readout import fit_readouts
+
+WINDOW = 9
+SAMPLES = 2500
+PENALTY = 1e-3
+SURE = 0.9
+"""Least valid share of a pixel that is sampled."""
+
+
+class Seen(NamedTuple):
+    """A batch of pictures through the backbone.
+
+    Attributes:
+        maps: what :class:`~asgnet.model.evidence_net.EvidenceNet` works on, each ``b c h w``.
+        fine: ``b f h/4 w/4`` colours and first features, see :func:`fine_features`.
+    """
+
+    maps: tuple[Tensor, ...]
+    fine: Tensor
+
+    def __getitem__(self, rows: slice | list[int] | Tensor) -> Seen:  # type: ignore[override]
+        """Some of the pictures."""
+        return Seen(tuple(m[rows] for m in self.maps), self.fine[rows])
+
+
+class FineReadout(NamedTuple):
+    """Weights ``n f+c`` and bias ``n`` of n classes: fine channels first, then the read levels' in order."""
+
+    weights: Tensor
+    bias: Tensor
+
+
+def fine_features(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Stride-4 features: two blocks' directions, colour, local mean colour and the difference of both.
+
+    Args:
+        images: ``b 3 H W`` normalised to about [-1, 1].
+        first: ``b c H/2 W/2``, the block at stride 2.
+        second: ``b c' H/4 W/4``, the block at stride 4.
+    """
+    grid = second.shape[-2:]
+    colour = F.adaptive_avg_pool2d(images, grid)
+    around = F.avg_pool2d(colour, WINDOW, 1, WINDOW // 2, count_include_pad=False)
+    blocks = [F.normalize(to_grid(first, grid), dim=1), F.normalize(second, dim=1)]
+    return torch.cat([*blocks, colour / 2, around / 2, colour - around], 1)
+
+
+def draw_pixels(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0) -> list[tuple[Tensor, Tensor]]:
+    """Per support ``p f+c`` features and ``p`` labels in {0, 1} of pixels drawn from it.
+
+    Args:
+        seen: k pictures.
+        masks: ``k H W`` in {0, 1, 255}.
+        read: positions of the maps that join the fine features.
+        seed: of the draw: at most ``SAMPLES`` a support, half of them object where there are enough.
+    """
+    drawn = []
+    for i, mask in enumerate(masks):
+        chosen, labels = _sample(mask, seen.fine.shape[-2:], seed + i)
+        drawn.append((_stacked(seen[i : i + 1], read)[0].flatten(1).T[chosen], labels))
+    return drawn
+
+
+def fit_fine(drawn: Sequence[tuple[Tensor, Tensor]]) -> FineReadout:
+    """One class's readout (n = 1) from the pixels of its supports."""
+    pixels, labels = (torch.cat(part)[None] for part in zip(*drawn, strict=True))  # 1 p d, 1 p
+    weights, bias = fit_readouts(pixels, labels, 1 - labels, (slice(None),), PENALTY)
+    return FineReadout(weights[:, 0], bias[:, 0])
+
+
+def fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
+    """``n h/4 w/4`` scores of one picture for n classes: near +1 on the object, near -1 beside it.
+
+    Linear, so every level is scored on its own grid and only the score is enlarged.
+    """
+    grid = seen.fine.shape[-2:]
+    widths = [seen.fine.shape[1], *(seen.maps[i].shape[1] for i in read)]
+    fine, *coarse = readout.weights.split(widths, 1)
+    scores = torch.einsum("nc,chw->nhw", fine, seen.fine[0]) + readout.bias[:, None, None]
+    for weights, i in zip(coarse, read, strict=True):
+        level = F.normalize(seen.maps[i][0], dim=0)
+        scores = scores + to_grid(torch.einsum("nc,chw->nhw", weights, level)[None], grid)[0]
+    return scores
+
+
+def _stacked(seen: Seen, read: Sequence[int]) -> Tensor:
+    """``b f+c h/4 w/4``: everything on the fine grid."""
+    grid = seen.fine.shape[-2:]
+    return torch.cat([seen.fine, *(to_grid(F.normalize(seen.maps[i], dim=1), grid) for i in read)], 1)
+
+
+def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> tuple[Tensor, Tensor]:
+    """Indices ``p`` of drawn pixels of the grid and whether each is object, as float."""
+    shares = [
+        F.adaptive_avg_pool2d(part.float()[None], tuple(grid)).flatten() for part in (mask == 1, mask != 255)
+    ]
+    sure = shares[1] > SURE
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for side in (sure & (inside > 0.5), sure & (inside <= 0.5)):
+        place = side.nonzero()[:, 0]
+        order = torch.randperm(len(place), generator=generator).to(place.device)
+        chosen.append(place[order[: SAMPLES // 2]])
+    label = torch.cat([torch.ones(len(chosen[0])), torch.zeros(len(chosen[1]))]).to(mask.device)
+    return torch.cat(chosen), label
