@@ -109,10 +109,10 @@ def _stacked(seen: Seen, read: Sequence[int]) -> Tensor:
 
 def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> tuple[Tensor, Tensor]:
     """Indices ``p`` of drawn pixels of the grid and whether each is object, as float."""
-    shares = [
+    inside, valid = (
         F.adaptive_avg_pool2d(part.float()[None], tuple(grid)).flatten() for part in (mask == 1, mask != 255)
-    ]
-    sure = shares[1] > SURE
+    )
+    sure = valid > SURE
     generator = torch.Generator().manual_seed(seed)
     chosen = []
     for side in (sure & (inside > 0.5), sure & (inside <= 0.5)):
