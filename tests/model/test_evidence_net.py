@@ -199,6 +199,7 @@ def test_masks_may_be_larger_than_their_pictures(net):
 @torch.inference_mode()
 def test_superpixels_lie_on_the_object(net):
     _, images, masks = episode(1, 3)
+    masks[0, 0] = 1  # enough for more superpixels than there may be
     labels = net.superpixels(net.backbone(images[0]), masks[0])
     assert labels.shape == (3, 6, 10)
     assert (labels < CONFIG.most).all()
@@ -262,6 +263,8 @@ def test_the_preset_is_small_and_its_backbone_frozen(default):
     assert sum(p.numel() for p in default.parameters() if p.requires_grad) == 437_633
     assert default.backbone.channels == list(default.levels.channels) == [24, 40, 80, 112, 192, 320]
     assert [default.levels.grid, default.levels.fine, *default.levels.fused] == [3, 1, 3, 4]
+    sides = [m.shape[-1] for m in default.backbone(torch.zeros(1, 3, 65, 97))]
+    assert sides == [13, 13, 7, 7, 4, 4]  # strides 8, 8, 16, 16, 32, 32
 
 
 @torch.inference_mode()
