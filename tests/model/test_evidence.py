@@ -12,7 +12,6 @@ from asgnet.model.evidence import (
     LIMIT,
     PER_LEVEL,
     READOUTS,
-    RESERVOIR,
     Levels,
     evidence,
     guide_map,
@@ -20,6 +19,7 @@ from asgnet.model.evidence import (
     superpixels,
     to_grid,
 )
+from asgnet.model.reservoir import SIZE
 
 LEVELS = Levels(channels=(3, 4, 5, 4), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 GRIDS = ((12, 10), (12, 10), (6, 5), (3, 3))
@@ -92,7 +92,7 @@ def test_two_colours_learnt_exactly(red_on_blue):
     torch.testing.assert_close(known.means[0], torch.stack([red, blue]))
     assert known.seen.all()
     fused = torch.stack([red, blue])[:, None, 7:]  # the channels of the last two levels
-    assert torch.equal(known.pixels[0], fused.expand(2, RESERVOIR, 9))
+    assert torch.equal(known.pixels[0], fused.expand(2, SIZE, 9))
     # ridge regression of n unit levels to ±1: weight 1 / (n + 0.01) in each channel of a colour
     for r, (first, last) in enumerate([(0, 3), (0, 2), (2, 3)]):
         width = [sum(LEVELS.channels[:i]) for i in (first, last)]
@@ -192,6 +192,14 @@ def test_the_order_of_shots_changes_nothing(order, seed):
     slots = torch.arange(4 * MOST).view(4, MOST)[order].flatten()
     assert torch.equal(slots[permuted], guide)
     torch.testing.assert_close(shuffled.object, known.object[:, slots])
+
+
+def test_nor_where_the_shots_have_more_pixels_than_are_kept():
+    maps, masks = random_maps(1, 3, seed=1, grids=((16, 15),) * 4), random_masks(1, 3, 1, size=(32, 30))
+    query = random_maps(1, seed=2)
+    expected = evidence(query, learn(maps, masks, LEVELS, 16, MOST), LEVELS)[0]
+    shuffled = learn([m[:, [2, 0, 1]] for m in maps], masks[:, [2, 0, 1]], LEVELS, 16, MOST)
+    torch.testing.assert_close(evidence(query, shuffled, LEVELS)[0], expected, atol=1e-3, rtol=1e-3)
 
 
 def test_a_support_shown_twice_is_only_counted_twice():
@@ -362,33 +370,6 @@ def test_prototypes_have_unit_length_in_every_level_and_padding_none(seed):
         assert prototypes.shape == (2, 2 * MOST, sum(LEVELS.channels))
         for part in prototypes.split(LEVELS.channels, -1):
             torch.testing.assert_close(part.norm(dim=-1), valid.float())
-
-
-def test_the_reservoir_keeps_evenly_spaced_pixels_of_many():
-    """Every pixel has a direction of its own, by which it is known again."""
-    levels = Levels(channels=(2, 2), grid=0, fine=0, fused=(0, 1), read=2, shallow=1)
-    angle = torch.linspace(0, 1.5, 1200)
-    maps = [torch.stack([angle.cos(), angle.sin()]).view(1, 1, 2, 30, 40)] * 2
-    masks = torch.zeros(1, 1, 30, 40)
-    masks[..., 15:, :] = 1
-    known = learn(maps, masks, levels, area=100, most=3)
-    kept = torch.atan2(known.pixels[0, :, :, 1], known.pixels[0, :, :, 0]) / 1.5 * 1199  # 2 m
-    place = kept.round().long()
-    for side, first in ((0, 600), (1, 0)):
-        assert place[side, 0] == first
-        assert place[side, -1] == first + 599
-        assert set(place[side].diff().tolist()) == {2, 3}
-
-
-def test_the_reservoir_keeps_all_of_few():
-    maps = random_maps(1, 1, seed=7, grids=SAME)
-    masks = blocks(torch.arange(30).view(1, 1, 6, 5) < 11)
-    known = learn(maps, masks, LEVELS, AREA, MOST)
-    unit = torch.cat([F.normalize(maps[i][0, 0], dim=0) for i in LEVELS.fused]).flatten(1).T  # p D
-    for side, expected in ((0, unit[:11]), (1, unit[11:])):
-        held = (known.pixels[0, side, :, None] == expected).all(-1)  # m p
-        assert held.any(0).all()
-        assert held.any(1).all()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from asgnet.model.gpa import BELOW_COSINE
 from asgnet.model.readout import SMALL, fit_readouts
+from asgnet.model.reservoir import fill
 from asgnet.model.seeds import seed_masks
 from asgnet.model.sgc import cluster, slots
 
@@ -28,7 +29,6 @@ READOUTS = 3
 SHARPNESS = 10.0
 """Length of the features that SGC clusters: on unit vectors exp(-D) is almost flat, all centroids one."""
 LIMIT = 6.0
-RESERVOIR = 256
 
 P, R = ParamSpec("P"), TypeVar("R")
 
@@ -41,7 +41,7 @@ class Knowledge(NamedTuple):
         object_valid, background_valid: ``b n`` bool.
         means: ``b 2 C``, one mean prototype each of object and background.
         readouts: ``b r C``; biases: ``b r``.
-        pixels: ``b 2 m D``, object and background pixels at the reservoir's levels; seen: ``b 2`` bool.
+        pixels: ``b 2 m D``, object and background pixels at the fused levels, D channels; seen: ``b 2`` bool.
         centre, spread: ``b e``, mean and standard deviation of each evidence map on the supports.
         facts: ``b f``, constants of the episode: separation of the maps on the supports, shots, object area.
     """
@@ -137,7 +137,8 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     pooled = every.reshape(batch, -1, every.shape[2])  # b kp C
     means = _unit_levels(torch.stack([on_object, on_background], 1) @ pooled, levels)  # b 2 C
     readouts, biases = _fit_readouts(pooled, on_object, on_background, levels)
-    pixels, seen = _reservoir(pooled, on_object, on_background, levels)
+    fused_pixels = torch.cat([pooled[..., _columns(levels)[i]] for i in levels.fused], -1)  # b kp D
+    pixels, seen = fill(fused_pixels, on_object, on_background, shots)
     knowledge = Knowledge(
         *prototypes, *valid, means, readouts, biases, pixels, seen, *(pooled.new_zeros(0),) * 3
     )
@@ -244,25 +245,6 @@ def _fit_readouts(
     selections = (slice(0, width), slice(0, shallow), slice(shallow, width))
     weights, biases = fit_readouts(pooled[..., :width], on_object, on_background, selections)
     return F.pad(weights, (0, pooled.shape[-1] - width)), biases
-
-
-def _reservoir(
-    pooled: Tensor, on_object: Tensor, on_background: Tensor, levels: Levels
-) -> tuple[Tensor, Tensor]:
-    """Evenly spaced pixels of either side at the fused levels: ``b 2 m D`` and ``b 2`` bool, any at all."""
-    columns = _columns(levels)
-    kept = torch.cat([pooled[..., columns[i]] for i in levels.fused], -1)  # b kp D
-    place = torch.linspace(0, 1, RESERVOIR, device=pooled.device)  # m
-    chosen, seen = [], []
-    for side in (on_object, on_background):
-        peak = side.amax(1, keepdim=True)
-        inside = (side >= 0.5 * peak) & (side > 0)  # b kp
-        count = inside.sum(1, keepdim=True)  # b 1
-        order = inside.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
-        rank = (place * (count - 1).clamp(min=0)).long()  # b m
-        chosen.append(kept.gather(1, order.gather(1, rank)[..., None].expand(-1, -1, kept.shape[2])))
-        seen.append(count[:, 0] > 0)
-    return torch.stack(chosen, 1), torch.stack(seen, 1)
 
 
 def _maps(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Sequence[int]) -> Tensor:
