@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from asgnet.apply.adapt import Adaptation, adapt_to_supports, mix
 from asgnet.apply.edges import follow_edges
+from asgnet.apply.examples import is_one, read_examples
 from asgnet.data.images import read_picture, squash, squash_mask
-from asgnet.data.masks import read_mask
-from asgnet.errors import PictureError, SupportError, UsageError, WeightsError
+from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import FineReadout, Seen, fine_scores
@@ -33,7 +33,6 @@ from asgnet.model.weights import fingerprint, pretrained
 from asgnet.types import Concept, Mask, Picture, Prediction, Support
 
 SIDE = 512
-ONE_CLASS = "object"
 Adapt = bool | Literal["auto"]
 
 
@@ -127,7 +126,7 @@ class Segmenter:
         """
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
-        named_masks, pictures = _examples(images, masks)
+        named_masks, pictures = read_examples(images, masks)
         prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
         seen = self._see(prepared)
         parts, adaptations, counts, superpixels = [], [], [], None
@@ -178,7 +177,7 @@ class Segmenter:
         """
         if self._knowledge is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        if not _is_one(image):
+        if not is_one(image):
             return map(self.predict, iter(image))
         return self._predict(read_picture(image))
 
@@ -233,48 +232,6 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("No CUDA device is available here; take --device cpu.")
     return device
-
-
-def _is_one(image: Any) -> bool:
-    """A single picture, rather than several."""
-    return isinstance(image, str | os.PathLike | np.ndarray) or hasattr(image, "convert")
-
-
-def _examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]], list[Picture]]:
-    """``{class: a mask (None: absent) per picture}`` and the pictures, everything read and checked."""
-    sources = [images] if _is_one(images) else list(images)
-    if not sources:
-        raise SupportError("There is no example: give at least one picture with its mask.")
-    several = isinstance(masks, Mapping)
-    given = {str(name): m for name, m in masks.items()} if several else {ONE_CLASS: masks}
-    if not given:
-        raise UsageError("There is no class: give {name: masks}.")
-    pictures = []
-    for source in sources:
-        try:
-            pictures.append(read_picture(source))
-        except PictureError as error:
-            raise SupportError(f"An example cannot be used: {error}") from error
-    read: dict[str, list[Mask | None]] = {}
-    for name, painted in given.items():
-        listed = [painted] if painted is None or _is_one(painted) else list(painted)
-        if len(listed) != len(pictures):
-            raise UsageError(
-                f"There are {len(pictures)} pictures but {len(listed)} masks of {name}; give one each."
-            )
-        read[name] = [
-            None
-            if several and _absent(m)
-            else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
-            for i, (m, p) in enumerate(zip(listed, pictures, strict=True))
-        ]
-        if all(m is None for m in read[name]):
-            raise SupportError(f"No example shows {name}: paint it in at least one picture.")
-    return read, pictures
-
-
-def _absent(mask: Any) -> bool:
-    return mask is None or (isinstance(mask, np.ndarray) and not mask.any())
 
 
 def _stacked(parts: Sequence[Tensor]) -> NDArray:

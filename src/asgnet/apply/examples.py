@@ -1,0 +1,82 @@
+"""Read painted examples: everything is checked before anything is learnt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from asgnet.data.images import read_picture
+from asgnet.data.masks import read_mask
+from asgnet.errors import PictureError, SupportError, UsageError
+from asgnet.types import Mask, Picture
+
+ONE_CLASS = "object"
+"""Name of the class that was given none."""
+
+
+def is_one(image: Any) -> bool:
+    """A single picture or mask, rather than several."""
+    return isinstance(image, str | bytes | os.PathLike | np.ndarray) or any(
+        hasattr(image, does) for does in ("convert", "read")
+    )
+
+
+def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]], list[Picture]]:
+    """``{class: a mask (None: absent) per picture}`` and the pictures, everything read and checked.
+
+    Args:
+        images: a picture or several.
+        masks: as many masks, or ``{class: masks}``.
+
+    Raises:
+        SupportError: an example teaches nothing: unreadable, other size, nothing painted.
+        UsageError: numbers of pictures and masks differ, or something is no picture or list of pictures.
+    """
+    sources = _listed(images, "pictures")
+    if not sources:
+        raise SupportError("There is no example: give at least one picture with its mask.")
+    several = isinstance(masks, Mapping)
+    given = {str(name): m for name, m in masks.items()} if several else {ONE_CLASS: masks}
+    if not given:
+        raise UsageError("There is no class: give {name: masks}.")
+    pictures = []
+    for source in sources:
+        try:
+            pictures.append(read_picture(source))
+        except PictureError as error:
+            raise SupportError(f"An example cannot be used: {error}") from error
+    read: dict[str, list[Mask | None]] = {}
+    for name, painted in given.items():
+        listed = [None] if painted is None else _listed(painted, f"masks of {name}")
+        if len(listed) != len(pictures):
+            raise UsageError(
+                f"There are {len(pictures)} pictures but {len(listed)} masks of {name}; give one each."
+            )
+        read[name] = [
+            None
+            if several and _absent(m)
+            else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
+            for i, (m, p) in enumerate(zip(listed, pictures, strict=True))
+        ]
+        if all(m is None for m in read[name]):
+            raise SupportError(f"No example shows {name}: paint it in at least one picture.")
+    return read, pictures
+
+
+def _listed(given: Any, what: str) -> list[Any]:
+    if is_one(given):
+        return [given]
+    try:
+        return list(given)
+    except TypeError as error:
+        raise UsageError(
+            f"The {what} cannot be a {type(given).__name__}; "
+            "give a path, a PIL image, an array, or a list of them."
+        ) from error
+
+
+def _absent(mask: Any) -> bool:
+    return mask is None or (isinstance(mask, np.ndarray) and not mask.any())
