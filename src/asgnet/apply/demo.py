@@ -154,7 +154,7 @@ def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], No
         found = solve(segmenter, make())
         if not rows:
             rows = explaining_rows(segmenter, found.scene.query, found.prediction)
-            strip.append(absent(segmenter))
+            strip.append(absent(segmenter, found.prediction.presence))
         else:
             strip.append(_pair(found))
         if on_scene is not None:
@@ -175,16 +175,19 @@ def solve(segmenter: Segmenter, scene: Scene) -> Found:
     return Found(scene, prediction, float(both / max(either, 1)))
 
 
-def absent(segmenter: Segmenter) -> Picture:
-    """A panel: the fitted object sought in a picture that shows something else."""
+def absent(segmenter: Segmenter, presence: float) -> Picture:
+    """A panel: the fitted object sought where there is none; ``presence`` is that of where it is."""
     from asgnet.apply import drawing
 
     picture = photograph("coffee.png")
     prediction = segmenter.predict(picture)
     area = float(prediction.mask.mean())
     shown = _tile(picture, prediction.mask)
-    verdict = "Rightly nothing found" if area == 0 else f"{area:.1%} of the picture wrongly taken for it"
-    told = f"The motorcycle of above, where there is none. {verdict}: presence {prediction.presence:.2f}."
+    verdict = "nothing was found" if area == 0 else f"{area:.0%} of the picture was taken for it"
+    told = (
+        f"The motorcycle of above sought where there is none: {verdict}. Presence {prediction.presence:.2f}, "
+        f"where it is {presence:.2f}."
+    )
     return drawing.panel(shown, "Not there", told)
 
 
