@@ -20,7 +20,7 @@ from torch import Tensor
 
 from asgnet.model.evidence import to_grid
 from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fine import Seen, draw_pixels, fine_scores, fit_fine
+from asgnet.model.fine import Moments, Seen, fine_scores, fit_fine, pixel_moments
 from asgnet.types import IGNORE
 
 GAIN = 4.0
@@ -125,11 +125,11 @@ def adapt_to_supports(
         prior: by default :class:`Prior`'s numbers.
     """
     prior = Prior() if prior is None else prior
-    drawn = draw_pixels(seen, masks, net.read, seed)
-    readout = fit_fine(drawn)
+    moments = pixel_moments(seen, masks, net.read, seed)
+    readout = fit_fine(moments)
     trust, share = prior.trust, 0.0
     if enabled and len(masks) > 1:
-        appearance, plain, fine = _left_out(net, seen, masks, drawn)
+        appearance, plain, fine = _left_out(net, seen, masks, moments)
         trust = _belief((appearance - plain) * prior.trust_gain)
         share = _belief((fine - max(appearance, plain)) * prior.share_gain)
     elif enabled:
@@ -141,7 +141,7 @@ def adapt_to_supports(
 
 
 def _left_out(
-    net: EvidenceNet, seen: Seen, masks: Tensor, drawn: Sequence[tuple[Tensor, Tensor]]
+    net: EvidenceNet, seen: Seen, masks: Tensor, moments: Sequence[Moments]
 ) -> tuple[float, float, float]:
     """Mean overlap of the three opinions on supports that they have not learnt from."""
     count = len(masks)
@@ -150,7 +150,7 @@ def _left_out(
     for fold in range(folds):
         tested = list(range(fold, count, folds))
         others = [i for i in range(count) if i not in tested]
-        readout = fit_fine([drawn[i] for i in others])
+        readout = fit_fine([moments[i] for i in others])
         knowledge = net.learn([m[others][None] for m in seen.maps], masks[others][None])
         for i in tested:
             one = seen[i : i + 1]
@@ -166,11 +166,11 @@ def _on_itself(net: EvidenceNet, seen: Seen, masks: Tensor, seed: int) -> tuple[
     light = (field[:, None] + field) % 2 == 0  # H W
     scores = torch.zeros(seen.fine.shape[-2:], device=masks.device)
     for tested in (light, ~light):
-        drawn = draw_pixels(seen, masks.masked_fill(tested, IGNORE), net.read, seed)
-        if not 0 < float(drawn[0][1].sum()) < len(drawn[0][1]):
+        moments = pixel_moments(seen, masks.masked_fill(tested, IGNORE), net.read, seed)
+        if not moments[0].shows_both:
             return None
         inside = F.interpolate(tested[None, None].float(), scores.shape, mode="nearest")[0, 0] > 0
-        scores = torch.where(inside, fine_scores(seen, fit_fine(drawn), net.read)[0], scores)
+        scores = torch.where(inside, fine_scores(seen, fit_fine(moments), net.read)[0], scores)
     knowledge = net.learn([m[None] for m in seen.maps], masks[None])
     opinions = (*_opinions(net, seen, knowledge), scores)
     appearance, plain, fine = (_overlap(opinion, masks[0]) for opinion in opinions)

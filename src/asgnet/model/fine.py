@@ -1,7 +1,7 @@
 """The fine readout: a linear opinion at stride 4, for what the decoder's grid cannot draw.
 
-Threads, cracks, letters and stains need pixels, not objects. The fine readout is the closed-form ridge
-regression of :mod:`asgnet.model.readout` on colours, the first blocks' features and the levels above, all at
+Threads, cracks, letters and stains need pixels, not objects. The fine readout is a ridge regression in closed
+form, as in :mod:`asgnet.model.readout`, on colours, the first blocks' features and the levels above, all at
 stride 4. Far from photographs it is often the better answer; on objects the decoder is. Which of them to
 believe is measured on the supports (:mod:`asgnet.apply.adapt`).
 """
@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.model.evidence import to_grid
-from asgnet.model.readout import fit_readouts
 
 WINDOW = 9
 SAMPLES = 2500
@@ -63,8 +62,25 @@ def fine_features(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([*blocks, colour / 2, around / 2, colour - around], 1)
 
 
-def draw_pixels(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0) -> list[tuple[Tensor, Tensor]]:
-    """Per support ``p f+c`` features and ``p`` labels in {0, 1} of pixels drawn from it.
+class Moments(NamedTuple):
+    """All that a readout needs of a support's pixels, so that supports add up and can be left out again.
+
+    Attributes:
+        object: ``d+1 d+1`` float64, sum of the object pixels' outer products, a one appended to each pixel.
+        background: the same of the others.
+    """
+
+    object: Tensor
+    background: Tensor
+
+    @property
+    def shows_both(self) -> bool:
+        """There are pixels of either side."""
+        return bool((self.object[-1, -1] > 0) & (self.background[-1, -1] > 0))
+
+
+def pixel_moments(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0) -> list[Moments]:
+    """Moments of pixels drawn from each support.
 
     Args:
         seen: k pictures.
@@ -72,18 +88,28 @@ def draw_pixels(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0) -
         read: positions of the maps that join the fine features.
         seed: of the draw: at most ``SAMPLES`` a support, half of them object where there are enough.
     """
-    drawn = []
+    found = []
     for i, mask in enumerate(masks):
-        chosen, labels = _sample(mask, seen.fine.shape[-2:], seed + i)
-        drawn.append((_stacked(seen[i : i + 1], read)[0].flatten(1).T[chosen], labels))
-    return drawn
+        channels = _stacked(seen[i : i + 1], read)[0].flatten(1)  # d p
+        sides = []
+        for chosen in _sample(mask, seen.fine.shape[-2:], seed + i):
+            pixels = F.pad(channels[:, chosen], (0, 0, 0, 1), value=1.0)  # d+1 p
+            sides.append((pixels @ pixels.T).double())
+        found.append(Moments(*sides))
+    return found
 
 
-def fit_fine(drawn: Sequence[tuple[Tensor, Tensor]]) -> FineReadout:
-    """One class's readout (n = 1) from the pixels of its supports."""
-    pixels, labels = (torch.cat(part)[None] for part in zip(*drawn, strict=True))  # 1 p d, 1 p
-    weights, bias = fit_readouts(pixels, labels, 1 - labels, (slice(None),), PENALTY)
-    return FineReadout(weights[:, 0], bias[:, 0])
+def fit_fine(moments: Sequence[Moments]) -> FineReadout:
+    """One class's readout (n = 1): ridge regression to ±1, object and background weighing the same.
+
+    The solution depends on the moments' sums only: leaving a support out is leaving out a term.
+    """
+    sides = [torch.stack(part).sum(0) for part in zip(*moments, strict=True)]
+    sides = [side / side[-1, -1].clamp(min=1) for side in sides]
+    ridge = torch.full_like(sides[0][0], PENALTY)
+    ridge[-1] = 1e-6  # the bias is free
+    solution = torch.linalg.solve(sides[0] + sides[1] + torch.diag(ridge), sides[0][-1] - sides[1][-1])
+    return FineReadout(solution[None, :-1].float(), solution[-1:].float())
 
 
 def fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
@@ -107,8 +133,8 @@ def _stacked(seen: Seen, read: Sequence[int]) -> Tensor:
     return torch.cat([seen.fine, *(to_grid(F.normalize(seen.maps[i], dim=1), grid) for i in read)], 1)
 
 
-def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> tuple[Tensor, Tensor]:
-    """Indices ``p`` of drawn pixels of the grid and whether each is object, as float."""
+def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> list[Tensor]:
+    """Indices of drawn pixels of the grid: object, background."""
     inside, valid = (
         F.adaptive_avg_pool2d(part.float()[None], tuple(grid)).flatten() for part in (mask == 1, mask != 255)
     )
@@ -119,5 +145,4 @@ def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> tuple[Tensor, Tenso
         place = side.nonzero()[:, 0]
         order = torch.randperm(len(place), generator=generator).to(place.device)
         chosen.append(place[order[: SAMPLES // 2]])
-    label = torch.cat([torch.ones(len(chosen[0])), torch.zeros(len(chosen[1]))]).to(mask.device)
-    return torch.cat(chosen), label
+    return chosen
