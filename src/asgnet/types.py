@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,11 +132,21 @@ class Concept:
         if kind.startswith("asgnet-concept-") and kind != CONCEPT_FORMAT:
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
         try:
-            classes, supports = (tuple(map(str, json.loads(facts[key]))) for key in ("classes", "supports"))
-            counts = tuple(map(int, json.loads(facts["counts"])))
+            classes, supports = (tuple(map(str, _listed(facts[key]))) for key in ("classes", "supports"))
+            counts = tuple(map(int, _listed(facts["counts"])))
             network = facts["network"]
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.") from error
-        if kind != CONCEPT_FORMAT or not classes or any(len(t) != len(classes) for t in tensors.values()):
+        fitting = len(set(classes)) == len(classes) and len(counts) in (0, len(classes))
+        per_class = all(t.shape[:1] == (len(classes),) for t in tensors.values())
+        if kind != CONCEPT_FORMAT or not classes or not fitting or not per_class:
             raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.")
         return cls(classes, tensors, network, supports, counts)
+
+
+def _listed(text: str) -> list[Any]:
+    """A JSON list; ValueError if it is something else."""
+    values = json.loads(text)
+    if not isinstance(values, list):
+        raise ValueError(f"{type(values).__name__}, not a list")
+    return values

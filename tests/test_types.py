@@ -1,0 +1,185 @@
+"""Concepts come back as they went; a file that is none is refused in a sentence, and never run."""
+
+import json
+import os
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch_file
+
+from asgnet import Concept
+from asgnet.errors import OutputError, WeightsError
+from asgnet.types import CONCEPT_FORMAT
+
+
+def concept(classes=("mug", "cat")):
+    n = len(classes)
+    tensors = {
+        "vectors": np.arange(6 * n, dtype=np.float32).reshape(n, 2, 3),
+        "valid": np.ones((n, 2), bool),
+        "turned": np.arange(4 * n, dtype=np.float32).reshape(4, n).T,
+    }
+    return Concept(classes, tensors, "abc", ("1f", "2e", "3d"), (2,) * n)
+
+
+def equal(one, other):
+    assert replace(one, tensors={}) == replace(other, tensors={})
+    assert list(one.tensors) == sorted(other.tensors) or set(one.tensors) == set(other.tensors)
+    for name, array in other.tensors.items():
+        assert one.tensors[name].dtype == array.dtype
+        np.testing.assert_array_equal(one.tensors[name], array)
+
+
+def rewritten(path, **facts):
+    """The same tensors with other words in the header; None takes one away."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        old = file.metadata()
+    merged = {key: value for key, value in (old | facts).items() if value is not None}
+    save_file(load_file(path), path, merged)
+
+
+def test_saved_and_loaded_is_the_same(tmp_path):
+    concept().save(tmp_path / "new" / "mug.concept")
+    equal(Concept.load(str(tmp_path / "new" / "mug.concept")), concept())
+    assert os.listdir(tmp_path / "new") == ["mug.concept"]
+
+
+def test_pictures_and_counts_may_be_unknown(tmp_path):
+    bare = Concept(("mug",), {"a": np.zeros((1, 2))}, "abc")
+    bare.save(tmp_path / "a")
+    equal(Concept.load(tmp_path / "a"), bare)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4, unique=True))
+def test_any_name_is_kept(tmp_path_factory, names):
+    path = tmp_path_factory.mktemp("names") / "a.concept"
+    concept(tuple(names)).save(path)
+    assert Concept.load(path).classes == tuple(names)
+
+
+def test_a_concept_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "mug.concept"
+    concept().save(path)
+    with pytest.raises(OutputError, match=r"folder|file"):
+        concept().save(path / "below")
+    with pytest.raises(OutputError):
+        concept().save(tmp_path)
+    equal(Concept.load(path), concept())
+
+
+def test_every_cut_is_noticed(tmp_path):
+    path = tmp_path / "mug.concept"
+    concept().save(path)
+    whole = path.read_bytes()
+    for size in {*range(0, 64), *range(64, len(whole), 97), len(whole) - 1}:
+        path.write_bytes(whole[:size])
+        with pytest.raises(WeightsError, match=r"mug\.concept.*fit it again"):
+            Concept.load(path)
+    path.write_bytes(whole + b"more")
+    with pytest.raises(WeightsError, match="damaged"):
+        Concept.load(path)
+
+
+class Malice:
+    """Makes a folder when unpickled."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (self.target,)
+
+
+def test_other_files_are_no_concepts(tmp_path):
+    path = tmp_path / "other"
+    malice = pickle.dumps(Malice(str(tmp_path / "made")))
+    for content in (b"hello, I am a text", b"\x89PNG\r\n\x1a\n" + bytes(100), malice, bytes(8), b"\xff" * 64):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match="not a concept"):
+            Concept.load(path)
+    assert not (tmp_path / "made").exists()
+    for missing in (tmp_path / "nowhere", tmp_path, "", "a\0b"):
+        with pytest.raises(WeightsError, match="There is no concept"):
+            Concept.load(missing)
+
+
+def test_a_concept_that_may_not_be_read(tmp_path, nobody):
+    path = tmp_path / "mug.concept"
+    concept().save(path)
+    path.chmod(0)
+    tmp_path.chmod(0o755)
+    with nobody(), pytest.raises(WeightsError):
+        Concept.load(path)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"format": None},
+        {"format": "pt"},
+        {"classes": None},
+        {"classes": "mug"},
+        {"classes": '"mu"'},
+        {"classes": '{"mug": 1, "cat": 2}'},
+        {"classes": "[]"},
+        {"classes": '["mug"]'},
+        {"classes": '["mug", "mug"]'},
+        {"classes": "[" * 100_000},
+        {"supports": "3"},
+        {"counts": '["two", "one"]'},
+        {"counts": "[1]"},
+        {"counts": None},
+        {"network": None},
+    ],
+)
+def test_headers_that_say_something_else(tmp_path, facts):
+    path = tmp_path / "mug.concept"
+    concept().save(path)
+    rewritten(path, **facts)
+    with pytest.raises(WeightsError, match="not a concept of asgnet") as refused:
+        Concept.load(path)
+    assert refused.value.exit_code == 4
+
+
+def test_a_newer_concept_asks_for_an_update(tmp_path):
+    path = tmp_path / "mug.concept"
+    concept().save(path)
+    rewritten(path, format="asgnet-concept-99")
+    with pytest.raises(WeightsError, match=r"newer asgnet.*update"):
+        Concept.load(path)
+
+
+def test_safetensors_of_something_else(tmp_path):
+    import torch
+
+    path = tmp_path / "model.safetensors"
+    facts = {"format": CONCEPT_FORMAT, "classes": '["a"]', "network": "", "supports": "[]", "counts": "[1]"}
+    save_file({"a": np.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="not a concept of asgnet"):
+        Concept.load(path)
+    for array in (np.zeros(3), np.float32(1)):  # not one entry per class; not even a list
+        save_file({"a": np.asarray(array)}, path, facts)
+        with pytest.raises(WeightsError, match="not a concept of asgnet"):
+            Concept.load(path)
+    for kind in (torch.bfloat16, torch.float8_e4m3fn):  # numpy has no such type
+        save_torch_file({"a": torch.zeros(1).to(kind)}, path, facts)
+        with pytest.raises(WeightsError, match="not a concept"):
+            Concept.load(path)
+
+
+def test_the_header_is_plain_json(tmp_path):
+    """What else reads safetensors can read a concept, too."""
+    path = tmp_path / "mug.concept"
+    concept(("Täßchen", "猫")).save(path)
+    whole = path.read_bytes()
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    assert json.loads(header["__metadata__"]["classes"]) == ["Täßchen", "猫"]
+    assert header["__metadata__"]["format"] == CONCEPT_FORMAT
