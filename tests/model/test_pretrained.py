@@ -1,0 +1,112 @@
+"""Trained weights from the package, a folder or the Hub; and the fingerprint that tells them apart."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from asgnet.errors import WeightsError
+from asgnet.model import ASGNet
+from asgnet.model.asgnet import Config
+from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.weights import fingerprint, load_weights, pretrained, save_weights
+
+SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Whoever asks the network is told so."""
+
+    def refuse(*_, **__):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small network and its folder."""
+    net = ASGNet.from_config(SMALL).eval()
+    return net, save_weights(net, tmp_path_factory.mktemp("small"))
+
+
+def test_the_bundled_weights_need_no_network(offline):
+    net = pretrained()
+    assert isinstance(net, EvidenceNet)
+    assert not net.training
+    assert all(torch.isfinite(t).all() for t in net.state_dict().values())
+    untrained = ASGNet.from_preset("default")
+    assert net.config == untrained.config
+    assert not torch.equal(net.decoder.out.weight, untrained.decoder.out.weight)
+    assert fingerprint(net) == fingerprint(pretrained())
+
+
+def test_a_folder_of_one_s_own(small, offline, monkeypatch):
+    net, folder = small
+    for source in (folder, str(folder), folder / "model.safetensors"):
+        assert fingerprint(pretrained(source)) == fingerprint(net)
+    monkeypatch.chdir(folder.parent)
+    assert fingerprint(pretrained(folder.name)) == fingerprint(net)
+
+
+@pytest.mark.parametrize("source", ["", "nowhere", "/a/b/c", "a/b/c", "a b/c", "https://example.org/a/b"])
+def test_what_is_neither_folder_nor_repository(source, offline):
+    with pytest.raises(WeightsError, match=r"There are no weights at .*asgnet train"):
+        pretrained(source)
+
+
+def test_a_folder_without_weights(tmp_path):
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        pretrained(tmp_path)
+
+
+def test_the_hub_is_asked_for_weights_only(small, monkeypatch):
+    asked = []
+
+    def download(name, allow_patterns):
+        asked.append((name, sorted(allow_patterns)))
+        return str(small[1])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert fingerprint(pretrained("someone/some.net-1")) == fingerprint(small[0])
+    assert asked == [("someone/some.net-1", ["config.json", "model.safetensors"])]
+
+
+def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ConnectionError("No route to host\nand much more")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(
+        WeightsError, match=r"someone/net is neither a folder here.*No route to host"
+    ) as refused:
+        pretrained("someone/net")
+    assert "\n" not in str(refused.value)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
+    with pytest.raises(WeightsError, match=r"config\.json.* cannot be read"):
+        pretrained("someone/net")
+
+
+def test_the_fingerprint_knows_every_weight_and_setting(small):
+    net = load_weights(small[1])
+    seen = {fingerprint(net)}
+    net.config = replace(SMALL, area=99)
+    seen.add(fingerprint(net))
+    net.config = SMALL
+    for tensor in net.state_dict().values():
+        flat = tensor.view(-1)
+        before = flat[-1].clone()
+        flat[-1] += 1
+        seen.add(fingerprint(net))
+        flat[-1] = before
+    assert len(seen) == 2 + len(net.state_dict())
+    assert fingerprint(net) in seen
+    assert fingerprint(net) == fingerprint(small[0])
+    assert all(len(print_) == 64 for print_ in seen)
+
+
+def test_the_fingerprint_does_not_depend_on_memory_layout(small):
+    net = load_weights(small[1])
+    net.to(memory_format=torch.channels_last)
+    assert fingerprint(net) == fingerprint(small[0])
