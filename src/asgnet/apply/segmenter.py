@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -24,11 +25,13 @@ from torch import Tensor
 from asgnet.apply.adapt import Adaptation, adapt_to_supports, mix
 from asgnet.apply.edges import follow_edges
 from asgnet.apply.examples import is_one, read_examples
-from asgnet.data.images import read_picture, squash, squash_mask
+from asgnet.apply.grid import nearest, on_grid, spread_labels
+from asgnet.apply.recall import Learnt, check_concept, recall
+from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fine import FineReadout, Seen, fine_scores
+from asgnet.model.fine import Seen, fine_scores
 from asgnet.model.weights import fingerprint, pretrained
 from asgnet.types import Concept, Mask, Picture, Prediction, Support
 
@@ -54,8 +57,7 @@ class Segmenter:
         self.fingerprint = fingerprint(net)
         self.supports: list[Support] = []
         self._concept: Concept | None = None
-        self._knowledge: Knowledge | None = None
-        self._adaptations: list[Adaptation] = []
+        self._learnt: Learnt | None = None
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod
@@ -85,23 +87,17 @@ class Segmenter:
 
     @concept.setter
     def concept(self, concept: Concept) -> None:
+        if not isinstance(concept, Concept):
+            raise UsageError(f"A {type(concept).__name__} is no Concept; Concept.load(path) reads one.")
         if concept.network != self.fingerprint:
             raise WeightsError(
                 "This concept was fitted with other weights than these; fit it again from its examples."
             )
-        try:
-            tensors = {name: torch.from_numpy(np.array(a)) for name, a in concept.tensors.items()}
-            self._knowledge = Knowledge(**{n: tensors[n].to(self.device) for n in Knowledge._fields})
-            self._adaptations = Adaptation.from_arrays(concept.tensors)
-            self._trusts, self._shares = (
-                torch.tensor([getattr(a, name) for a in self._adaptations], device=self.device)
-                for name in ("trust", "share")
-            )
-            self._readout = FineReadout(
-                tensors["adapted_weights"].to(self.device), tensors["adapted_bias"].to(self.device)
-            )
-        except (KeyError, TypeError) as error:
-            raise WeightsError(f"The concept lacks {error}; fit it again from its examples.") from error
+        check_concept(concept, self.net, self.device)
+        self._keep(concept)
+
+    def _keep(self, concept: Concept) -> None:
+        self._learnt = recall(concept, self.device)
         self._concept = concept
         self.supports, self._superpixels = [], []
 
@@ -129,33 +125,31 @@ class Segmenter:
         named_masks, pictures = read_examples(images, masks)
         prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
         seen = self._see(prepared)
-        parts, adaptations, counts, superpixels = [], [], [], None
+        knowledge, adaptations = [], []
         for painted in named_masks.values():
             shown = [i for i, mask in enumerate(painted) if mask is not None]
-            grid_masks = torch.stack([torch.from_numpy(squash_mask(painted[i], SIDE)) for i in shown])
-            own, grid_masks = seen[shown], grid_masks.to(self.device)  # k' …, k' s s
+            own, grid_masks = seen[shown], self._on_grid(painted)  # k' …, k' s s
             with torch.inference_mode():
-                parts.append(self.net.learn([m[None] for m in own.maps], grid_masks[None]))
-                labels = self.net.superpixels(own.maps, grid_masks)
+                knowledge.append(self.net.learn([m[None] for m in own.maps], grid_masks[None]))
                 adaptations.append(adapt_to_supports(self.net, own, grid_masks, bool(adapt), seed))
-            counts.append(len(shown))
-            superpixels = superpixels or _spread(labels, painted, shown)
         tensors = {
-            name: _stacked([getattr(part, name) for part in parts]) for name in Knowledge._fields
+            name: _stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields
         } | Adaptation.to_arrays(adaptations)
-        self.concept = Concept(
+        concept = Concept(
             tuple(named_masks),
             tensors,
             self.fingerprint,
             tuple(hashlib.sha256(np.ascontiguousarray(p).tobytes()).hexdigest() for p in pictures),
-            tuple(counts),
+            tuple(sum(mask is not None for mask in painted) for painted in named_masks.values()),
         )
         first = next(iter(named_masks.values()))
-        self.supports = [
+        supports = [
             Support(p, np.zeros(p.shape[:2], np.uint8) if m is None else m, f"example {i + 1}")
             for i, (p, m) in enumerate(zip(pictures, first, strict=True))
         ]
-        self._superpixels = superpixels or []
+        parts = self._part(seen, supports)
+        self._keep(concept)
+        self.supports, self._superpixels = supports, parts
         return self
 
     @overload
@@ -175,41 +169,62 @@ class Segmenter:
             UsageError: nothing was fitted.
             PictureError: the picture cannot be read.
         """
-        if self._knowledge is None:
+        if self._learnt is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        if not is_one(image):
-            return map(self.predict, iter(image))
-        return self._predict(read_picture(image))
+        find = partial(self._predict, self._learnt)  # what is learnt now, whatever is fitted meanwhile
+        if is_one(image):
+            return find(image)
+        if not isinstance(image, Iterable):
+            raise UsageError(f"A {type(image).__name__} is neither a picture nor an iterable of pictures.")
+        return map(find, image)
 
     def superpixels(self) -> list[NDArray[np.int32]]:
-        """Per support ``h w`` at its own size: the superpixel of the (first class's) object, else -1."""
+        """Per support ``h w`` at its own size: the superpixel of the (first class's) object, else -1.
+
+        A superpixel's number is that of its prototype in the guide map: supports do not share numbers.
+        """
         return self._superpixels
 
-    def _predict(self, picture: Picture) -> Prediction:
-        assert self._concept is not None
+    def _predict(self, learnt: Learnt, image: Any) -> Prediction:
+        picture = read_picture(image)
         size = picture.shape[:2]
         with torch.inference_mode():
             seen = self._see(self._prepare(picture)[None])
-            logits, presence, guides = self._ask(seen)  # n h w, n, n h' w'
+            logits, presence, guides = self._ask(seen, learnt)  # n h w, n, n h' w'
         logits = follow_edges(logits, picture)  # n H W
         found = {}
-        for i, name in enumerate(self._concept.classes):
-            adaptation = self._adaptations[i]
+        for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
             probability = adaptation.calibrated(logits[i])  # H W
             here = adaptation.presence(float(presence[i]))
-            found[name] = Prediction(probability > 0.5, probability, here, _nearest(guides[i], size), (name,))
+            found[name] = Prediction(probability > 0.5, probability, here, nearest(guides[i], size), (name,))
         return _merged(found) if len(found) > 1 else next(iter(found.values()))
 
-    def _ask(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+    def _ask(self, seen: Seen, learnt: Learnt) -> tuple[Tensor, Tensor, NDArray]:
         """Per class: object logits ``n h w``, presence logits ``n``, guide maps ``n h' w'``."""
-        assert self._knowledge is not None
-        query = [m.expand(len(self._adaptations), -1, -1, -1) for m in seen.maps]
-        found = self.net.find(query, self._knowledge)
-        outputs = self.net.decide(query, self._knowledge, appearance=self._trusts, found=found)
+        query = [m.expand(len(learnt.adaptations), -1, -1, -1) for m in seen.maps]
+        found = self.net.find(query, learnt.knowledge)
+        outputs = self.net.decide(query, learnt.knowledge, appearance=learnt.trusts, found=found)
         assert outputs.presence is not None
         logits = outputs.logits[:, 1] - outputs.logits[:, 0]
-        logits = mix(logits, fine_scores(seen, self._readout, self.net.read), self._shares)
-        return logits.cpu(), outputs.presence.cpu(), found.guide_map.cpu()
+        logits = mix(logits, fine_scores(seen, learnt.readout, self.net.read), learnt.shares)
+        return logits.cpu(), outputs.presence.cpu(), found.guide_map.cpu().numpy()
+
+    def _on_grid(self, painted: Sequence[Mask | None]) -> Tensor:
+        """``k' s s``: the masks that are there, as the network sees their pictures."""
+        there = [torch.from_numpy(on_grid(m, SIDE)) for m in painted if m is not None]
+        return torch.stack(there).to(self.device)
+
+    def _part(self, seen: Seen, supports: Sequence[Support]) -> list[NDArray[np.int32]]:
+        """Superpixels of supports, see :meth:`superpixels`."""
+        shown = [i for i, support in enumerate(supports) if support.mask.any()]
+        parts = [np.full(s.mask.shape, -1, np.int32) for s in supports]
+        with torch.inference_mode():
+            masks = self._on_grid([supports[i].mask for i in shown])
+            found = self.net.superpixels(seen[shown].maps, masks).cpu().numpy()
+        for shot, i in enumerate(shown):
+            numbered = np.where(found[shot] < 0, -1, found[shot] + shot * self.net.config.most)
+            parts[i] = spread_labels(numbered, supports[i].mask)
+        return parts
 
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``3 s s`` uint8."""
@@ -244,35 +259,6 @@ def _stacked(parts: Sequence[Tensor]) -> NDArray:
         for p in parts
     ]
     return torch.cat(padded).cpu().numpy()
-
-
-def _spread(labels: Tensor, painted: Sequence[Mask | None], shown: Sequence[int]) -> list[NDArray[np.int32]]:
-    """Superpixels on the grid -> at each support's own size, -1 outside the painted object."""
-    maps = []
-    for i, mask in enumerate(painted):
-        if mask is None:
-            continue
-        label = _nearest_label(labels[shown.index(i)].cpu().numpy(), mask)
-        maps.append(label)
-    return maps
-
-
-def _nearest_label(label: NDArray, mask: Mask) -> NDArray[np.int32]:
-    """Every object pixel takes the label of the nearest grid pixel that has one."""
-    from scipy.ndimage import distance_transform_edt
-
-    rows, columns = distance_transform_edt(label < 0, return_distances=False, return_indices=True)
-    full = _nearest(torch.from_numpy(label[rows, columns]), mask.shape)
-    return np.where(mask == 1, full, -1).astype(np.int32)
-
-
-def _nearest(grid: Tensor, size: Sequence[int]) -> NDArray[np.int32]:
-    """``h w`` labels at another size."""
-    rows, columns = (
-        torch.div(torch.arange(to) * of, to, rounding_mode="floor")
-        for to, of in zip(size, grid.shape, strict=True)
-    )
-    return grid.to(torch.int32)[rows[:, None], columns].numpy()
 
 
 def _merged(found: dict[str, Prediction]) -> Prediction:

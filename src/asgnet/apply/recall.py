@@ -1,0 +1,88 @@
+"""A concept made ready to predict with, once it is known to fit the network that is to apply it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.errors import WeightsError
+from asgnet.model.evidence import Knowledge
+from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.fine import FineReadout
+from asgnet.types import Concept
+
+BLANK = 64
+"""Side of the blank picture that shows what tensors a network makes."""
+_PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
+
+
+class Learnt(NamedTuple):
+    """What n classes' predictions need.
+
+    Attributes:
+        classes: n names.
+        knowledge: with n as its batch.
+        adaptations: n.
+        readout: the fine one, of n classes.
+        trusts: ``n``, in appearance; shares: ``n``, of the fine readout.
+    """
+
+    classes: tuple[str, ...]
+    knowledge: Knowledge
+    adaptations: tuple[Adaptation, ...]
+    readout: FineReadout
+    trusts: Tensor
+    shares: Tensor
+
+
+def recall(concept: Concept, device: torch.device) -> Learnt:
+    """A concept's tensors on a device."""
+    tensors = {name: torch.from_numpy(np.array(a)).to(device) for name, a in concept.tensors.items()}
+    return Learnt(
+        concept.classes,
+        Knowledge(**{name: tensors[name] for name in Knowledge._fields}),
+        tuple(Adaptation.from_arrays(concept.tensors)),
+        FineReadout(tensors["adapted_weights"], tensors["adapted_bias"]),
+        tensors["adapted_trust"],
+        tensors["adapted_share"],
+    )
+
+
+def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> None:
+    """Is every tensor there, and of the shape and type that this network makes?
+
+    Raises:
+        WeightsError: one is missing, of another shape or type, or holds numbers that are not finite.
+    """
+    remedy = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
+    for name, example in _blank(net, device).items():
+        if name not in concept.tensors:
+            raise WeightsError(f"The concept lacks {name}{remedy}")
+        array = concept.tensors[name]
+        wanted = (len(concept.classes), *example.shape[1:])
+        if any(name in pair for pair in _PER_PROTOTYPE):  # any number of them
+            wanted = (wanted[0], max((*array.shape, 1, 1)[1], 1), *wanted[2:])
+        if array.shape != wanted or array.dtype != example.dtype:
+            found = f"{array.dtype} of shape {array.shape}, not {example.dtype} of shape {wanted}"
+            raise WeightsError(f"The concept's {name} is {found}{remedy}")
+        if not np.isfinite(array).all():
+            raise WeightsError(f"The concept's {name} holds numbers that are not finite{remedy}")
+    for vectors, valid in _PER_PROTOTYPE:
+        if concept.tensors[vectors].shape[1] != concept.tensors[valid].shape[1]:
+            raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
+
+
+def _blank(net: EvidenceNet, device: torch.device) -> dict[str, NDArray]:
+    """What a blank picture of one class teaches: a concept's tensors, as this network makes them."""
+    masks = torch.ones(1, BLANK, BLANK, dtype=torch.uint8, device=device)
+    with torch.inference_mode():
+        seen = net.see(torch.zeros(1, 3, BLANK, BLANK, device=device))
+        knowledge = net.learn([m[None] for m in seen.maps], masks[None])
+        adaptation = adapt_to_supports(net, seen, masks, enabled=False)
+    arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
+    return arrays | Adaptation.to_arrays([adaptation])

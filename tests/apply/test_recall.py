@@ -1,0 +1,136 @@
+"""A concept is the object: saved, loaded, and applied it finds the same; one that does not fit is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from asgnet.apply import recall
+from asgnet.apply import segmenter as module
+from asgnet.apply.segmenter import Segmenter
+from asgnet.errors import UsageError, WeightsError
+from asgnet.types import Concept
+
+
+@pytest.fixture(scope="module")
+def loaded(net):
+    """On a quarter of the side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SIDE", 128)
+        yield Segmenter(net)
+
+
+@pytest.fixture(scope="module")
+def query(paint):
+    return paint(seed=8)[0]
+
+
+@pytest.fixture(scope="module")
+def one(loaded, paint):
+    return loaded.fit(*paint()).concept
+
+
+@pytest.fixture(scope="module")
+def two(loaded, paint):
+    pictures, masks = zip(*(paint(seed=i) for i in range(3)), strict=True)
+    masks = {"mug": [*masks[:2], None], "cat": [None, None, masks[2]]}
+    return loaded.fit(pictures, masks).concept
+
+
+@pytest.mark.parametrize("which", ["one", "two"])
+def test_from_a_file_it_finds_the_same(loaded, query, which, request, tmp_path):
+    loaded.concept = concept = request.getfixturevalue(which)
+    expected = loaded.predict(query)
+    concept.save(tmp_path / "mug.concept")
+    other = Segmenter(loaded.net)
+    other.concept = Concept.load(tmp_path / "mug.concept")
+    assert other.supports == other.superpixels() == []
+    assert other.concept.classes == concept.classes
+    found = other.predict(query)
+    for name in ("mask", "probability", "guide"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert found.presence == expected.presence
+    assert found.classes == expected.classes
+
+
+def test_setting_one_forgets_the_supports(loaded, one, paint):
+    loaded.fit(*paint())
+    assert loaded.supports
+    loaded.concept = one
+    assert loaded.supports == loaded.superpixels() == []
+
+
+def test_fitting_and_setting_learn_the_same(loaded, query, paint):
+    loaded.fit(*paint(seed=4))
+    expected = loaded.predict(query)
+    loaded.concept = loaded.concept
+    np.testing.assert_array_equal(loaded.predict(query).probability, expected.probability)
+
+
+def test_what_adaptation_learnt_is_in_it(one):
+    assert one.tensors["adapted_weights"].any()
+    assert all(np.isfinite(t).all() for t in one.tensors.values())
+    assert len(one.supports) == 1
+    assert len(one.supports[0]) == 64
+    assert one.counts == (1,)
+
+
+def changed(concept, **tensors):
+    merged = concept.tensors | tensors
+    return replace(concept, tensors={name: t for name, t in merged.items() if t is not None})
+
+
+def test_every_tensor_is_checked(net, one, two, monkeypatch):
+    cpu = torch.device("cpu")
+    blank = recall._blank(net, cpu)
+    assert set(blank) == set(one.tensors) == set(two.tensors)
+    monkeypatch.setattr(recall, "_blank", lambda *_: blank)
+    for concept in (one, two):
+        recall.check_concept(concept, net, cpu)
+        for name, array in concept.tensors.items():
+            broken = [
+                None,
+                array[..., None],
+                np.concatenate([array, array]),
+                array[:0],
+                array.astype(np.float16),
+                np.zeros(len(array), "U3"),
+            ]
+            if array.ndim > 1:
+                broken += [array[..., :-1], array[:, :0]]
+            if array.dtype == np.float32:
+                broken += [np.full_like(array, np.nan), np.full_like(array, np.inf)]
+            for value in broken:
+                with pytest.raises(WeightsError, match=rf"The concept.*{name}.*fit it again"):
+                    recall.check_concept(changed(concept, **{name: value}), net, cpu)
+
+
+def test_the_number_of_prototypes_is_free_but_one(loaded, one, query):
+    tensors = {name: one.tensors[name][:, :1] for name in ("object", "object_valid")}
+    loaded.concept = changed(one, **tensors)
+    assert not loaded.predict(query).guide.any()
+    with pytest.raises(WeightsError, match="different numbers"):
+        loaded.concept = changed(one, object=tensors["object"])
+
+
+def test_a_refused_concept_changes_nothing(loaded, one, two, query):
+    loaded.concept = one
+    expected = loaded.predict(query)
+    bad = [
+        (replace(two, network="f" * 64), WeightsError, "other weights than these; fit it again"),
+        (changed(two, adapted_bias=None), WeightsError, "lacks adapted_bias"),
+        (replace(two, classes=("mug",)), WeightsError, "of shape"),
+        (None, UsageError, r"Concept\.load"),
+        ("mug.concept", UsageError, r"Concept\.load"),
+    ]
+    for concept, error, says in bad:
+        with pytest.raises(error, match=says):
+            loaded.concept = concept
+        assert loaded.concept is one
+    np.testing.assert_array_equal(loaded.predict(query).probability, expected.probability)
+
+
+def test_a_concept_is_a_small_file(one, tmp_path):
+    one.save(tmp_path / "mug.concept")
+    assert (tmp_path / "mug.concept").stat().st_size < 2_000_000
