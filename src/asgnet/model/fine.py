@@ -86,13 +86,14 @@ def pixel_moments(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0)
         seen: k pictures.
         masks: ``k H W`` in {0, 1, 255}.
         read: positions of the maps that join the fine features.
-        seed: of the draw: at most ``SAMPLES`` a support, half of them object where there are enough.
+        seed: of each support's draw, whichever place it has: at most ``SAMPLES``, half of them object where
+            there are enough.
     """
     found = []
     for i, mask in enumerate(masks):
         channels = _stacked(seen[i : i + 1], read)[0].flatten(1)  # d p
         sides = []
-        for chosen in _sample(mask, seen.fine.shape[-2:], seed + i):
+        for chosen in _sample(mask, seen.fine.shape[-2:], seed):
             pixels = F.pad(channels[:, chosen], (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
         found.append(Moments(*sides))
