@@ -1,0 +1,233 @@
+"""Adaptation: whoever is right about supports that it has not learnt from is believed."""
+
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asgnet.apply import demo
+from asgnet.apply.adapt import Adaptation, Prior, adapt_to_supports, mix
+from asgnet.data.images import squash, squash_mask
+from asgnet.model.decoder import Outputs
+from asgnet.model.fine import Seen
+
+SIDE, GRID = 64, 16
+
+
+class Opinions:
+    """A network whose decoder says what the maps hold: the first with appearance, the second without."""
+
+    read = ()
+
+    def learn(self, maps, masks):
+        assert len(maps[0][0]) == len(masks[0])
+        return None
+
+    def find(self, maps, knowledge):
+        return None
+
+    def decide(self, maps, knowledge, appearance, found):
+        logits = maps[0] if appearance else maps[1]
+        return Outputs(torch.cat([torch.zeros_like(logits), logits], 1))
+
+
+def blocks(count, seed=0):
+    """``k H W`` masks that are constant on every pixel of the grid."""
+    random = np.random.default_rng(seed)
+    small = random.integers(0, 2, (count, GRID, GRID)).astype(np.uint8)
+    return torch.from_numpy(small.repeat(SIDE // GRID, 1).repeat(SIDE // GRID, 2))
+
+
+def opinions(masks, appearance, plain, fine):
+    """What the three opinions see: the truth (True), nothing but noise (False)."""
+    truth = masks[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1  # k 1 h w
+    noise = blocks(3 * len(masks), 9)[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1
+    told = [truth if right else n for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)]
+    return Seen(tuple(told[:2]), told[2])
+
+
+def adapted(masks, *right, **options):
+    return adapt_to_supports(Opinions(), opinions(masks, *right), masks, **options)
+
+
+@pytest.mark.parametrize("shots", [2, 3, 5, 7])
+def test_who_is_right_is_believed(shots):
+    masks = blocks(shots)
+    found = adapted(masks, True, False, False)
+    assert found.trust > 0.9
+    assert found.share < 0.1
+    found = adapted(masks, False, True, False)
+    assert found.trust < 0.1
+    assert found.share < 0.1
+    found = adapted(masks, False, False, True)
+    assert found.share > 0.9
+
+
+def test_a_single_support_is_judged_by_its_halves():
+    masks = blocks(1)
+    assert adapted(masks, False, False, True).share > 0.9
+    for right in ((True, False, False), (False, True, False), (True, True, False)):
+        found = adapted(masks, *right)
+        assert found.share < 0.1
+        assert found.trust == Prior().trust
+
+
+def test_with_a_single_support_the_readout_has_to_win_clearly():
+    assert adapted(blocks(1), True, True, True).share < 0.5
+
+
+def test_who_is_right_about_its_own_supports_only_is_not_believed():
+    """The readout explains each support perfectly, but what it learnt of one is wrong for the other."""
+    masks = blocks(2)
+    seen = opinions(masks, True, True, True)
+    seen.fine[1] *= -1
+    assert adapt_to_supports(Opinions(), seen, masks).share < 0.01
+    assert adapt_to_supports(Opinions(), seen[:1], masks[:1]).share > 0.1
+
+
+@pytest.mark.parametrize("shots", [1, 4])
+def test_without_adaptation_the_prior_holds(shots):
+    masks = blocks(shots)
+    prior = Prior(trust=0.3)
+    for right in ((True, False, True), (False, True, False)):
+        found = adapted(masks, *right, enabled=False, prior=prior)
+        assert (found.trust, found.share) == (0.3, 0)
+
+
+@pytest.mark.parametrize("shots", [2, 5])
+def test_the_order_of_the_supports_does_not_matter(shots):
+    masks = blocks(shots)
+    seen = opinions(masks, True, False, True)
+    seen.fine.add_(torch.randn(seen.fine.shape, generator=torch.Generator().manual_seed(1)))
+    straight = adapt_to_supports(Opinions(), seen, masks)
+    turned = adapt_to_supports(Opinions(), seen[list(range(shots))[::-1]], masks.flip(0))
+    for name in ("trust", "share", "weights", "bias"):
+        np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
+
+
+def _dot():
+    masks = torch.zeros(1, SIDE, SIDE)
+    masks[:, 20, 20] = 1
+    return masks
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [_dot(), torch.ones(1, SIDE, SIDE), torch.full((1, SIDE, SIDE), 255.0), _dot().where(_dot() == 1, 255.0)],
+    ids=["dot", "full", "ignored", "dot and ignored"],
+)
+@pytest.mark.parametrize("others", [0, 2])
+def test_supports_that_hardly_teach_anything(masks, others):
+    masks = torch.cat([masks, blocks(others)])
+    found = adapted(masks, True, True, True)
+    assert np.isfinite([found.trust, found.share, found.bias, *found.weights]).all()
+    assert 0 <= found.trust <= 1
+    assert 0 <= found.share <= 1
+    if not others:
+        assert found.share == 0  # its halves do not both show object and background
+
+
+def test_pixels_to_ignore_are_not_asked_about():
+    masks = blocks(3)
+    expected = adapted(masks, True, False, True)
+    seen = opinions(masks, True, False, True)
+    masks = masks.clone()
+    masks[:, :24] = 255
+    for told in (*seen.maps, seen.fine):
+        told[..., :6, :] *= -1
+    found = adapt_to_supports(Opinions(), seen, masks)
+    assert found.trust == pytest.approx(expected.trust, abs=0.01)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=0.01)
+
+
+def test_mixing_goes_from_one_opinion_to_the_other():
+    generator = torch.Generator().manual_seed(0)
+    decided, scores = torch.randn(3, 5, 5, generator=generator), torch.randn(3, 10, 10, generator=generator)
+    none, half, all_ = (mix(decided, scores, torch.tensor([s, 0.5, 1 - s])) for s in (0.0, 0.5, 1.0))
+    assert none.shape == scores.shape
+    larger = torch.nn.functional.interpolate(decided[None], (10, 10), mode="bilinear")[0]
+    torch.testing.assert_close(none[0], larger[0])
+    torch.testing.assert_close(half[0], (none[0] + all_[0]) / 2)
+    torch.testing.assert_close(half[1], none[1])
+    ratio = all_[0] / scores[0]
+    assert (ratio > 0).all()
+    torch.testing.assert_close(ratio, ratio[0, 0].expand(10, 10))
+    torch.testing.assert_close(none[2], all_[0] / scores[0] * scores[2], atol=1e-4, rtol=1e-4)
+
+
+numbers = st.floats(-50, 50, width=32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0.1, 10), numbers, st.lists(numbers, min_size=2, max_size=20))
+def test_calibrated_probabilities_keep_the_order(scale, shift, logits):
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, scale, shift, scale, shift)
+    ordered = np.sort(np.array(logits, np.float32))
+    probability = one.calibrated(ordered)
+    assert probability.dtype == np.float32
+    assert (np.diff(probability) >= 0).all()
+    assert ((probability >= 0) & (probability <= 1)).all()
+    presence = [one.presence(float(logit)) for logit in ordered]
+    np.testing.assert_allclose(presence, probability, atol=1e-5)
+
+
+def test_by_default_the_logits_are_those_of_the_probability():
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, 1, 0, 1, 0)
+    logits = np.array([-2.0, 0.0, 3.0], np.float32)
+    np.testing.assert_allclose(one.calibrated(logits), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    assert one.presence(0.0) == 0.5
+    assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
+
+
+def test_as_arrays_and_back():
+    few = [
+        Adaptation(0.25, 0.5, np.arange(3, dtype=np.float32), -1.5, 2.0, 0.5, 0.75, -0.25),
+        Adaptation(0.0, 1.0, np.ones(3, np.float32), 0.0),
+    ]
+    arrays = Adaptation.to_arrays(few)
+    assert all(array.dtype == np.float32 and len(array) == 2 for array in arrays.values())
+    for found, expected in zip(Adaptation.from_arrays(arrays), few, strict=True):
+        for name in Adaptation.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            assert isinstance(getattr(found, name), type(getattr(expected, name)))
+    del arrays["adapted_trust"]
+    with pytest.raises(KeyError, match="adapted_trust"):
+        Adaptation.from_arrays(arrays)
+
+
+def _ink(picture):
+    from skimage.filters import threshold_local
+
+    grey = picture[..., 0]
+    return (grey < threshold_local(grey, 35, offset=15)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """Columns of a printed page and the ink on them."""
+    picture = demo.photograph("page.png")
+    ink = _ink(picture)
+    width = picture.shape[1] // 7
+    columns = [slice(i * width, (i + 1) * width) for i in range(7)]
+    return [picture[:, c] for c in columns], [ink[:, c] for c in columns]
+
+
+def real(net, pictures, masks, side=256):
+    """Adaptation of the real network on a quarter of the usual area."""
+    squashed = torch.stack([torch.from_numpy(squash(p, side)).permute(2, 0, 1) for p in pictures])
+    with torch.inference_mode():
+        seen = net.see(net.backbone.normalise(squashed))
+        small = torch.stack([torch.from_numpy(squash_mask(m, side)) for m in masks])
+        return adapt_to_supports(net, seen, small)
+
+
+@pytest.mark.parametrize("shots", [1, 2, 7])
+def test_letters_need_the_fine_readout(net, page, shots):
+    assert real(net, page[0][:shots], page[1][:shots]).share > 0.5
+
+
+def test_a_motorcycle_needs_the_decoder(net, motorcycle):
+    found = real(net, [motorcycle.support.image], [motorcycle.support.mask])
+    assert found.share < 0.5
