@@ -1,6 +1,5 @@
 """Adaptation: whoever is right about supports that it has not learnt from is believed."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -130,16 +129,16 @@ def test_supports_that_hardly_teach_anything(masks, others):
 
 
 def test_pixels_to_ignore_are_not_asked_about():
+    """With appearance all is wrong there, and right elsewhere; without, there is nothing there."""
     masks = blocks(3)
-    expected = adapted(masks, True, False, True)
-    seen = opinions(masks, True, False, True)
-    masks = masks.clone()
-    masks[:, :24] = 255
-    for told in (*seen.maps, seen.fine):
-        told[..., :6, :] *= -1
-    found = adapt_to_supports(Opinions(), seen, masks)
-    assert found.trust == pytest.approx(expected.trust, abs=0.01)
-    np.testing.assert_allclose(found.weights, expected.weights, atol=0.01)
+    seen = opinions(masks, True, True, False)
+    ignored = seen.maps[0].new_zeros(GRID, dtype=torch.bool)
+    ignored[:10] = True
+    seen.maps[0][:, :, ignored] *= -1
+    seen.maps[1][:, :, ignored] = -1
+    seen.maps[1][:, :, ~ignored, ::4] *= -1
+    masks[:, ignored.repeat_interleave(SIDE // GRID)] = 255
+    assert adapt_to_supports(Opinions(), seen, masks).trust > 0.9
 
 
 def test_mixing_goes_from_one_opinion_to_the_other():
@@ -161,20 +160,21 @@ numbers = st.floats(-50, 50, width=32)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(0.1, 10), numbers, st.lists(numbers, min_size=2, max_size=20))
-def test_calibrated_probabilities_keep_the_order(scale, shift, logits):
-    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, scale, shift, scale, shift)
+@given(numbers, st.lists(numbers, min_size=2, max_size=20))
+def test_calibrated_probabilities_keep_the_order(shift, logits):
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, shift)
     ordered = np.sort(np.array(logits, np.float32))
     probability = one.calibrated(ordered)
     assert probability.dtype == np.float32
     assert (np.diff(probability) >= 0).all()
     assert ((probability >= 0) & (probability <= 1)).all()
     presence = [one.presence(float(logit)) for logit in ordered]
-    np.testing.assert_allclose(presence, probability, atol=1e-5)
+    assert (np.diff(presence) >= 0).all()
+    assert 0 <= min(presence) <= max(presence) <= 1
 
 
 def test_by_default_the_logits_are_those_of_the_probability():
-    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, 1, 0, 1, 0)
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0)
     logits = np.array([-2.0, 0.0, 3.0], np.float32)
     np.testing.assert_allclose(one.calibrated(logits), 1 / (1 + np.exp(-logits)), atol=1e-6)
     assert one.presence(0.0) == 0.5
@@ -183,7 +183,7 @@ def test_by_default_the_logits_are_those_of_the_probability():
 
 def test_as_arrays_and_back():
     few = [
-        Adaptation(0.25, 0.5, np.arange(3, dtype=np.float32), -1.5, 2.0, 0.5, 0.75, -0.25),
+        Adaptation(0.25, 0.5, np.arange(3, dtype=np.float32), -1.5, 0.5),
         Adaptation(0.0, 1.0, np.ones(3, np.float32), 0.0),
     ]
     arrays = Adaptation.to_arrays(few)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.grid import nearest, on_grid, spread_labels
+from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
 
 sizes = st.integers(1, 40)
 
@@ -63,3 +64,26 @@ def test_nearest_of_one_row(size, row):
     found = nearest(np.array([[0, 1, 2]]), size)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, [row])
+
+
+@pytest.mark.parametrize("size", [(512, 512), (97, 131), (1, 200), (300, 40), (1, 1), (2, 3)])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_logits_at_the_picture_s_size(size, classes):
+    logits = torch.randn(classes, 32, 32, generator=torch.Generator().manual_seed(0)) * 5
+    found = enlarge(logits, size)
+    assert found.shape == (classes, *size)
+    assert found.dtype == np.float32
+    assert found.min() >= logits.min() - 1e-4
+    assert found.max() <= logits.max() + 1e-4
+    alone = enlarge(logits[:1], size)
+    np.testing.assert_allclose(found[:1], alone, atol=1e-5)  # classes do not mix
+
+
+@pytest.mark.parametrize(("h", "w"), [(512, 512), (300, 200), (900, 1100)])
+def test_an_object_keeps_its_shape(h, w):
+    rows, columns = np.indices((h, w))
+    mask = ((rows - h / 2) / (h / 3)) ** 2 + ((columns - w / 2) / (w / 4)) ** 2 <= 1
+    share = torch.from_numpy(mask.astype(np.float32))[None, None]
+    logits = torch.nn.functional.adaptive_avg_pool2d(share, (128, 128))[0] * 12 - 6
+    found = enlarge(logits, (h, w))[0] > 0
+    assert (found & mask).sum() / (found | mask).sum() > 0.97

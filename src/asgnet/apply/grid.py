@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from asgnet.data.images import squash_mask
 from asgnet.types import Mask
@@ -39,3 +40,12 @@ def nearest(labels: NDArray[np.integer], size: Sequence[int]) -> NDArray[np.int3
     """``h' w'`` labels at another size."""
     rows, columns = (np.arange(to) * of // to for to, of in zip(size, labels.shape, strict=True))
     return labels[rows[:, None], columns].astype(np.int32)
+
+
+def enlarge(logits: Tensor, size: Sequence[int]) -> NDArray[np.float32]:
+    """``n h w`` logits -> ``n H W``, bilinear; h or w may be larger than H or W."""
+    from torch.nn.functional import interpolate
+
+    shrinks = logits.shape[-2] > size[0] or logits.shape[-1] > size[1]
+    full = interpolate(logits[None].float(), tuple(size), mode="bilinear", antialias=shrinks)
+    return full[0].numpy()

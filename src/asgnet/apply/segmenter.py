@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.apply.adapt import Adaptation, adapt_to_supports, mix
-from asgnet.apply.edges import follow_edges
 from asgnet.apply.examples import is_one, read_examples
-from asgnet.apply.grid import nearest, on_grid, spread_labels
+from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
 from asgnet.apply.recall import Learnt, check_concept, recall
 from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
@@ -191,7 +190,7 @@ class Segmenter:
         with torch.inference_mode():
             seen = self._see(self._prepare(picture)[None])
             logits, presence, guides = self._ask(seen, learnt)  # n h w, n, n h' w'
-        logits = follow_edges(logits, picture)  # n H W
+        logits = enlarge(logits, size)  # n H W
         found = {}
         for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
             probability = adaptation.calibrated(logits[i])  # H W
