@@ -64,7 +64,9 @@ def test_every_preset_segments(preset):
 
 
 def test_an_unknown_preset_names_the_known():
-    with pytest.raises(UsageError, match=r"default, light, paper-r101, paper-r50, paper-r50-aspp.*mean 'paper-r50'"):
+    with pytest.raises(
+        UsageError, match=r"default, light, paper-r101, paper-r50, paper-r50-aspp.*mean 'paper-r50'"
+    ):
         ASGNet.from_preset("paper-r5o")
     with pytest.raises(UsageError, match="needs a published backbone"):
         ASGNet.from_config(replace(SMALL, decoder="aspp"))
