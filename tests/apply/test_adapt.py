@@ -43,7 +43,10 @@ def opinions(masks, appearance, plain, fine):
     """What the three opinions see: the truth (True), nothing but noise (False)."""
     truth = masks[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1  # k 1 h w
     noise = blocks(3 * len(masks), 9)[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1
-    told = [truth if right else n for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)]
+    told = [
+        (truth if right else n).clone()
+        for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)
+    ]
     return Seen(tuple(told[:2]), told[2])
 
 
