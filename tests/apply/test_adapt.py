@@ -81,10 +81,10 @@ def test_with_a_single_support_the_readout_has_to_win_clearly():
 
 
 def test_who_is_right_about_its_own_supports_only_is_not_believed():
-    """The readout explains each support perfectly, but what it learnt of one is wrong for the other."""
-    masks = blocks(2)
+    """Each support shows the object in a channel of its own: what is learnt of one says nothing of others."""
+    masks = blocks(3)
     seen = opinions(masks, True, True, True)
-    seen.fine[1] *= -1
+    seen = seen._replace(fine=seen.fine * torch.eye(3)[..., None, None])
     assert adapt_to_supports(Opinions(), seen, masks).share < 0.01
     assert adapt_to_supports(Opinions(), seen[:1], masks[:1]).share > 0.1
 
