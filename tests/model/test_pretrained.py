@@ -56,9 +56,12 @@ def test_what_is_neither_folder_nor_repository(source, offline):
         pretrained(source)
 
 
-def test_a_folder_without_weights(tmp_path):
-    with pytest.raises(WeightsError, match=r"config\.json"):
-        pretrained(tmp_path)
+def test_a_place_without_weights_is_named(tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("Lorem ipsum")
+    for source in (tmp_path, text):
+        with pytest.raises(WeightsError, match=rf"{source.name}.*no config\.json.*asgnet train"):
+            pretrained(source)
 
 
 def test_the_hub_is_asked_for_weights_only(small, monkeypatch):
@@ -84,7 +87,7 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
         pretrained("someone/net")
     assert "\n" not in str(refused.value)
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
-    with pytest.raises(WeightsError, match=r"config\.json.* cannot be read"):
+    with pytest.raises(WeightsError, match=r"cannot be read as weights: no config\.json"):
         pretrained("someone/net")
 
 

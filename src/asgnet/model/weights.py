@@ -124,6 +124,11 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
 
     path = Path(path)
     folder, file = (path, path / WEIGHTS_FILE) if path.is_dir() else (path.parent, path)
+    if not (folder / CONFIG_FILE).is_file():
+        raise WeightsError(
+            f"{os.fspath(path)!r} cannot be read as weights: no {CONFIG_FILE} lies there; "
+            "give a folder that asgnet train wrote."
+        )
     net = ASGNet.from_config(_read_config(folder / CONFIG_FILE))
     try:
         found = load_file(file)
