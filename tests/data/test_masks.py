@@ -281,3 +281,9 @@ def test_what_holds_no_labels(data, mode, tmp_path):
     with pytest.raises(DataError) as error:
         read_labels(put(tmp_path / "l.png", data))
     says(error, "l.png", mode, "give a palette or grey PNG")
+
+
+def test_a_mask_of_asgnet_s_own_is_taken_without_a_word(recwarn):
+    mask = np.array([[0, 1], [255, 1]], np.uint8)
+    np.testing.assert_array_equal(read_mask(mask), mask)
+    assert not recwarn.list

@@ -138,7 +138,8 @@ def _mask_of_levels(levels: _Levels, name: str, ignore: bool) -> Mask:
         return (values >= top / 2).astype(np.uint8)
     if ignore and levels.indices and top == IGNORE:
         mask[values == IGNORE] = IGNORE
-        if not levels.exact:
+        plain = values[mask == 1].max() == 1  # {0, 1, 255}, asgnet's own masks: nothing is guessed
+        if not (levels.exact or plain):
             note(f"{name} has 255 beside other values: 255 is ignored, the others are object.")
     return mask
 
