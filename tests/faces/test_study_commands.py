@@ -71,7 +71,7 @@ def test_evaluate_writes_what_it_prints(asgnet, tmp_path):
         "episodes.jsonl", "list-0.jsonl", "list-1.jsonl", "pictures.png", "results.json",
     ]  # fmt: skip
     found = json.loads((out / "results.json").read_text())
-    assert found["environment"]["command"].startswith("asgnet ")
+    assert found["environment"]["command"].startswith("asgnet")
     assert [seed["seed"] for seed in found["seeds"]] == [0, 1]
     assert len((out / "episodes.jsonl").read_text().splitlines()) == 6
     with pytest.raises(OutputError, match=r"results.json' exists already"):
