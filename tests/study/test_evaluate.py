@@ -392,3 +392,8 @@ def test_the_grid_shows_every_chosen_episode(dataset, ways):
 
 def _near(grid, colour):
     return int((np.abs(grid.astype(int) - colour).max(-1) < 110).sum())
+
+
+def test_the_default_network_is_left_to_the_segmenter():
+    with pytest.raises(UsageError, match="through the Segmenter"):
+        NetPredictor(ASGNet.from_preset("default"))

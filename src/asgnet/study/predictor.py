@@ -65,6 +65,11 @@ class NetPredictor:
         fusion: Fusion = "pooled",
         expand: bool = False,
     ) -> None:
+        if net.config.decoder == "weigh":
+            raise UsageError(
+                "The default network is measured as people use it, through the Segmenter: leave --net out, "
+                "and give trained weights with --weights."
+            )
         if resize not in ("pad", "squash"):
             raise UsageError(f"Pictures are resized by pad or squash, not {resize!r}.")
         if fusion not in ("pooled", "masks", "features", "vote"):
