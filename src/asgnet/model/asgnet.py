@@ -165,7 +165,8 @@ class ASGNet(nn.Module):
 
         The paper presets compute the published function, quirks included; ``light`` is the paper's network
         on EfficientNet-Lite0 with the published faults mended; ``default`` is an
-        :class:`~asgnet.model.evidence_net.EvidenceNet`, untrained (see :func:`asgnet.model.weights.pretrained`).
+        :class:`~asgnet.model.evidence_net.EvidenceNet`, its decoder untrained; trained weights come from
+        :func:`asgnet.model.weights.pretrained`.
 
         Args:
             name: the preset.
