@@ -1,0 +1,55 @@
+"""The options of all commands that learn from examples, each named and explained once; and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asgnet.errors import UsageError
+from asgnet.faces import _console as console
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+
+Supports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--support",
+        metavar="IMG MASK",
+        help="A picture and its mask (non-zero = object). Repeat for more examples.",
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="A weights folder or Hub name. Default: those that came with the installation."),
+]
+Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1 …")]
+Adapt = Annotated[
+    bool | None,
+    typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
+
+
+def load_segmenter(weights: str | None, device: str = "cpu") -> Segmenter:
+    from asgnet.apply.segmenter import Segmenter
+
+    return Segmenter.from_pretrained(weights, device)
+
+
+def some(support: list[str] | None) -> list[str]:
+    if not support:
+        raise UsageError("Give at least one example: --support IMG MASK.")
+    return support
+
+
+def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
+    pairs = [value.split(console.PAIR) for value in support]
+    return [Path(image) for image, _ in pairs], [Path(mask) for _, mask in pairs]
+
+
+def fit_examples(segmenter: Segmenter, support: list[str] | None, adapt: bool | None) -> None:
+    images, masks = pairs(some(support))
+    segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt)
