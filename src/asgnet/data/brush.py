@@ -1,9 +1,9 @@
 """Label Studio's brush strokes: run lengths packed bit by bit (the "rle" of its brush labels), out and in.
 
-A picture's pixels row by row, four values each (red, green, blue, alpha; alpha decides). The header is 32 bits for
-the number of values, 5 for the word size less one and four times 4 for the sizes of a count, less one. Then come
-pieces: one bit (1 is a run of one value, 0 are values as they are), 2 for which size the count has, the count less
-one, and the value or values.
+A picture's pixels row by row, four values each (red, green, blue, alpha; alpha decides). The header is
+32 bits for the number of values, 5 for the word size less one and four times 4 for the sizes of a count, less
+one. Then come pieces: one bit (1 is a run of one value, 0 are values as they are), 2 for which size the count
+has, the count less one, and the value or values.
 """
 
 from __future__ import annotations
