@@ -14,6 +14,7 @@ from asgnet.faces import _console as console
 from asgnet.faces import _segment_options as given
 from asgnet.faces import study_commands as study
 from asgnet.faces.segment_command import segment
+from asgnet.faces.serve_command import serve
 from asgnet.faces.train_command import train
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ def demo(
 
 
 app.command()(segment)
+app.command()(serve)
 
 
 @app.command()

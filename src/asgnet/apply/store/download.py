@@ -1,0 +1,98 @@
+"""All results of a job in one zip file, made while it is sent: one picture in memory at a time."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from asgnet.apply.decide import Absent, decide
+from asgnet.apply.outputs import ENDINGS, output_stems, save_prediction, write_coco
+from asgnet.apply.store.jobs import Jobs, KeptJob, KeptPicture
+from asgnet.types import Picture, Prediction
+
+FORMATS = tuple(ENDINGS)
+"""What :func:`archive` writes, as :func:`asgnet.apply.outputs.save_prediction` names it."""
+
+
+class _Sink(io.RawIOBase):
+    """Takes what a zip file writes and gives it away piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def archive(
+    jobs: Jobs, job: KeptJob, form: str, threshold: float | None = None, absent: Absent = "mark"
+) -> Iterator[bytes]:
+    """The finished results of a job, as the command line writes them, zipped.
+
+    Args:
+        jobs: where it is kept.
+        job: with at least one finished picture.
+        form: any of :data:`FORMATS`.
+        threshold: as :func:`asgnet.apply.decide.decide`, on probabilities in steps of 1/255; None keeps the
+            masks that were found. Masks that a person corrected stay as they are.
+        absent: as :func:`asgnet.apply.decide.decide`.
+    """
+    pictures = [p for p in jobs.pictures(job.id) if p.status == "done"]
+    stems = output_stems([Path("/", p.name) for p in pictures])
+    sink, entries = _Sink(), []
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:  # type: ignore[arg-type]
+        written: set[str] = set()
+        for picture, stem in zip(pictures, stems, strict=True):
+            with TemporaryDirectory() as folder:
+                prediction = _decided(jobs, job, picture, threshold, absent)
+                blank = _blank(prediction)
+                done = save_prediction(prediction, blank, folder, stem, formats=(form,), source=picture.name)
+                entries.append(done.get("coco"))
+                _pack(zipped, Path(folder), written)
+            yield sink.taken()
+        if form == "coco":
+            with TemporaryDirectory() as folder:
+                kept = [e for e in entries if e is not None]
+                annotations = [e["annotations"] for e in kept]
+                write_coco(
+                    Path(folder) / "annotations.json", [e["image"] for e in kept], annotations, job.classes
+                )
+                _pack(zipped, Path(folder), written)
+    yield sink.taken()
+
+
+def _decided(
+    jobs: Jobs, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
+) -> Prediction:
+    facts, files = picture.facts, jobs.files(job.id, picture.position)
+    presences = [one["presence"] for one in facts["classes"]]
+    found = files.read(job.classes, presences, facts["presence"], picture.corrected)
+    return found if picture.corrected else decide(found, threshold, absent)
+
+
+def _pack(zipped: zipfile.ZipFile, folder: Path, written: set[str]) -> None:
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in written:  # lists of classes are the same for all
+            written.add(name)
+            zipped.write(path, name)
+
+
+def _blank(prediction: Prediction) -> Picture:
+    """Stands for the picture where nothing of it is drawn."""
+    import numpy as np
+
+    return np.broadcast_to(np.uint8(0), (*prediction.mask.shape, 3))

@@ -1,0 +1,212 @@
+"""The shapes of requests and answers, with the examples that the OpenAPI document shows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ID = r"^[0-9a-f]{16}$"
+NAME = 200
+_ID = "5f0c9a4be1d27c38"
+_BOX = [61, 40, 210, 188]
+
+
+class Limits(BaseModel):
+    """What one request may bring."""
+
+    file_bytes: int
+    request_bytes: int
+    pixels: int
+    pictures: int
+    supports: int
+    classes: int
+
+
+class About(BaseModel):
+    """The server."""
+
+    version: str = Field(examples=["0.1.0"])
+    ready: bool
+    limits: Limits
+    formats: list[str] = Field(examples=[["png", "coco", "yolo"]])
+
+
+class Concept(BaseModel):
+    """What was learnt from examples."""
+
+    id: str = Field(examples=[_ID])
+    name: str = Field(examples=["mug"])
+    classes: list[str] = Field(examples=[["object"]])
+    counts: list[int] = Field(description="Of each class, how many examples show it.", examples=[[2]])
+    shots: int = Field(examples=[2])
+    version: int = Field(description="Counts its fits from 1; the id stays.", examples=[1])
+    adapt: Literal["auto", "true", "false"]
+    created: float = Field(description="Seconds since 1970.", examples=[1795600000.0])
+    updated: float = Field(examples=[1795600000.0])
+    notes: list[str] = Field(description="What was guessed when the examples were read.", examples=[[]])
+
+
+class Concepts(BaseModel):
+    """All concepts, the oldest first."""
+
+    concepts: list[Concept]
+
+
+class Example(BaseModel):
+    """A painted picture of a concept."""
+
+    index: int
+    name: str = Field(examples=["mug1.jpg"])
+    width: int
+    height: int
+
+
+class Examples(BaseModel):
+    """A concept's examples, in order."""
+
+    supports: list[Example]
+
+
+class Finding(BaseModel):
+    """What the doctor says of one example."""
+
+    model_config = ConfigDict(extra="allow")
+    index: int
+    name: str = Field(examples=["mug1.jpg"])
+    verdict: str = Field(examples=["good"])
+    iou: float | None = Field(examples=[0.83])
+    area: float | None = Field(examples=[0.214])
+    usable: bool
+    wrong: bool
+    remarks: list[str]
+
+
+class Doctor(BaseModel):
+    """What the doctor says of a concept's examples."""
+
+    status: Literal["running", "ready", "failed"]
+    version: int
+    usable: bool | None = None
+    advice: str | None = Field(None, examples=["All examples agree."])
+    findings: list[Finding] = []
+
+
+class ClassResult(BaseModel):
+    """What was found of one class."""
+
+    name: str = Field(examples=["object"])
+    presence: float = Field(examples=[0.97])
+    area_fraction: float = Field(examples=[0.12])
+    box: list[int] | None = Field(description="x, y, width, height.", examples=[_BOX])
+    confidence: float | None = Field(examples=[0.93])
+
+
+class Found(BaseModel):
+    """What was found in a picture."""
+
+    width: int = Field(examples=[640])
+    height: int = Field(examples=[480])
+    presence: float = Field(description="The object is in the picture at all.", examples=[0.97])
+    present: bool
+    area_fraction: float = Field(examples=[0.12])
+    box: list[int] | None = Field(examples=[_BOX])
+    confidence: float | None = Field(examples=[0.93])
+    doubt: float = Field(description="In [0, 1]; the doubtful deserve a look first.", examples=[0.08])
+    classes: list[ClassResult]
+
+
+class Segmented(Found):
+    """One picture, answered at once; masks as COCO's RLE and as a PNG."""
+
+    picture: str = Field(examples=["kitchen.jpg"])
+    concept_version: int = Field(examples=[1])
+    seconds: float = Field(examples=[0.11])
+    masks: list[dict[str, Any]] = Field(description="Of each class found, a COCO annotation.")
+    mask_png: str = Field(description="Base64 of a PNG of class indices, 0 background.")
+
+
+class Result(BaseModel):
+    """One picture of a job."""
+
+    index: int
+    name: str = Field(examples=["kitchen.jpg"])
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    error: str | None = None
+    corrected: bool = False
+    width: int | None = None
+    height: int | None = None
+    presence: float | None = None
+    present: bool | None = None
+    area_fraction: float | None = None
+    box: list[int] | None = None
+    confidence: float | None = None
+    doubt: float | None = None
+    classes: list[ClassResult] = []
+    seconds: float | None = None
+    concept_version: int | None = None
+
+
+class Results(BaseModel):
+    """A job's pictures, in order."""
+
+    results: list[Result]
+
+
+class Progress(BaseModel):
+    """How far a job is."""
+
+    status: Literal["running", "done", "cancelled"]
+    total: int = Field(examples=[200])
+    done: int = Field(examples=[42])
+    failed: int = Field(examples=[0])
+    cancelled: int = Field(examples=[0])
+    eta_seconds: float | None = Field(examples=[31.6])
+
+
+class Job(Progress):
+    """Many pictures, one concept."""
+
+    id: str = Field(examples=[_ID])
+    concept: str = Field(examples=[_ID])
+    classes: list[str] = Field(examples=[["object"]])
+    threshold: float | None = None
+    absent: Literal["mark", "empty"]
+    created: float
+    expires: float = Field(description="When it will be removed, unless it is touched.")
+
+
+class Jobs(BaseModel):
+    """All jobs, the newest first."""
+
+    jobs: list[Job]
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(examples=["urn:asgnet:problem:support"])
+    title: str = Field(examples=["The example cannot be used"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["The mask 'of mug1.jpg' is empty: paint the object in any non-zero value."])
+
+
+_SAID = {
+    400: "Malformed",
+    401: "A token is needed",
+    403: "Asked for by another site",
+    404: "Not there",
+    409: "It is not in a state for this",
+    413: "Too large",
+    422: "Cannot be used; detail says why",
+    429: "Busy: see Retry-After",
+    503: "Not ready as yet",
+    507: "The disk is full",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for the OpenAPI document."""
+    shape = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    always = (400, 401, 403, 422, 503)
+    return {s: {"description": _SAID[s], "content": shape} for s in sorted({*always, *statuses})}
