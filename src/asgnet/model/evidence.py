@@ -90,8 +90,16 @@ def to_grid(maps: Tensor, grid: Sequence[int]) -> Tensor:
     if tuple(maps.shape[-2:]) == tuple(grid):
         return maps
     if maps.shape[-1] > grid[1] or maps.shape[-2] > grid[0]:
-        return F.adaptive_avg_pool2d(maps, tuple(grid))
+        return average(maps, grid)
     return F.interpolate(maps, tuple(grid), mode="bilinear", align_corners=False)
+
+
+def average(maps: Tensor, grid: Sequence[int]) -> Tensor:
+    """``b c h w`` averaged down to ``grid``; with plain pooling, the quicker one, where sides divide."""
+    sides = [(int(side), int(to)) for side, to in zip(maps.shape[-2:], grid, strict=True)]
+    if all(side % to == 0 for side, to in sides):
+        return F.avg_pool2d(maps, [side // to for side, to in sides])
+    return F.adaptive_avg_pool2d(maps, [to for _, to in sides])
 
 
 def in_full_precision(

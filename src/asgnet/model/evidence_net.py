@@ -117,11 +117,11 @@ class EvidenceNet(ASGNet):
         found = self.find(query, knowledge) if found is None else found
         fused = [query[i] for i in self.levels.fused]
         seen = self._appearance(query, found.evidence.shape[-2:])
-        trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(len(seen))  # b
-        answers = []
-        if bool((trust > 0).any()):
+        trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(seen.shape[0])  # b
+        answers, traced = [], torch.jit.is_tracing()  # a traced graph serves every trust
+        if traced or bool((trust > 0).any()):
             answers.append((trust, *self.decoder(found.evidence, seen, fused)))
-        if bool((trust < 1).any()):
+        if traced or bool((trust < 1).any()):
             answers.append((1 - trust, *self.decoder(found.evidence, torch.zeros_like(seen), fused)))
         logits = []
         for i in range(self.decoder.rounds):

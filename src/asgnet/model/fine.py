@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.model.evidence import to_grid
+from asgnet.model.evidence import average, to_grid
 
 WINDOW = 9
 SAMPLES = 2500
@@ -56,7 +56,7 @@ def fine_features(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
         second: ``b c' H/4 W/4``, the block at stride 4.
     """
     grid = second.shape[-2:]
-    colour = F.adaptive_avg_pool2d(images, grid)
+    colour = average(images, grid)
     around = F.avg_pool2d(colour, WINDOW, 1, WINDOW // 2, count_include_pad=False)
     blocks = [F.normalize(to_grid(first, grid), dim=1), F.normalize(second, dim=1)]
     return torch.cat([*blocks, colour / 2, around / 2, colour - around], 1)
@@ -114,17 +114,22 @@ def fit_fine(moments: Sequence[Moments]) -> FineReadout:
 
 
 def fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
-    """``n h/4 w/4`` scores of one picture for n classes: near +1 on the object, near -1 beside it.
+    """``n h/4 w/4`` scores of one picture for n classes: near +1 on the object, near -1 beside it."""
+    return all_fine_scores(seen, readout, read)[0]
+
+
+def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
+    """``b n h/4 w/4``, the :func:`fine_scores` of every picture.
 
     Linear, so every level is scored on its own grid and only the score is enlarged.
     """
     grid = seen.fine.shape[-2:]
     widths = [seen.fine.shape[1], *(seen.maps[i].shape[1] for i in read)]
     fine, *coarse = readout.weights.split(widths, 1)
-    scores = torch.einsum("nc,chw->nhw", fine, seen.fine[0]) + readout.bias[:, None, None]
+    scores = torch.einsum("nc,bchw->bnhw", fine, seen.fine) + readout.bias[:, None, None]
     for weights, i in zip(coarse, read, strict=True):
-        level = F.normalize(seen.maps[i][0], dim=0)
-        scores = scores + to_grid(torch.einsum("nc,chw->nhw", weights, level)[None], grid)[0]
+        level = F.normalize(seen.maps[i], dim=1)
+        scores = scores + to_grid(torch.einsum("nc,bchw->bnhw", weights, level), grid)
     return scores
 
 

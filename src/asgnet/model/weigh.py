@@ -86,7 +86,7 @@ class Weigh(nn.Module):
         if self.training:
             keep = torch.rand(len(evidence), 1, 1, 1, device=evidence.device) > self.drop
             appearance = appearance * keep
-        recalled = evidence.new_zeros(len(evidence), SELF_SUPPORT, *evidence.shape[-2:])
+        recalled = evidence.new_zeros(evidence.shape[0], SELF_SUPPORT, *evidence.shape[-2:])
         answers: list[Tensor] = []
         for _ in range(self.rounds):
             if answers:
@@ -136,10 +136,10 @@ def self_support(probability: Tensor, maps: Sequence[Tensor]) -> Tensor:
     unit = [F.normalize(to_grid(m, grid), dim=1).flatten(2) for m in maps]  # b c p
     found = [probability * 2 - 1]
     for level in unit:
-        own = F.normalize(sides @ level.mT, dim=2, eps=1e-4) @ level  # b 2 p
+        own = F.normalize(sides @ level.transpose(1, 2), dim=2, eps=1e-4) @ level  # b 2 p
         found.append(to_grid(own.unflatten(2, grid), fine) * 2 - 1)
     joined = torch.cat(unit, 1) / len(unit) ** 0.5
-    alike = torch.softmax((joined.mT @ joined) * AFFINITY, -1)  # b p p
+    alike = torch.softmax((joined.transpose(1, 2) @ joined) * AFFINITY, -1)  # b p p
     spread = (alike @ coarse.flatten(1)[..., None])[..., 0].view_as(coarse)
     found += [to_grid(spread, fine) * 2 - 1, to_grid(spread - coarse, fine)]
     return torch.cat(found, 1)

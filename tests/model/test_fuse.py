@@ -1,0 +1,48 @@
+"""Folded normalisations: the same function from fewer modules, and the network itself untouched."""
+
+import pytest
+import torch
+from torch import nn
+
+from asgnet.model import ASGNet
+from asgnet.model.fuse import fused
+
+
+@pytest.fixture(scope="module")
+def unusual():
+    """A light network whose normalisations are far from doing nothing."""
+    torch.manual_seed(0)
+    net = ASGNet.from_preset("light").eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.3, 0.3)
+    return net
+
+
+@pytest.mark.parametrize("side", [64, 97])
+def test_the_function_is_the_same(unusual, side):
+    quick = fused(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
+    images = torch.randn(2, 3, side, side)
+    with torch.inference_mode():
+        for one, other in zip(quick.backbone(images), unusual.backbone(images), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_no_normalisation_is_left_and_the_network_keeps_its_own(unusual):
+    before = {name: tensor.clone() for name, tensor in unusual.state_dict().items()}
+    quick = fused(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.backbone.modules())
+    after = unusual.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_normalisation_that_follows_no_convolution_stays():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)).eval()
+    images = torch.randn(1, 3, 5, 5)
+    quick = fused(net, net, images)
+    assert isinstance(quick[2], nn.BatchNorm2d)
+    torch.testing.assert_close(quick(images), net(images))
