@@ -90,8 +90,8 @@ def motorcycle() -> Scene:
     )
 
 
-def coins() -> Scene:
-    """The coins of the left half painted, those of the right half sought."""
+def painted_coins() -> tuple[Picture, NDArray[np.bool_]]:
+    """Four rows of Greek coins from Pompeii, and where they are (``h w``)."""
     from scipy.ndimage import binary_fill_holes
     from skimage.filters import sobel
     from skimage.segmentation import watershed
@@ -99,8 +99,13 @@ def coins() -> Scene:
     picture = photograph("coins.png")
     grey = picture[..., 0]
     markers = (grey < 30).astype(np.int32) + 2 * (grey > 150).astype(np.int32)
-    mask = binary_fill_holes(watershed(sobel(grey), markers) == 2)
-    return _halves("coins", "Coins: the left half of a picture painted, the right half found.", picture, mask)
+    return picture, binary_fill_holes(watershed(sobel(grey), markers) == 2)
+
+
+def coins() -> Scene:
+    """The coins of the left half painted, those of the right half sought."""
+    told = "Coins: the left half of a picture painted, the right half found."
+    return _halves("coins", told, *painted_coins())
 
 
 def tissue() -> Scene:

@@ -1,0 +1,150 @@
+// What a person has given and got: classes, examples, pictures with their results. Nothing here draws.
+
+import { History } from "../paint/history.js";
+import { Picture } from "../parts/picture.js";
+
+/** An example: a picture, painted by a person. */
+export class Example {
+  kind = "example";
+  layers = null;
+  guide = null;
+  /** What the doctor says of it; null before. */
+  finding = null;
+
+  constructor(picture, mask = null) {
+    this.picture = picture;
+    this.mask = mask;
+    this.history = mask && new History(mask, picture.width);
+  }
+
+  /** Make the mask as soon as the picture's size is known. */
+  async prepare() {
+    await this.picture.small();
+    this.mask ??= new Uint8Array(this.picture.width * this.picture.height);
+    this.history ??= new History(this.mask, this.picture.width);
+    return this;
+  }
+
+  get painted() {
+    return Boolean(this.mask?.some((label) => label > 0 && label < 255));
+  }
+}
+
+/** A picture of the pile, and what was found in it. */
+export class Result {
+  kind = "result";
+  /** Painted by hand; null where the model's word stands. */
+  mask = null;
+  history = null;
+  /** Probabilities and prototypes at the picture's own size, while it is on the stage. */
+  layers = null;
+  guide = null;
+  /** The same for the card. */
+  small = null;
+  /** What the server says: status, presence, doubt … */
+  record = { status: "new" };
+  /** Its number in the job; null before. */
+  index = null;
+  /** Its painting became an example. */
+  taught = false;
+
+  constructor(picture) {
+    this.picture = picture;
+  }
+
+  get found() {
+    return this.record.status === "done";
+  }
+}
+
+export class Project extends EventTarget {
+  classes = ["object"];
+  examples = [];
+  results = [];
+  concept = null; // the server's Concept
+  job = null; // id of the server's job
+  /** Examples changed since the concept was fitted. */
+  stale = true;
+  sample = false;
+
+  tell(what, detail = null) {
+    this.dispatchEvent(new CustomEvent(what, { detail }));
+  }
+
+  addClass(name) {
+    this.classes.push(name || `class ${this.classes.length + 1}`);
+    this.touched();
+    this.tell("classes");
+  }
+
+  rename(label, name) {
+    this.classes[label - 1] = name;
+    this.touched();
+    this.tell("classes");
+  }
+
+  /** Only the last class goes, so that no other changes its number. */
+  dropClass() {
+    const label = this.classes.length;
+    this.classes.pop();
+    for (const { mask, picture } of this.examples) {
+      if (!mask) continue;
+      for (let i = 0; i < mask.length; i++) if (mask[i] === label) mask[i] = 0;
+      this.examples.find((e) => e.picture === picture).history = new History(mask, picture.width);
+    }
+    this.touched();
+    this.tell("classes");
+    this.tell("examples");
+  }
+
+  /** @param {{name: string, blob: Blob}[]} files */
+  async addExamples(files) {
+    const added = [];
+    for (const { name, blob } of files) added.push(await new Example(new Picture(name, blob)).prepare());
+    this.examples.push(...added);
+    this.touched();
+    this.tell("examples");
+    return added;
+  }
+
+  teach(result) {
+    const example = new Example(result.picture, result.mask.slice());
+    this.examples.push(example);
+    result.taught = true;
+    this.touched();
+    this.tell("examples");
+    this.tell("result", result);
+    return example;
+  }
+
+  removeExample(example) {
+    this.examples = this.examples.filter((one) => one !== example);
+    for (const result of this.results) if (result.picture === example.picture) result.taught = false;
+    this.touched();
+    this.tell("examples");
+  }
+
+  addPictures(files) {
+    this.results.push(...files.map(({ name, blob }) => new Result(new Picture(name, blob))));
+    this.tell("results");
+  }
+
+  clearPictures() {
+    this.results = [];
+    this.job = null;
+    this.tell("results");
+  }
+
+  /** Examples or classes changed: what is learnt is no longer what is painted. */
+  touched() {
+    this.stale = true;
+    this.tell("stale");
+  }
+
+  /** Begin anew with nothing. */
+  clear() {
+    Object.assign(this, { classes: ["object"], examples: [], results: [], concept: null, job: null, stale: true });
+    this.sample = false;
+    for (const what of ["classes", "examples", "results", "stale"]) this.tell(what);
+  }
+}

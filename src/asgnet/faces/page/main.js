@@ -1,0 +1,126 @@
+// asgnet's page: puts the parts together. Painting: paint/, looking: view/, working: job/, what stands where: panel/.
+
+import { Project } from "./job/project.js";
+import { proposed } from "./job/propose.js";
+import { Run } from "./job/run.js";
+import { loadSample, remember, restored } from "./job/session.js";
+import { Cursor } from "./paint/cursor.js";
+import { Painter } from "./paint/painter.js";
+import { Pointer } from "./paint/pointer.js";
+import { Classes } from "./panel/classes.js";
+import { Desk } from "./panel/desk.js";
+import { Examples } from "./panel/examples.js";
+import { Files } from "./panel/files.js";
+import { Keys } from "./panel/keys.js";
+import { Results } from "./panel/results.js";
+import { Steps } from "./panel/steps.js";
+import { Toolbar } from "./panel/toolbar.js";
+import { startTheme } from "./panel/theme.js";
+import { $, say } from "./parts/dom.js";
+import { Stage } from "./view/stage.js";
+
+const project = new Project();
+const run = new Run(project);
+const stage = new Stage($("#stage"));
+const painter = new Painter(stage, proposed);
+const cursor = new Cursor(painter);
+const pointer = new Pointer(painter, cursor);
+const desk = new Desk(project, run, stage, painter);
+const examples = new Examples(project, desk.show);
+const results = new Results(project, run, stage, show);
+const classes = new Classes(project, painter);
+const toolbar = new Toolbar(painter, stage, desk);
+desk.lists = [examples, results];
+desk.onTeach = find;
+new Steps(project, run);
+new Keys({ painter, cursor, pointer, stage, classes, desk, results, chooseTool: toolbar.choose, find });
+new Files(take);
+startTheme();
+
+painter.addEventListener("asking", () => say("Looking for the object …"));
+painter.addEventListener("failed", ({ detail }) => say(detail.message, true));
+project.addEventListener("note", ({ detail }) => say(detail));
+project.addEventListener("lost", ({ detail }) => detail && say("asgnet does not answer; still trying …", true));
+project.addEventListener("ended", ({ detail }) => say(`Finished: ${detail.done} of ${detail.total} pictures.`));
+for (const what of ["phase", "results", "stale"]) {
+  project.addEventListener(what, () => {
+    desk.write();
+    remember(project);
+  });
+}
+
+$("#find").addEventListener("click", find);
+$("#stop").addEventListener("click", () => run.stop().catch(complain));
+$("#clear-pictures").addEventListener("click", () => {
+  project.clearPictures();
+  if (stage.item?.kind === "result") desk.show(project.examples[0] ?? null);
+});
+$("#own").addEventListener("click", () => {
+  project.clear();
+  remember(project);
+  $("#welcome").hidden = true;
+  desk.show(null);
+  $('#stage-empty [data-choose="examples"]').focus();
+});
+window.addEventListener("beforeunload", (event) => {
+  if (project.stale && !project.sample && project.examples.some((example) => example.history?.canUndo)) {
+    event.preventDefault();
+  }
+});
+
+/** A person looks at a result: on a narrow screen the stage comes into view. */
+function show(item, still = false) {
+  desk.show(item, still);
+  if (!still && !matchMedia("(min-width: 1000px)").matches) $(".table").scrollIntoView({ block: "start" });
+}
+
+async function find() {
+  if (run.busy || $("#find").disabled) return;
+  try {
+    await run.find();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function take(kind, files) {
+  leaveSample(kind);
+  if (kind === "pictures") return project.addPictures(files);
+  try {
+    const [first] = await project.addExamples(files);
+    desk.show(first);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** The first picture of one's own takes the sample's place. */
+function leaveSample(kind) {
+  if (!project.sample) return;
+  if (kind === "examples") project.clear();
+  else project.clearPictures();
+  project.sample = kind === "pictures";
+  $("#welcome").hidden = true;
+}
+
+function complain(error) {
+  say(error.message, true);
+  console.info(error);
+}
+
+async function begin() {
+  try {
+    if (!(await restored(project))) await loadSample(project);
+  } catch (error) {
+    complain(error);
+  }
+  $("#welcome").hidden = !project.sample;
+  for (const what of ["classes", "examples", "results", "stale"]) project.tell(what);
+  await desk.show(project.examples[0] ?? null);
+  toolbar.draw();
+  document.documentElement.dataset.ready = "";
+  if (project.unfinished) await run.resume().catch(complain);
+  if (!project.stale) run.examine().catch(complain);
+}
+
+begin();

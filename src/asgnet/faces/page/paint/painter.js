@@ -1,0 +1,193 @@
+// What painting does, whoever asks for it: pointer, keyboard or button. Points are in picture pixels.
+
+import { polygon, pour, stroke } from "./brush.js";
+import { History } from "./history.js";
+
+export const TOOLS = ["brush", "eraser", "polygon", "propose", "hand"];
+
+export class Painter extends EventTarget {
+  tool = "brush";
+  label = 1;
+  /** Corners of the polygon that is being drawn. */
+  corners = [];
+  /** Clicks that ask for the mask now proposed: `{x, y, object}`. */
+  clicks = [];
+  #size = 0; // diameter in picture pixels; 0: in proportion to the picture
+  #last = null;
+  #first = null;
+  #erasing = false;
+
+  /**
+   * @param {import("../view/stage.js").Stage} stage
+   * @param {(item, clicks, box) => Promise<Uint8Array>} propose finds the object at clicks or in a box.
+   */
+  constructor(stage, propose) {
+    super();
+    this.stage = stage;
+    this.propose = propose;
+  }
+
+  get item() {
+    return this.stage.item;
+  }
+
+  get size() {
+    const { width, height } = this.item?.picture ?? { width: 600, height: 400 };
+    return this.#size || Math.max(1, Math.round(Math.max(width, height) / 25));
+  }
+
+  set size(diameter) {
+    this.#size = Math.min(999, Math.max(1, Math.round(diameter)));
+    this.#told("size");
+  }
+
+  choose(tool) {
+    this.abandon();
+    this.tool = tool;
+    this.#told("tool");
+  }
+
+  /** Pointer or pen down. `other`: erase with the brush, "not this" for a proposal. */
+  press(point, other = false) {
+    if (!this.#ready()) return;
+    this.#first = this.#last = point;
+    this.#erasing = this.tool === "eraser" || other;
+    if (this.tool === "brush" || this.tool === "eraser") {
+      this.item.history.begin();
+      this.#stroke(point, point);
+    } else if (this.tool === "polygon") this.#corner(point);
+  }
+
+  drag(point) {
+    if (!this.#last) return;
+    if (this.tool === "brush" || this.tool === "eraser") this.#stroke(this.#last, point);
+    this.#last = point;
+    this.stage.refreshMarks();
+  }
+
+  release() {
+    if (!this.#last) return;
+    const [from, to] = [this.#first, this.#last];
+    this.#first = this.#last = null;
+    if (this.tool === "brush" || this.tool === "eraser") this.#done();
+    else if (this.tool === "propose") this.#ask(from, to);
+  }
+
+  /** The box that is being drawn for a proposal, as two corners. */
+  get box() {
+    const dragged = this.tool === "propose" && this.#last && far(this.#first, this.#last, this.stage.frame.scale);
+    return dragged ? [this.#first, this.#last] : null;
+  }
+
+  /** A stroke is taken back while it is made. */
+  abandon() {
+    this.#first = this.#last = null;
+    this.corners = [];
+    this.clicks = [];
+    this.item?.history?.cancel();
+    this.stage.refresh();
+  }
+
+  /** Close the polygon, or be content with the proposal. */
+  finish() {
+    const points = this.corners;
+    this.corners = [];
+    this.clicks = [];
+    if (points.length < 3) return this.stage.refreshMarks();
+    const { history, mask, picture } = this.item;
+    history.begin();
+    polygon(mask, picture.width, picture.height, points, this.label);
+    this.#done();
+  }
+
+  /** Take back one corner, or the last step. */
+  undo() {
+    if (this.corners.pop()) return this.stage.refreshMarks();
+    this.#step("undo");
+  }
+
+  redo() {
+    this.#step("redo");
+  }
+
+  /** Nothing painted. */
+  clear() {
+    if (!this.#ready()) return;
+    this.abandon();
+    this.item.history.begin();
+    this.item.mask.fill(0);
+    this.#done();
+  }
+
+  #step(way) {
+    this.clicks = [];
+    if (this.item?.history?.[way]()) this.#changed();
+  }
+
+  /** A result that is painted on becomes a mask of its own: what was found is where the painting starts. */
+  #ready() {
+    const item = this.item;
+    if (!item?.picture.width) return false;
+    const mask = item.mask ?? this.stage.labels();
+    if (!mask) return false;
+    if (this.tool === "hand") return true;
+    item.mask = mask;
+    item.history ??= new History(mask, item.picture.width);
+    return true;
+  }
+
+  #stroke(from, to) {
+    const { mask, picture } = this.item;
+    const value = this.#erasing ? 0 : this.label;
+    stroke(mask, picture.width, picture.height, from, to, this.size / 2, value);
+    this.stage.refresh();
+  }
+
+  #corner(point) {
+    const closes = this.corners.length > 2 && !far(this.corners[0], point, this.stage.frame.scale, 10);
+    if (closes) return this.finish();
+    this.corners.push(point);
+    this.stage.refreshMarks();
+  }
+
+  async #ask(from, to) {
+    const item = this.item;
+    const box = far(from, to, this.stage.frame.scale) ? [from, to] : null;
+    if (box) this.clicks = [];
+    else this.clicks = [...this.clicks, { x: from[0], y: from[1], object: !this.#erasing }];
+    const clicks = this.clicks;
+    this.stage.refreshMarks();
+    this.#told("asking");
+    try {
+      const found = await this.propose(item, clicks, box);
+      if (this.item !== item || this.clicks !== clicks) return;
+      if (clicks.length > 1) item.history.undo(); // a further click betters the same proposal
+      item.history.begin();
+      pour(item.mask, item.picture.width, item.picture.height, found, this.label);
+      this.#done();
+    } catch (error) {
+      this.clicks = [];
+      this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+    }
+    this.#told("answered");
+  }
+
+  #done() {
+    if (this.item.history.end()) this.#changed();
+    this.stage.refresh();
+  }
+
+  #changed() {
+    this.stage.refresh();
+    this.#told("painted");
+  }
+
+  #told(what) {
+    this.dispatchEvent(new Event(what));
+  }
+}
+
+/** The two points are more than a few screen pixels apart. */
+function far([x0, y0], [x1, y1], scale, pixels = 5) {
+  return Math.hypot(x1 - x0, y1 - y0) * scale > pixels * (window.devicePixelRatio || 1);
+}
