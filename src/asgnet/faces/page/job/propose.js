@@ -15,9 +15,9 @@ function inside(at, size) {
   return Math.min(size - 1, Math.max(0, Math.floor(at)));
 }
 
-/** `[x, y, width, height]` of two corners. */
+/** `[left, top, right, bottom]` of two corners, right and bottom just outside. */
 function rectangle([[x0, y0], [x1, y1]], width, height) {
   const [left, right] = [inside(Math.min(x0, x1), width), inside(Math.max(x0, x1), width)];
   const [top, bottom] = [inside(Math.min(y0, y1), height), inside(Math.max(y0, y1), height)];
-  return [left, top, right - left + 1, bottom - top + 1];
+  return [left, top, right + 1, bottom + 1];
 }
