@@ -177,6 +177,11 @@ class Segmenter:
             raise UsageError(f"A {type(image).__name__} is neither a picture nor an iterable of pictures.")
         return map(find, image)
 
+    def look(self, picture: Picture) -> Seen:
+        """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
+        with torch.inference_mode():
+            return self._see(self._prepare(picture)[None])
+
     def superpixels(self) -> list[NDArray[np.int32]]:
         """Per support ``h w`` at its own size: the superpixel of the (first class's) object, else -1.
 

@@ -1,0 +1,169 @@
+"""What a person said about an object without painting it: a box, points on it, points beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet.errors import UsageError
+from asgnet.types import Mask
+
+Point = tuple[float, float, bool]
+"""x, y, on the object or beside it."""
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1."""
+
+DOT = 0.03
+"""Radius of what a click stands for, in parts of the picture's side."""
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Checked hints in a picture of ``size`` (h, w); at least a box or an inside point.
+
+    Attributes:
+        inside, outside: ``n 2`` (x, y) in pixels.
+        box: x0, y0, x1, y1 within the picture, or None.
+        size: (h, w) of the picture.
+    """
+
+    inside: NDArray[np.float64]
+    outside: NDArray[np.float64]
+    box: Box | None
+    size: tuple[int, int]
+
+    def on_grid(self, grid: Sequence[int]) -> tuple[NDArray[np.bool_], ...]:
+        """Three ``h' w'`` bool: around inside points, around outside points, within the box (or anywhere)."""
+        near, far = self.distance(grid), self._distance(self.outside, grid)
+        on, off = (near < DOT) & (near < far), (far < DOT) & (far <= near)
+        box = np.ones(tuple(grid), bool)
+        if self.box is not None:
+            y, x = _centres(grid)
+            x0, y0, x1, y1 = self._relative(self.box)
+            box = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+            box[_cell((y0 + y1) / 2, grid[0]), _cell((x0 + x1) / 2, grid[1])] = True  # a box within one cell
+        for points, dots, others in ((self.inside, on, off), (self.outside, off, on)):
+            for x, y in points:
+                row, column = _cell(y / self.size[0], grid[0]), _cell(x / self.size[1], grid[1])
+                dots[row, column] = not others[row, column]
+        return on, off, box
+
+    def ellipse(self, grid: Sequence[int], radius: float) -> NDArray[np.bool_]:
+        """``h' w'``: the middle of the box, the ellipse of this part of its half sides; never empty."""
+        assert self.box is not None
+        y, x = _centres(grid)
+        x0, y0, x1, y1 = self._relative(self.box)
+        across, down = (x - (x0 + x1) / 2) / (x1 - x0), (y - (y0 + y1) / 2) / (y1 - y0)
+        apart = 2 * np.hypot(*np.broadcast_arrays(across, down))
+        return (apart < radius) | (apart == apart.min())
+
+    def distance(self, grid: Sequence[int]) -> NDArray[np.float32]:
+        """``h' w'``: how far the nearest inside point is, in parts of the picture's sides."""
+        return self._distance(self.inside, grid)
+
+    def pieces(self, logits: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Where ``h' w'`` logits say object; without a box only the connected pieces that a click touches."""
+        from scipy.ndimage import label
+
+        found = logits > 0
+        if self.box is not None:
+            return found
+        numbers, _ = label(found)
+        kept = np.unique(numbers[on.reshape(numbers.shape)])
+        return np.isin(numbers, kept[kept > 0])
+
+    def obeyed(self, logits: NDArray[np.float32]) -> Mask:
+        """``h w`` logits of the picture's size -> the mask, in which every hint is kept to."""
+        mask = logits > 0
+        clicked = np.zeros(self.size, bool)
+        clicked[self._pixels(self.inside)] = True
+        within = self._within()
+        if not (mask & within).any() and self.box is not None:
+            mask = logits > np.median(logits[within])  # something in the box stands out
+            mask = mask if (mask & within).any() else within
+        mask = (mask & within) | clicked
+        mask = self.pieces(np.where(mask, 1.0, -1.0), clicked)
+        mask[self._pixels(self.outside)] = False
+        return mask.astype(np.uint8)
+
+    def _within(self) -> NDArray[np.bool_]:
+        within = np.ones(self.size, bool)
+        if self.box is not None:
+            x0, y0, x1, y1 = self.box
+            rows, columns = np.arange(self.size[0]) + 0.5, np.arange(self.size[1]) + 0.5
+            within = np.outer((rows > y0) & (rows < y1), (columns > x0) & (columns < x1))
+            within[self._pixels(np.array([[(x0 + x1) / 2, (y0 + y1) / 2]]))] = True
+        return within
+
+    def _pixels(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of points."""
+        columns, rows = np.floor(points).astype(np.int64).T
+        return rows.clip(max=self.size[0] - 1), columns.clip(max=self.size[1] - 1)
+
+    def _relative(self, box: Box) -> tuple[float, ...]:
+        return tuple(v / side for v, side in zip(box, (*self.size[::-1], *self.size[::-1]), strict=True))
+
+    def _distance(self, points: NDArray[np.float64], grid: Sequence[int]) -> NDArray[np.float32]:
+        y, x = _centres(grid)
+        apart = np.full(tuple(grid), np.inf, np.float32)
+        for px, py in points:
+            apart = np.minimum(apart, np.hypot(x - px / self.size[1], y - py / self.size[0]))
+        return apart.astype(np.float32)
+
+
+def read_hints(points: Iterable[Point], box: Box | None, size: tuple[int, int]) -> Hints:
+    """Check hints for a picture of ``size`` (h, w).
+
+    Raises:
+        UsageError: neither a box nor an inside point, something that is no point or box, or beyond the
+            picture.
+    """
+    height, width = size
+    sides: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for point in points:
+        x, y, inside = _numbers(point, 3, "point", "(x, y, inside)")
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise UsageError(f"The point ({x:g}, {y:g}) lies beyond the picture of {width}×{height} pixels.")
+        sides[bool(inside)].append((x, y))
+    if box is not None:
+        x0, y0, x1, y1 = _numbers(box, 4, "box", "(x0, y0, x1, y1)")
+        shown = f"The box ({x0:g}, {y0:g}, {x1:g}, {y1:g})"
+        if not (x0 < x1 and y0 < y1):
+            raise UsageError(f"{shown} is empty; give its left, upper, right and lower edge.")
+        if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+            raise UsageError(f"{shown} lies beyond the picture of {width}×{height} pixels.")
+        box = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+        astray = [p for p in sides[True] if not (box[0] <= p[0] <= box[2] and box[1] <= p[1] <= box[3])]
+        if astray:
+            raise UsageError(
+                f"The point ({astray[0][0]:g}, {astray[0][1]:g}) is to be object but lies beyond the box."
+            )
+    elif not sides[True]:
+        raise UsageError("Give a box, or at least one point inside the object.")
+    inside, outside = (np.array(sides[side], np.float64).reshape(-1, 2) for side in (True, False))
+    return Hints(inside, outside, box, (height, width))
+
+
+def _numbers(given: Any, count: int, what: str, form: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise UsageError(f"A {what} is {form} in pixels, not {given!r:.60}.")
+    return numbers
+
+
+def _centres(grid: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows ``h 1`` and columns ``1 w`` of cells' centres, in parts of the picture's sides."""
+    y, x = ((np.arange(n) + 0.5) / n for n in grid)
+    return y[:, None], x[None]
+
+
+def _cell(part: float, count: int) -> int:
+    return min(int(part * count), count - 1)
