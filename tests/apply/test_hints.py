@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.apply.hints import read_hints
@@ -55,6 +55,7 @@ def test_a_box_is_never_answered_with_nothing():
 edges = st.tuples(st.floats(0, 60), st.floats(0, 40))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(edges, min_size=1, max_size=4), st.lists(edges, max_size=4), st.integers(0, 99))
 def test_every_click_is_obeyed(inside, outside, seed):
     points = [(*p, True) for p in inside] + [(*p, False) for p in outside]
@@ -65,6 +66,7 @@ def test_every_click_is_obeyed(inside, outside, seed):
     assert all(mask[cell(p)] == 1 for p in inside if cell(p) not in map(cell, outside))
 
 
+@settings(deadline=None, max_examples=60)
 @given(edges, edges)
 def test_nothing_beyond_a_box_is_object(one, other):
     x0, x1 = sorted((one[0], other[0]))
