@@ -1,0 +1,171 @@
+"""What an annotation file says, whatever its format: pictures, and in each the regions with their labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet.errors import SupportError
+from asgnet.types import IGNORE, Mask
+
+Paint = Callable[[tuple[int, int]], NDArray[np.bool_]]
+"""``(h, w)`` of the picture -> ``h w`` bool, what the region covers; ValueError if it is none."""
+
+MOST_POINT = 1e7
+"""No picture has a point that far from its corner."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One object: its label, and how to paint it. ``ignored`` ones count for neither side."""
+
+    label: str
+    paint: Paint
+    ignored: bool = False
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One picture's regions.
+
+    Attributes:
+        name: what the file calls the picture; empty if it names none.
+        size: ``(h, w)`` as the file has it, or None.
+        regions: in the file's order.
+    """
+
+    name: str
+    size: tuple[int, int] | None
+    regions: tuple[Region, ...]
+
+    def masks(self, size: tuple[int, int], name: str) -> dict[str, Mask]:
+        """The picture's mask of each label, ``h w`` in {0, 1, 255}; labels without a pixel are left out.
+
+        Where regions of different labels overlap, both have the pixels.
+
+        Args:
+            size: ``(h, w)`` of the picture.
+            name: of the annotation file, for messages.
+
+        Raises:
+            SupportError: the file is about a picture of another size, or a region cannot be painted.
+        """
+        if self.size is not None and self.size != tuple(size):
+            (h, w), (height, width) = self.size, size
+            turned = "it was annotated before it was turned upright: " if (h, w) == (width, height) else ""
+            raise SupportError(
+                f"{name} describes a picture of {w}×{h} pixels, but {self.name or 'this one'} has "
+                f"{width}×{height}: {turned}annotate the picture itself."
+            )
+        masks: dict[str, Mask] = {}
+        ignored = np.zeros(size, bool)
+        for number, region in enumerate(self.regions, 1):
+            try:
+                painted = region.paint(size)
+            except (ValueError, TypeError) as error:
+                raise SupportError(
+                    f"{name}: object {number} ({region.label}) of {self.name or 'the picture'} is {error}; "
+                    "mend or remove it."
+                ) from error
+            if region.ignored:
+                ignored |= painted
+            else:
+                masks.setdefault(region.label, np.zeros(size, np.uint8))[painted] = 1
+        for mask in masks.values():
+            mask[ignored & (mask == 0)] = IGNORE
+        return {label: mask for label, mask in masks.items() if (mask == 1).any()}
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """A whole file.
+
+    Attributes:
+        kind: for people: ``COCO JSON``, ``labelme JSON`` ...
+        pictures: at least one.
+        labels: all that the file knows, in its own order, used or not.
+        left: sentences about what cannot be used.
+    """
+
+    kind: str
+    pictures: tuple[Annotated, ...]
+    labels: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of each label that is used, how many objects."""
+        found = Counter(r.label for p in self.pictures for r in p.regions if not r.ignored)
+        order = [label for label in self.labels if label in found]
+        return {label: found[label] for label in (*order, *(f for f in found if f not in order))}
+
+    def about(self, picture: str) -> Annotated | None:
+        """What is said about a picture, found by its name; None if nothing, or if that is not clear."""
+        wanted = plain_name(picture)
+        for alike in (_same_path, _same_name, _same_stem):
+            found = [p for p in self.pictures if p.name and alike(plain_name(p.name), wanted)]
+            if len(found) == 1:
+                return found[0]
+            if found and alike is _same_path:
+                return Annotated(found[0].name, found[0].size, tuple(r for p in found for r in p.regions))
+        return None
+
+
+def plain_name(name: str) -> PurePosixPath:
+    """A picture's path, out of whatever a tool made of it: an address, Windows' separators, an upload."""
+    if "://" in name or name.startswith("/data/"):
+        parts = urlsplit(name)
+        name = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
+    path = PurePosixPath(name.replace("\\", "/"))
+    head, dash, rest = path.name.partition("-")
+    if dash and len(head) == 8 and all(c in "0123456789abcdef" for c in head) and rest:
+        return path.with_name(rest)  # Label Studio puts eight hexadecimal digits before an upload's name
+    return path
+
+
+def polygon(points: Sequence[Sequence[float]] | NDArray, relative: bool = False) -> Paint:
+    """The pixels whose centres lie in a polygon of points (x, y); what lies beyond the picture is cut off.
+
+    Args:
+        points: at least three; (0, 0) is the picture's upper left corner.
+        relative: x and y are parts of the picture's sides, not pixels.
+    """
+
+    def paint(size: tuple[int, int]) -> NDArray[np.bool_]:
+        from skimage.draw import polygon2mask
+
+        corners = checked_points(points) * (size[::-1] if relative else 1)
+        if len(corners) < 3:
+            raise ValueError(f"an outline of {len(corners)} points, not 3 or more")
+        return np.asarray(polygon2mask(size, corners[:, ::-1] - 0.5), bool)
+
+    return paint
+
+
+def checked_points(points: Sequence[Sequence[float]] | NDArray) -> NDArray[np.float64]:
+    """``n 2`` finite numbers; ValueError if they are none."""
+    try:
+        array = np.asarray(points, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise ValueError("an outline whose points are no pairs of numbers") from error
+    if not (np.abs(array) < MOST_POINT).all():
+        raise ValueError("an outline with points that are not finite, or far off")
+    return array
+
+
+def _same_path(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one == other
+
+
+def _same_name(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one.name == other.name
+
+
+def _same_stem(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one.stem.casefold() == other.stem.casefold()

@@ -1,0 +1,104 @@
+"""Lists of class names: a text file, YOLO's data.yaml, VOC's labelmap.txt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asgnet.errors import DataError
+from asgnet.files import PathLike, named
+
+BACKGROUND = ("background", "_background_", "__background__")
+LISTS = ("labelmap.txt", "classes.txt")
+"""What may lie beside masks of class indices."""
+YOLO_LISTS = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
+"""What may lie beside or above YOLO's labels."""
+_MOST = 10_000_000
+
+
+class Names(NamedTuple):
+    """Class names by index from 1, without background; ``colours``: of each, as RGB, if the list has them."""
+
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+
+def read_names(path: PathLike) -> Names:
+    """Read a list of class names; a first line ``background`` is index 0 and no class.
+
+    Raises:
+        DataError: missing, unreadable, empty, or with a name twice.
+    """
+    shown = named(path, "list")
+    text = read_text(path, shown)
+    suffix = Path(path).suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        names: list[str] = _of_yaml(text, shown)
+        colours: list[tuple[int, int, int]] = []
+    else:
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        parts = [line.split(":") for line in lines]
+        mapped = bool(parts) and all(len(p) == 4 for p in parts)
+        names = [p[0].strip() for p in parts] if mapped else lines
+        colours = [_colour(p[1], shown) for p in parts] if mapped else []
+    if names and names[0].casefold() in BACKGROUND:
+        names, colours = names[1:], colours[1:]
+    return Names(checked_names(names, shown), tuple(colours))
+
+
+def checked_names(names: Iterable[str], shown: str) -> tuple[str, ...]:
+    """Names without surplus spaces; DataError if there is none, an empty one or one twice."""
+    plain = tuple(" ".join(str(name).split()) for name in names)
+    if not plain or not all(plain):
+        raise DataError(f"{shown} names no class; write one name a line.")
+    twice = next((name for i, name in enumerate(plain) if name in plain[:i]), None)
+    if twice is not None:
+        raise DataError(f"{shown} names the class {twice!r} twice; give each its own name.")
+    return plain
+
+
+def names_near(path: PathLike, lists: Iterable[str], above: int = 1) -> Path | None:
+    """The first of these lists beside a file, or in the folders above it."""
+    folder = Path(path).resolve().parent
+    for place in (folder, *list(folder.parents)[:above]):
+        for name in lists:
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def read_text(path: PathLike, shown: str, most: int = _MOST) -> str:
+    """A text file's content; DataError if it cannot be read as one."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise DataError(f"{shown} cannot be opened: {error.strerror}; check the path.") from error
+    if len(data) > most:
+        raise DataError(f"{shown} is larger than {most / 1e6:.0f} MB; is it the right file?")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown} is no text in UTF-8; save it as UTF-8.") from error
+
+
+def _of_yaml(text: str, shown: str) -> list[str]:
+    import yaml
+
+    try:
+        content: Any = yaml.safe_load(text)
+        names = content["names"]
+        if isinstance(names, dict):
+            names = [names[i] for i in range(len(names))]
+        return [str(name) for name in names]
+    except (yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{shown} holds no 'names' of classes, as YOLO's data.yaml has them.") from error
+
+
+def _colour(text: str, shown: str) -> tuple[int, int, int]:
+    try:
+        red, green, blue = (int(value) for value in text.split(","))
+    except ValueError as error:
+        raise DataError(f"{shown} has the colour {text!r:.30}, not red,green,blue.") from error
+    return red, green, blue
