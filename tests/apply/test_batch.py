@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch import COCO_FILE, fingerprint, segment_all
+from asgnet.apply.batch import fingerprint, segment_all
+from asgnet.apply.collect import COLLECTED
 from asgnet.apply.manifest import NAME
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Concept, Prediction
+
+COCO_FILE = COLLECTED["coco"]
 
 
 class Segmenter:

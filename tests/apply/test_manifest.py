@@ -11,16 +11,16 @@ def test_finished_pictures_are_known_again(tmp_path):
         manifest.begin("a b\n😀.jpg", "key", ["a.png"])
         manifest.finish("a b\n😀.jpg", "key", ["a.png"], {"sha256": "1"})
     with Manifest(tmp_path) as again:
-        assert again.done["a b\n😀.jpg"]["sha256"] == "1"
-        assert again.own == {"a.png": ("a b\n😀.jpg", "key")}
+        assert again.event("a b\n😀.jpg")["sha256"] == "1"
+        assert again.owns("a.png", "a b\n😀.jpg", "key")
 
 
 def test_a_picture_begun_but_not_finished_is_ours_and_not_done(tmp_path):
     with Manifest(tmp_path) as manifest:
         manifest.begin("a.jpg", "key", ["a.png"])
     with Manifest(tmp_path) as again:
-        assert again.done == {}
-        assert again.own == {"a.png": ("a.jpg", "key")}
+        assert again.event("a.jpg") is None
+        assert again.owns("a.png", "a.jpg", "key")
 
 
 def test_beginning_anew_takes_the_old_done_back(tmp_path):
@@ -28,8 +28,9 @@ def test_beginning_anew_takes_the_old_done_back(tmp_path):
         manifest.finish("a.jpg", "old", ["a.png"], {})
         manifest.begin("a.jpg", "new", ["a.png"])
     with Manifest(tmp_path) as again:
-        assert again.done == {}
-        assert again.own == {"a.png": ("a.jpg", "new")}
+        assert again.event("a.jpg") is None
+        assert again.owns("a.png", "a.jpg", "new")
+        assert not again.owns("a.png", "a.jpg", "old")
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -40,11 +41,11 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes()[:-cut])
     with Manifest(tmp_path) as again:
-        kept = set(again.done)
+        kept = {name for name in ("a.jpg", "b.jpg") if again.event(name)}
         again.finish("c.jpg", "key", ["c.png"], {})
     assert kept - {"b.jpg"} == {"a.jpg"}
     with Manifest(tmp_path) as third:
-        assert set(third.done) == kept | {"c.jpg"}
+        assert all(third.event(name) for name in kept | {"c.jpg"})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
 def test_lines_of_another_program_are_passed_over(tmp_path, line):
     (tmp_path / NAME).write_text(line + "\n")
     with Manifest(tmp_path) as manifest:
-        assert manifest.done == {}
+        assert manifest.own == {}
 
 
 def test_every_line_is_one_json_object(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from asgnet.apply.overlays import class_palette, overlay, save_overlay
+from asgnet.apply.overlays import class_palette, overlay, overlay_jpeg
 from asgnet.errors import UsageError
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
@@ -81,10 +83,9 @@ def test_every_class_has_its_own_colour():
     assert (class_palette(2)[3:] == 255).all()
 
 
-def test_an_overlay_is_saved_as_a_jpeg_of_the_picture_s_size(tmp_path):
-    path = tmp_path / "new" / "a.jpg"
-    save_overlay(path, np.full((16, 24, 3), 100, np.uint8), np.ones((16, 24), bool))
-    with Image.open(path) as image:
+def test_an_overlay_is_a_jpeg_of_the_picture_s_size():
+    encoded = overlay_jpeg(np.full((16, 24, 3), 100, np.uint8), np.ones((16, 24), bool))
+    with Image.open(io.BytesIO(encoded)) as image:
         assert (image.format, image.size) == ("JPEG", (24, 16))
         filled = 100 * 0.55 + class_palette(1)[1] * 0.45
         assert abs(np.asarray(image)[8, 12] - filled).max() < 6

@@ -9,28 +9,29 @@ the file), Concept and wishes; run again, it is skipped. A broken picture is rep
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from asgnet.apply.decide import PRESENT, Absent, decide
-from asgnet.apply.manifest import Manifest
-from asgnet.apply.overlap import overlapped
-from asgnet.errors import OutputError, UsageError
+from asgnet.apply.collect import collect
+from asgnet.apply.decide import Absent
+from asgnet.apply.engines import Outcome, in_a_part, through_steps
+from asgnet.apply.manifest import Manifest, opened, settle
+from asgnet.apply.plan import Job, Wishes, groups, planned
+from asgnet.apply.steps import Event, Steps
+from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
+from asgnet.errors import AsgnetError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
-    from asgnet.types import Concept, Picture, Prediction
+    from asgnet.types import Concept
 
-COCO_FILE = "annotations.json"
-EXPLANATION = "_explained.png"
-
-_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+REPORT = "report.html"
+Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True)
@@ -38,43 +39,26 @@ class Result:
     """What became of one picture.
 
     Attributes:
-        picture: the file.
+        picture: the file; of an object store its URL.
         status: ``skipped`` was finished by an earlier run.
         record: plain values for ``json.dumps``: the facts of :func:`asgnet.apply.outputs.summary` with
             ``status`` and the ``files`` written; for a failed one ``picture``, ``status`` and ``error``.
     """
 
-    picture: Path
+    picture: Path | str
     status: Literal["done", "skipped", "failed"]
     record: dict[str, Any]
 
 
 @dataclass
 class Summary:
-    """Counts of a run; ``failed`` holds the pictures with the reason."""
+    """Counts of a run; ``failed`` holds the pictures with the reason, ``collected`` the files of the run."""
 
     done: int = 0
     skipped: int = 0
     absent: int = 0
-    failed: list[tuple[Path, str]] = field(default_factory=list)
-
-
-class _Job(NamedTuple):
-    picture: Path
-    name: str  # the absolute path: how the manifest knows the picture
-    stem: str
-    outputs: dict[str, str]  # kind -> file name in the output folder
-
-
-class _Loaded(NamedTuple):
-    picture: Picture | None  # None: finished by an earlier run
-    digest: str
-
-
-class _Answer(NamedTuple):
-    loaded: _Loaded
-    prediction: Prediction | None
-    seconds: float
+    failed: list[tuple[Path | str, str]] = field(default_factory=list)
+    collected: list[str] = field(default_factory=list)
 
 
 def segment_all(
@@ -88,34 +72,61 @@ def segment_all(
     overwrite: bool = False,
     threshold: float | None = None,
     absent: Absent = "mark",
+    instances: bool = False,
+    min_area: int = 0,
+    simplify: float = 0.0,
+    report: bool = False,
+    every: int = 1,
+    engine: Engine = "local",
+    ray_address: str | None = None,
+    workers: int | None = None,
     on_result: Callable[[Result], None] | None = None,
 ) -> Summary:
     """Segment pictures into a folder; run again, it goes on where it stopped.
 
     Args:
         segmenter: fitted, or with a Concept.
-        pictures: files; their results keep the names' stems (:func:`asgnet.apply.outputs.output_stems`).
-        out_dir: made if missing; ``manifest.jsonl`` there remembers what is finished.
-        formats: as :func:`asgnet.apply.outputs.save_prediction`; ``coco`` writes one ``annotations.json``.
+        pictures: files or URLs that fsspec knows; their results keep the names' stems
+            (:func:`asgnet.apply.names.output_stems`). Of videos, animations and files with several pages each
+            frame is a picture; frame 12 of ``clip.mp4`` has the stem ``clip_000012``.
+        out_dir: made if missing, or a URL; ``manifest.jsonl`` there remembers what is finished.
+        formats: as :func:`asgnet.apply.outputs.save_prediction`; ``coco``, ``coco-polygons``,
+            ``labelstudio`` and ``voc`` write one file for the run (:data:`asgnet.apply.collect.COLLECTED`).
         overlay: write ``<stem>_overlay.jpg`` as well.
         explain: write ``<stem>_explained.png`` as well (:func:`asgnet.apply.explain.explain`).
         overwrite: do every picture again and replace what exists.
         threshold: as :func:`asgnet.apply.decide.decide`.
         absent: as :func:`asgnet.apply.decide.decide`.
-        on_result: called for every picture, in order, when its outputs are complete.
+        instances: each connected piece is an object of its own.
+        min_area: pieces of fewer pixels are left out everywhere.
+        simplify: as :func:`asgnet.apply.outputs.save_prediction`.
+        report: write ``report.html``: thumbnails and figures, the doubtful first.
+        every: of files with frames, take every so many.
+        engine: ``"local"``, or ``"ray"`` for a cluster (:mod:`asgnet.apply.cluster`).
+        ray_address: of the cluster; None starts one on this machine.
+        workers: Segmenters on the cluster; None: one a core (or a GPU).
+        on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
+            that were finished before come first.
 
     Raises:
         OutputError: something would be overwritten (before any work), the folder cannot be written, another
             run is writing there.
-        UsageError: an unknown format, a threshold outside [0, 1], nothing fitted.
+        UsageError: an unknown format, a threshold outside [0, 1], nothing fitted, no Ray installed.
     """
-    folder, formats = Path(out_dir), tuple(formats)
-    jobs = _planned([Path(p) for p in pictures], formats, overlay, explain)
-    with Manifest(folder) as manifest:
-        run = _Run(segmenter, folder, manifest, formats, overlay, explain, overwrite, threshold, absent)
+    if segmenter.concept is None:
+        raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+    wishes = Wishes(
+        tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report
+    )  # fmt: skip
+    folder, jobs = folder_at(out_dir), planned(pictures, every)
+    with opened(folder) as manifest:
+        run = _Run(segmenter, folder, manifest, wishes, wishes.key(fingerprint(segmenter.concept)))
         run.refuse_losses(jobs)
-        _sweep(folder)
-        return run.through(jobs, on_result)
+        if isinstance(folder, LocalFolder):
+            _sweep(folder.path)
+        summary = run.through(jobs, run.outcomes(jobs, engine, ray_address, workers), on_result)
+        run.collect(jobs, summary)
+    return summary
 
 
 def fingerprint(concept: Concept) -> str:
@@ -130,169 +141,135 @@ def fingerprint(concept: Concept) -> str:
 @dataclass
 class _Run:
     segmenter: Segmenter
-    folder: Path
+    folder: Folder
     manifest: Manifest
-    formats: tuple[str, ...]
-    overlay: bool
-    explain: bool
-    overwrite: bool
-    threshold: float | None
-    absent: Absent
+    wishes: Wishes
+    key: str
 
     def __post_init__(self) -> None:
-        if self.segmenter.concept is None:
-            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        self.key = f"{fingerprint(self.segmenter.concept)} {self.threshold} {self.absent}"
+        # A store is asked once for all of its names, not once for each.
+        remote = not isinstance(self.folder, LocalFolder)
+        self._broken: set[str] = set()
+        self._there = set(self.folder.list("")).__contains__ if remote else self.folder.exists
 
-    def refuse_losses(self, jobs: list[_Job]) -> None:
+    def refuse_losses(self, jobs: list[Job]) -> None:
         """Raise if an output is a picture, or exists and no earlier run made it for this very job."""
-        sources = {os.path.realpath(job.picture) for job in jobs}
+        sources = {_real(job.picture) for job in jobs}
+        lost = []
         for job in jobs:
-            for name in job.outputs.values():
-                if os.path.realpath(self.folder / name) in sources:
+            names = self.wishes.outputs(job.stem).values()
+            for name in names:
+                if _real(self.folder.place(name)) in sources:
                     raise OutputError(
-                        f"{str(self.folder / name)!r} is one of the pictures; give another --out."
+                        f"{self.folder.place(name)!r} is one of the pictures; give another --out."
                     )
-        if self.overwrite:
-            return
-        wanted = [
-            (name, job.name) for job in jobs for name in job.outputs.values() if not self._finished(job)
-        ]
-        if "coco" in self.formats:
-            wanted.append((COCO_FILE, ""))
-        lost = [
-            n
-            for n, job in wanted
-            if (self.folder / n).exists() and self.manifest.own.get(n) != (job, self.key)
-        ]
+            if not self.wishes.overwrite and not self._finished(job):
+                lost += [name for name in names if self._foreign(name, job.name)]
+        if not self.wishes.overwrite:
+            lost += [name for name in self._run_files() if self._foreign(name, "")]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             raise OutputError(
-                f"{str(self.folder / lost[0])!r}{more} exist already and come from something else than this "
+                f"{self.folder.place(lost[0])!r}{more} exist already and come from something else than this "
                 "run; give another --out, or --overwrite to replace them."
             )
 
-    def through(self, jobs: list[_Job], on_result: Callable[[Result], None] | None) -> Summary:
-        summary, entries = Summary(), []
-        for job, outcome in overlapped(jobs, self._read, self._predict, self._write):
+    def outcomes(
+        self, jobs: list[Job], engine: Engine, address: str | None, workers: int | None
+    ) -> Iterator[Outcome]:
+        """Every job with its event, or with its error."""
+        steps = Steps(self.segmenter, self.folder, self.wishes, self.key)
+        if engine == "ray":
+            from asgnet.apply.cluster import on_cluster
+
+            return on_cluster(steps, jobs, self._finished, self._clear, address, workers)
+        if engine != "local":
+            raise UsageError(f"There is no engine {engine!r}; choose local or ray.")
+        if isinstance(self.folder, LocalFolder):
+            return through_steps(steps, jobs, self._finished, self.manifest, self._clear)
+        return (one for group in groups(jobs) for one in in_a_part(steps, group, self._finished, self._clear))
+
+    def through(
+        self, jobs: list[Job], outcomes: Iterator[Outcome], on_result: Callable[[Result], None] | None
+    ) -> Summary:
+        summary = Summary()
+        for job, outcome in outcomes:
+            picture = job.picture if is_url(job.picture) else Path(job.picture)
             if isinstance(outcome, Exception):
-                result = self._failed(job, outcome)
-                summary.failed.append((job.picture, result.record["error"]))
+                result = Result(picture, "failed", _failure(job, outcome))
+                self._broken.add(job.name)
+                summary.failed.append((picture, result.record["error"]))
             else:
                 status = "skipped" if outcome.get("skipped") else "done"
-                result = Result(job.picture, status, {**outcome["summary"], "status": status})
+                result = Result(picture, status, {**outcome["summary"], "status": status})
                 summary.done += status == "done"
                 summary.skipped += status == "skipped"
                 summary.absent += not outcome["summary"]["area_fraction"]
-                entries.append(outcome.get("coco"))
             if on_result is not None:
                 on_result(result)
-        if "coco" in self.formats:
-            self._collect(entries)
         return summary
 
-    def _finished(self, job: _Job) -> dict[str, Any] | None:
+    def collect(self, jobs: list[Job], summary: Summary) -> None:
+        """Write the files of the whole run from what the manifest holds."""
+        names = self._run_files()
+        if names:
+            self.manifest.begin("", self.key, names)
+        settle(self.folder, self.manifest)
+
+        def events() -> Iterator[Event]:
+            return filter(None, (self._event_of_this_run(job.name) for job in jobs))
+
+        for form in self.wishes.collected:
+            collect(self.folder, form, events, self.segmenter.concept.classes)
+        if self.wishes.report:
+            from asgnet.apply.report import save_report
+
+            event = self._event_of_this_run
+            save_report(self.folder, REPORT, [job.name for job in jobs], event, summary.failed)
+        summary.collected = [self.folder.place(name) for name in names]
+
+    def _event_of_this_run(self, name: str) -> Event | None:
+        event = None if name in self._broken else self.manifest.event(name)
+        return event if event is not None and event["key"] == self.key else None
+
+    def _run_files(self) -> list[str]:
+        return [*self.wishes.collected.values(), *([REPORT] if self.wishes.report else [])]
+
+    def _foreign(self, name: str, picture: str) -> bool:
+        return self._there(name) and not self.manifest.owns(name, picture, self.key)
+
+    def _finished(self, job: Job) -> Event | None:
         """What the manifest knows of the picture if it is finished for this Concept and all these outputs."""
-        event = self.manifest.done.get(job.name)
-        if self.overwrite or event is None or event["key"] != self.key:
+        event = None if self.wishes.overwrite else self.manifest.event(job.name)
+        if event is None or event["key"] != self.key:
             return None
         kept = event["files"]
-        wanted = set(job.outputs) | ({"coco"} & set(self.formats))
-        if not wanted <= set(kept) | ({"coco"} if event.get("coco") else set()):
+        there = set(kept) | set(event.get("entries", ()))
+        wanted = {*self.wishes.outputs(job.stem), *self.wishes.entries}
+        if not wanted <= there or (self.wishes.report and "thumbnail" not in event):
             return None
-        return event if all((self.folder / name).exists() for name in kept.values()) else None
+        return event if all(map(self._there, kept.values())) else None
 
-    def _read(self, job: _Job) -> _Loaded:
-        from asgnet.data.images import read_picture
-
-        digest = _digest(job.picture)
-        event = self._finished(job)
-        if event is not None and event["sha256"] == digest:
-            return _Loaded(None, digest)
-        if event is not None:
-            raise OutputError(
-                f"{str(job.picture)!r} has changed since it was segmented into {str(self.folder)!r}; "
-                "give --overwrite to do it again."
-            )
-        return _Loaded(read_picture(job.picture), digest)
-
-    def _predict(self, job: _Job, loaded: _Loaded) -> _Answer:
-        if loaded.picture is None:
-            return _Answer(loaded, None, 0.0)
-        began = time.perf_counter()
-        prediction = decide(self.segmenter.predict(loaded.picture), self.threshold, self.absent)
-        return _Answer(loaded, prediction, time.perf_counter() - began)
-
-    def _write(self, job: _Job, answer: _Answer) -> dict[str, Any]:
-        from asgnet.apply.outputs import save_prediction, summary
-        from asgnet.data.images import save_png
-
-        (picture, digest), prediction, seconds = answer
-        if picture is None or prediction is None:
-            return {**self.manifest.done[job.name], "skipped": True}
-        if not self.overwrite:
-            self._clear(job)
-        self.manifest.begin(job.name, self.key, job.outputs.values())
-        options = {"formats": self.formats, "overlay": self.overlay, "overwrite": self.overwrite}
-        if self.explain:
-            from asgnet.apply.explain import explain
-
-            save_png(self.folder / job.outputs["explain"], explain(self.segmenter, picture, prediction))
-        written = save_prediction(prediction, picture, self.folder, job.stem, source=job.picture, **options)
-        said = summary(prediction, job.picture, mask=written.get("png"), seconds=seconds)
-        said["present"] = prediction.presence >= PRESENT
-        said["files"] = {kind: os.fspath(self.folder / name) for kind, name in job.outputs.items()}
-        facts = {"sha256": digest, "files": job.outputs, "summary": said, "coco": written.get("coco")}
-        self.manifest.finish(job.name, self.key, job.outputs.values(), facts)
-        return facts
-
-    def _clear(self, job: _Job) -> None:
+    def _clear(self, job: Job) -> None:
         """Remove what a killed or smaller run left of this picture's own outputs."""
-        for name in job.outputs.values():
-            if self.manifest.own.get(name) == (job.name, self.key):
-                (self.folder / name).unlink(missing_ok=True)
-
-    def _failed(self, job: _Job, error: Exception) -> Result:
-        """A failed picture's result; raises what would make every other picture fail as well."""
-        if isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in _HOPELESS:
-            raise error
-        from asgnet.errors import AsgnetError
-
-        reason = str(error) if isinstance(error, AsgnetError) else f"{type(error).__name__}: {error}"
-        record = {"picture": os.fspath(job.picture), "status": "failed", "error": reason}
-        return Result(job.picture, "failed", record)
-
-    def _collect(self, entries: list[dict[str, Any]]) -> None:
-        from asgnet.apply.outputs import write_coco
-
-        self.manifest.begin("", self.key, [COCO_FILE])
-        images, annotations = [e["image"] for e in entries], [e["annotations"] for e in entries]
-        classes = self.segmenter.concept.classes
-        write_coco(self.folder / COCO_FILE, images, annotations, classes, overwrite=True)
+        if not self.wishes.overwrite:
+            for name in self.wishes.outputs(job.stem).values():
+                if self.manifest.owns(name, job.name, self.key):
+                    self.folder.remove(name)
 
 
-def _planned(pictures: list[Path], formats: tuple[str, ...], overlay: bool, explain: bool) -> list[_Job]:
-    from asgnet.apply.outputs import output_names, output_stems
-
-    jobs = []
-    for picture, stem in zip(pictures, output_stems(pictures), strict=True):
-        outputs = output_names(stem, formats, overlay=overlay)
-        if explain:
-            outputs["explain"] = stem + EXPLANATION
-        jobs.append(_Job(picture, os.path.abspath(picture), stem, outputs))
-    return jobs
+def _failure(job: Job, error: Exception) -> dict[str, Any]:
+    reason = str(error) if isinstance(error, AsgnetError) else f"{type(error).__name__}: {error}"
+    record: dict[str, Any] = {"picture": job.picture, "status": "failed", "error": reason}
+    return record if job.frame is None else {**record, "frame": job.frame}
 
 
-def _digest(path: Path) -> str:
-    """SHA-256 of a file; empty if it cannot be read (reading it as a picture will say why)."""
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except (OSError, ValueError):
-        return ""
+def _real(path: str) -> str:
+    return path if is_url(path) else os.path.realpath(path)
 
 
 def _sweep(folder: Path) -> None:
     """Remove the hidden half-written files of a killed run."""
     for path in [path for path in folder.rglob(".asgnet-*") if path.is_file()]:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            path.unlink()

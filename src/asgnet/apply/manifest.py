@@ -3,20 +3,30 @@
 Before a picture's outputs are written its ``begin`` line is on the disk; when they are complete its ``done``
 line follows. Whatever moment the process dies at, the next run knows which files in the folder are its own
 and which pictures are finished.
+
+Only the place of each line is kept in memory. Workers on other machines, and runs into an object store, write
+such lines into parts of their own (:class:`Part`), which the next opening takes in.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from asgnet.data.folder import Folder, LocalFolder
 from asgnet.errors import OutputError
 
 NAME = "manifest.jsonl"
+PARTS = "manifest.parts"
+Event = dict[str, Any]
 
 
 class Manifest:
@@ -31,8 +41,11 @@ class Manifest:
 
     def __init__(self, folder: Path):
         self.path = folder / NAME
-        self.done: dict[str, dict[str, Any]] = {}
-        self.own: dict[str, tuple[str, str]] = {}  # output's file name -> the picture and key it was made for
+        self.own: dict[str, int] = {}  # output's file name -> see _owner
+        self._done: dict[str, tuple[int, int]] = {}  # picture -> where its line is, and how long
+        self.absorbed: set[str] = set()  # names of parts; at the start of a run into a store they stay there
+        self._end = 0
+        self._reading = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -57,41 +70,160 @@ class Manifest:
 
     def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
         """Claim these output names; on the disk before this returns."""
-        self._append({"event": "begin", "picture": picture, "key": key, "outputs": list(outputs)})
+        self._append(_begun(picture, key, outputs))
         os.fsync(self._file)
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: dict[str, Any]) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
         """Record that these outputs are complete, with what a later run must know of them."""
-        event = {"event": "done", "picture": picture, "key": key, "outputs": list(outputs), **facts}
-        self._append(event)
+        self._append(_finished(picture, key, outputs, facts))
 
-    def _append(self, event: dict[str, Any]) -> None:
+    def event(self, picture: str) -> Event | None:
+        """The ``done`` event of a picture, if it is finished."""
+        place = self._done.get(picture)
+        if place is None:
+            return None
+        with self._reading:
+            os.lseek(self._file, place[0], os.SEEK_SET)  # appending goes to the end wherever this is
+            return json.loads(os.read(self._file, place[1]))
+
+    def owns(self, output: str, picture: str, key: str) -> bool:
+        """Was this output begun by a run for this picture and key?"""
+        return self.own.get(output) == _owner(picture, key)
+
+    def absorb(self, lines: bytes) -> None:
+        """Take in another's events."""
+        for line in lines.splitlines():
+            event = _event(line)
+            if event is not None:
+                self._append(event)
+
+    def _append(self, event: Event) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        start, rest = self._end, line
         try:
-            while line:  # in one piece wherever the system can
-                line = line[os.write(self._file, line) :]
+            while rest:  # in one piece wherever the system can
+                written = os.write(self._file, rest)
+                self._end += written
+                rest = rest[written:]
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror}).") from error
-        self._take(event)
+        self._take(event, start, len(line))
 
     def _replay(self) -> None:
-        content = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
-        for line in content.splitlines():
-            try:
-                event = json.loads(line)
-                self._take(event)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # the last line of a killed run, or of another program
-        if content and not content.endswith(b"\n"):
-            os.write(self._file, b"\n")
+        line = b""
+        with open(self.path, "rb") as stream:
+            for line in stream:
+                event = _event(line)
+                if event is not None:  # else the last line of a killed run, or of another program
+                    self._take(event, self._end, len(line))
+                self._end += len(line)
+        if line and not line.endswith(b"\n"):
+            self._end += os.write(self._file, b"\n")
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _take(self, event: Event, start: int, length: int) -> None:
+        picture = event["picture"]
         for name in event["outputs"]:
-            self.own[str(name)] = (str(event["picture"]), str(event["key"]))
+            self.own[name] = _owner(picture, event["key"])
         if event["event"] == "done":
-            self.done[str(event["picture"])] = event
+            self._done[picture] = start, length
         else:
-            self.done.pop(str(event["picture"]), None)
+            self._done.pop(picture, None)
+
+
+class Part:
+    """The events of a few pictures, in a file of their own that is replaced whenever one is finished.
+
+    Args:
+        folder: of the results.
+        claims: ``(picture, key, outputs)`` of the pictures to come.
+    """
+
+    def __init__(self, folder: Folder, claims: Iterable[tuple[str, str, list[str]]]):
+        self.folder, self.name = folder, f"{PARTS}/{secrets.token_hex(12)}.jsonl"
+        self._lines = [_line(_begun(*claim)) for claim in claims]
+        self._save()
+
+    def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
+        """Nothing: it was claimed at the start."""
+
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
+        """As :meth:`Manifest.finish`."""
+        self._lines.append(_line(_finished(picture, key, outputs, facts)))
+        self._save()
+
+    def _save(self) -> None:
+        self.folder.save(self.name, b"".join(self._lines))
+
+
+@contextmanager
+def opened(folder: Folder) -> Iterator[Manifest]:
+    """A folder's manifest with all parts taken in, at the start and at the end.
+
+    Raises:
+        OutputError: as :class:`Manifest`.
+    """
+    if isinstance(folder, LocalFolder):
+        with Manifest(folder.path) as manifest:
+            settle(folder, manifest)
+            yield manifest
+            settle(folder, manifest)
+        return
+    with tempfile.TemporaryDirectory() as here:
+        (Path(here) / NAME).write_bytes(folder.read(NAME) or b"")
+        with Manifest(Path(here)) as manifest:
+            _absorb_parts(folder, manifest)
+            yield manifest
+            settle(folder, manifest)
+
+
+def settle(folder: Folder, manifest: Manifest) -> None:
+    """Take in the parts that workers wrote, make sure of it, and remove them."""
+    names = _absorb_parts(folder, manifest)
+    if isinstance(folder, LocalFolder):
+        if names:
+            os.fsync(manifest._file)
+    else:
+        with open(manifest.path, "rb") as stream:
+            folder.save_parts(NAME, iter(lambda: stream.read(1 << 20), b""))
+    for name in names:
+        folder.remove(name)
+
+
+def _absorb_parts(folder: Folder, manifest: Manifest) -> list[str]:
+    names = folder.list(PARTS)
+    for name in names:
+        if name not in manifest.absorbed:
+            manifest.absorb(folder.read(name) or b"")
+            manifest.absorbed.add(name)
+    return names
+
+
+def _begun(picture: str, key: str, outputs: Iterable[str]) -> Event:
+    return {"event": "begin", "picture": picture, "key": key, "outputs": list(outputs)}
+
+
+def _finished(picture: str, key: str, outputs: Iterable[str], facts: Event) -> Event:
+    return {"event": "done", "picture": picture, "key": key, "outputs": list(outputs), **facts}
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event, ensure_ascii=True).encode() + b"\n"
+
+
+def _event(line: bytes) -> Event | None:
+    """A line's event, None if it is none."""
+    try:
+        event = json.loads(line)
+        outputs = [str(name) for name in event["outputs"]]
+        texts = {name: str(event[name]) for name in ("event", "picture", "key")}
+        return {**event, **texts, "outputs": outputs}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _owner(picture: str, key: str) -> int:
+    """What tells the makers of outputs apart, short: there may be millions."""
+    return hash((picture, key))
 
 
 def _lock(file: int, folder: Path) -> None:

@@ -10,7 +10,6 @@ from PIL import Image
 
 from asgnet.data.formats import window
 from asgnet.errors import OutputError, UsageError
-from asgnet.files import PathLike, named, save_bytes
 from asgnet.types import IGNORE, Picture
 
 # Okabe & Ito (2008), colours that all kinds of eyes can tell apart; those rare in photographs first.
@@ -69,26 +68,34 @@ def class_palette(classes: int) -> NDArray[np.uint8]:
 
     Seven that all kinds of eyes can tell apart; beyond them those of PASCAL VOC, whose bits spell the index.
     """
-    index = np.arange(256)
-    bits = [[((index >> (3 * j + c)) & 1) << (7 - j) for c in range(3)] for j in range(3)]
-    palette = np.sum(bits, axis=0).T.astype(np.uint8)
+    palette = voc_palette()
     palette[1 : len(_COLOURS) + 1] = _COLOURS
     palette[min(classes, IGNORE - 1) + 1 :] = 255
     return palette
 
 
-def save_overlay(path: PathLike, picture: Picture, mask: NDArray) -> None:
-    """Write :func:`overlay` as a JPEG, whole or not at all.
+def voc_palette() -> NDArray[np.uint8]:
+    """The colours of PASCAL VOC's devkit, ``256 3`` uint8: their bits spell the index."""
+    index = np.arange(256)
+    bits = [[((index >> (3 * j + c)) & 1) << (7 - j) for c in range(3)] for j in range(3)]
+    return np.sum(bits, axis=0).T.astype(np.uint8)
+
+
+def overlay_jpeg(picture: Picture, mask: NDArray, name: str = "") -> bytes:
+    """:func:`overlay` as a JPEG; ``name`` is the picture's, for messages.
 
     Raises:
         UsageError: mask and picture differ in size.
-        OutputError: it cannot be written, or is larger than a JPEG can be.
+        OutputError: it is larger than a JPEG can be.
     """
     if max(mask.shape) > _JPEG_SIDE:
-        raise OutputError(f"{named(path)} would be wider than a JPEG can be; leave the overlay out.")
+        raise OutputError(
+            f"The overlay of {name!r} ({mask.shape[1]}×{mask.shape[0]}) is larger than a JPEG can be; "
+            "leave the overlay out."
+        )
     encoded = io.BytesIO()
     Image.fromarray(overlay(picture, mask)).save(encoded, format="JPEG", quality=90)
-    save_bytes(path, encoded.getbuffer())
+    return encoded.getvalue()
 
 
 def _eroded(region: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:

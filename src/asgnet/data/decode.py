@@ -116,7 +116,7 @@ def _check_header(image: Image.Image, name: str, most_pixels: int) -> None:
     if not w or not h:
         raise PictureError(f"{name} has no pixels ({w}×{h}); leave it out.")
     if w * h > most_pixels:
-        raise PictureError(_too_large(name, w * h, most_pixels, f" ({w}×{h})"))
+        raise PictureError(too_large(name, w * h, most_pixels, f" ({w}×{h})"))
     several = False
     with suppress(Exception):  # a broken second frame is no reason to lose the first
         # An MPO is a photograph with a preview or a depth map behind it: one picture.
@@ -151,7 +151,7 @@ def refusals(name: str) -> Iterator[None]:
         ) from error
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
-        raise PictureError(_too_large(name, int(pixels[0]) if pixels else 0, MOST_PIXELS)) from error
+        raise PictureError(too_large(name, int(pixels[0]) if pixels else 0, MOST_PIXELS)) from error
     except MemoryError as error:
         raise PictureError(f"{name} does not fit into memory; shrink it and try again.") from error
     except Exception as error:  # a damaged file makes Pillow's decoders raise anything
@@ -161,7 +161,8 @@ def refusals(name: str) -> Iterator[None]:
         raise PictureError(f"{name} {_DAMAGED.format(reason)}.") from error
 
 
-def _too_large(name: str, pixels: int, most: int, size: str = "") -> str:
+def too_large(name: str, pixels: int, most: int, size: str = "") -> str:
+    """The sentence about a picture of too many pixels."""
     return (
         f"{name} has {pixels / 1e6:.0f} megapixels{size}, more than the {most / 1e6:.0f} that are read; "
         "shrink it or cut it into tiles."

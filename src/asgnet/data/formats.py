@@ -27,17 +27,26 @@ def box(region: NDArray[np.bool_]) -> list[int] | None:
     return edges and [edges[2], edges[0], edges[3] - edges[2], edges[1] - edges[0]]
 
 
-def coco_annotation(region: NDArray[np.bool_], category: int, score: float | None) -> dict[str, Any] | None:
-    """A region as a COCO result with a compressed RLE, ready for ``json.dumps``; None if empty."""
+def coco_annotation(
+    region: NDArray[np.bool_], category: int, score: float | None, simplify: float | None = None
+) -> dict[str, Any] | None:
+    """A region as a COCO result, ready for ``json.dumps``; None if empty.
+
+    Its segmentation is a compressed RLE, or, with a number to ``simplify``, the :func:`polygons` of it.
+    """
     from pycocotools import mask as rle
 
     edges = box(region)
     if edges is None:
         return None
-    code = rle.encode(np.asfortranarray(region, np.uint8))
+    if simplify is None:
+        code = rle.encode(np.asfortranarray(region, np.uint8))
+        segmentation: Any = {"size": list(region.shape), "counts": code["counts"].decode("ascii")}
+    else:
+        segmentation = [ring.ravel().round(2).tolist() for ring in polygons(region, simplify)]
     return {
         "category_id": category,
-        "segmentation": {"size": list(region.shape), "counts": code["counts"].decode("ascii")},
+        "segmentation": segmentation,
         "area": int(np.count_nonzero(region)),
         "bbox": edges,
         "iscrowd": 0,
@@ -92,21 +101,22 @@ def coco_region(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
         raise ValueError(f"neither polygons nor an RLE: {segmentation!r:.60}") from error
 
 
-def yolo_lines(region: NDArray[np.bool_], index: int) -> str:
+def yolo_lines(region: NDArray[np.bool_], index: int, simplify: float = 0) -> str:
     """A region in YOLO's segmentation format: a line a polygon, ``index x y x y ...``, x and y in [0, 1]."""
     height, width = region.shape
     lines = []
-    for polygon in polygons(region):
+    for polygon in polygons(region, simplify):
         values = (polygon / (width, height)).clip(0, 1).ravel()
         lines.append(f"{index} " + " ".join(f"{v:.6f}" for v in values) + "\n")
     return "".join(lines)
 
 
-def polygons(region: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+def polygons(region: NDArray[np.bool_], simplify: float = 0) -> list[NDArray[np.float64]]:
     """The outlines of a region, each ``n 2`` (x, y): who fills them has the region again, to the pixel.
 
     One polygon a piece that is connected by sides; a hole is joined to its outline by a cut of no width, as
-    YOLO expects. Points on a straight line between others are left out, nothing else.
+    YOLO expects. Points on a straight line between others are left out; with ``simplify`` also those without
+    which the outline moves by at most so many pixels.
     """
     edges = window(region)
     if edges is None:
@@ -116,7 +126,7 @@ def polygons(region: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     top, bottom, left, right = edges
     contours = find_contours(np.pad(region[top:bottom, left:right], 1).astype(np.float32), 0.5)
     # Index i of the padded window is the centre of pixel i - 1, which lies at i - 0.5 from the window's edge.
-    rings = [_bends(c[:, ::-1] + (left - 0.5, top - 0.5)) for c in contours]
+    rings = [_simpler(_bends(c[:, ::-1] + (left - 0.5, top - 0.5)), simplify) for c in contours]
     areas = [_signed_area(ring) for ring in rings]
     sign = np.sign(max(areas, key=abs))  # the largest ring is an outline; holes wind the other way
     order = sorted(range(len(rings)), key=lambda i: abs(areas[i]))
@@ -136,6 +146,16 @@ def _bends(ring: NDArray[np.float64]) -> NDArray[np.float64]:
     step = np.diff(ring, axis=0)
     before = np.roll(step, 1, axis=0)
     return ring[:-1][step[:, 0] * before[:, 1] != step[:, 1] * before[:, 0]]
+
+
+def _simpler(ring: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """A ring with fewer points that strays at most so far (Douglas & Peucker 1973), a triangle at least."""
+    if most <= 0:
+        return ring
+    from skimage.measure import approximate_polygon
+
+    fewer = approximate_polygon(np.concatenate([ring, ring[:1]]), most)[:-1]
+    return fewer if len(fewer) >= 3 else ring
 
 
 def _signed_area(ring: NDArray[np.float64]) -> float:

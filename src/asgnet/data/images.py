@@ -115,6 +115,11 @@ def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | 
     Raises:
         OutputError: as :func:`asgnet.files.atomic_path`.
     """
+    save_bytes(path, png_bytes(image, palette))
+
+
+def png_bytes(image: NDArray | Image.Image, palette: ArrayLike | None = None) -> bytes:
+    """What :func:`save_png` writes."""
     if not isinstance(image, Image.Image):
         image = image.astype(np.uint8) * 255 if image.dtype == bool else np.ascontiguousarray(image)
         image = Image.fromarray(image)
@@ -125,4 +130,4 @@ def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | 
     runs = zlib.Z_RLE if image.mode.startswith("I") else zlib.Z_DEFAULT_STRATEGY
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1, compress_type=runs)
-    save_bytes(path, encoded.getbuffer())
+    return encoded.getvalue()

@@ -1,4 +1,4 @@
-"""Find the pictures that a person means by files, folders and patterns."""
+"""Find the pictures that a person means by files, folders, patterns, lists and addresses in object stores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from asgnet.data.folder import is_url, plain_path, store_of
+from asgnet.data.frames import VIDEOS
 from asgnet.errors import AsgnetWarning, UsageError
 from asgnet.files import PathLike, named
 
@@ -21,11 +23,35 @@ SUFFIXES = frozenset(
 """Endings that make a file inside a folder a picture."""
 
 
-def list_pictures(paths: PathLike | Iterable[PathLike], recursive: bool = True) -> list[Path]:
+def list_sources(paths: Iterable[PathLike]) -> list[Path | str]:
+    """As :func:`list_pictures`, videos and addresses in object stores (``s3://bucket/photos``) included.
+
+    Addresses stay text. They may be those of a folder or have a pattern in them, too.
+
+    Raises:
+        UsageError: nothing was found at all, or a store cannot be reached.
+    """
+    paths = [plain_path(path) for path in paths]
+    stored = [address for path in paths if is_url(path) for address in _stored(path)]
+    local = [path for path in paths if not is_url(path)]
+    if stored and not local:
+        return sorted(set(stored))
+    return [*list_pictures(local, endings=SUFFIXES | VIDEOS), *sorted(set(stored))]
+
+
+def read_list(data: bytes) -> list[str]:
+    """The names in a list, a line each; or, as ``find -print0`` writes them, each ended by a zero byte."""
+    names = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(name) for name in names if name.strip()]
+
+
+def list_pictures(
+    paths: PathLike | Iterable[PathLike], recursive: bool = True, endings: frozenset[str] = SUFFIXES
+) -> list[Path]:
     """Expand files, folders and patterns to a sorted list of pictures without duplicates.
 
     A file that is named is always taken, also a missing one: reading it says what is wrong. In folders the
-    files with a known ending are taken (:data:`SUFFIXES`); hidden files and folders are skipped.
+    files with a known ending are taken (``endings``); hidden files and folders are skipped.
 
     Raises:
         UsageError: nothing was found at all.
@@ -33,7 +59,7 @@ def list_pictures(paths: PathLike | Iterable[PathLike], recursive: bool = True) 
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: dict[str, Path] = {}
     for path in paths:
-        here = _expand(os.fspath(path), recursive)
+        here = _expand(os.fspath(path), recursive, endings)
         if not here:
             warnings.warn(f"No pictures in {named(path)}.", AsgnetWarning, stacklevel=2)
         found.update((os.path.abspath(p), Path(p)) for p in here)
@@ -43,17 +69,17 @@ def list_pictures(paths: PathLike | Iterable[PathLike], recursive: bool = True) 
     return sorted(found.values(), key=os.fspath)
 
 
-def _expand(path: str, recursive: bool) -> list[str]:
+def _expand(path: str, recursive: bool, endings: frozenset[str]) -> list[str]:
     if os.path.isdir(path):
-        return _walk(path, recursive)
+        return _walk(path, recursive, endings)
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     matches = glob.glob(path, recursive=recursive)
     files = [p for p in matches if not os.path.isdir(p)]
-    return files or [p for folder in matches for p in _walk(folder, recursive)]
+    return files or [p for folder in matches for p in _walk(folder, recursive, endings)]
 
 
-def _walk(folder: str, recursive: bool) -> list[str]:
+def _walk(folder: str, recursive: bool, endings: frozenset[str]) -> list[str]:
     found: list[str] = []
 
     def skipped(error: OSError) -> None:
@@ -65,6 +91,21 @@ def _walk(folder: str, recursive: bool) -> list[str]:
         found += [
             os.path.join(here, f)
             for f in files
-            if os.path.splitext(f)[1].lower() in SUFFIXES and not f.startswith(".")
+            if os.path.splitext(f)[1].lower() in endings and not f.startswith(".")
         ]
     return found
+
+
+def _stored(address: str) -> list[str]:
+    """The pictures that an address in an object store means."""
+    store, inside = store_of(address)
+    if glob.has_magic(inside):
+        found = [p for p in store.glob(inside) if not store.isdir(p)]
+    elif store.isdir(inside):
+        found = store.find(inside)
+    else:
+        return [address]
+    wanted = [p for p in found if os.path.splitext(p)[1].lower() in SUFFIXES | VIDEOS]
+    if not wanted:
+        warnings.warn(f"No pictures in {named(address)}.", AsgnetWarning, stacklevel=3)
+    return [store.unstrip_protocol(p) for p in wanted]

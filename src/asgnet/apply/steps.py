@@ -1,0 +1,197 @@
+"""What happens to one picture: read, segmented, written. Every engine takes these steps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from asgnet.apply.decide import PRESENT, decide
+from asgnet.apply.plan import Job, Wishes
+from asgnet.data.folder import Folder, Remote, is_url, plain_path, read_source, store_of
+from asgnet.errors import OutputError
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Picture, Prediction
+
+Event = dict[str, Any]
+_MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
+
+
+class Record(Protocol):
+    """Where beginnings and ends are written down: a manifest or a part of one."""
+
+    def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
+        """Claim outputs."""
+
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
+        """Record that they are complete."""
+
+
+class Loaded(NamedTuple):
+    """A picture read, or, without ``picture``, what an earlier run left of it in ``event``."""
+
+    picture: Picture | None
+    event: Event | None = None
+    digest: str = ""
+    version: str = ""
+    time: float | None = None
+
+
+class Answer(NamedTuple):
+    """A picture segmented."""
+
+    loaded: Loaded
+    prediction: Prediction | None
+    seconds: float
+
+
+class Steps:
+    """The three steps, for :func:`asgnet.apply.overlap.overlapped`.
+
+    Args:
+        segmenter: fitted.
+        folder: for the results.
+        wishes: what to write.
+        key: of the run, :meth:`Wishes.key`.
+    """
+
+    def __init__(self, segmenter: Segmenter, folder: Folder, wishes: Wishes, key: str):
+        from asgnet.data.frames import FrameReader
+
+        self.segmenter, self.folder, self.wishes, self.key = segmenter, folder, wishes, key
+        self._frames = FrameReader()
+        self._digests: dict[str, tuple[str, str]] = {}  # of the last file read: version and digest
+
+    def read(self, job: Job, event: Event | None) -> Loaded:
+        """A picture, unless ``event`` says that it was finished and it is still the same file.
+
+        Raises:
+            PictureError: it cannot be read.
+            OutputError: it has changed since it was finished.
+        """
+        from asgnet.data.frames import is_video
+        from asgnet.data.images import read_picture
+
+        version = version_of(job.picture)
+        if event is not None and version and version == event.get("version"):
+            return Loaded(None, event)
+        data = None if job.frame is not None or is_video(job.picture) else _data(job.picture)
+        digest = self._digest(job.picture, version, data)
+        if event is not None and event["sha256"] == digest:
+            return Loaded(None, event)
+        if event is not None:
+            raise OutputError(
+                f"{job.picture!r} has changed since it was segmented; give --overwrite to do it again."
+            )
+        if data is None:
+            frame = self._frames.read(job.picture, job.frame or 0)
+            return Loaded(frame.picture, None, digest, version, frame.time)
+        source = job.picture if isinstance(data, str) else Remote(data, job.picture)
+        return Loaded(read_picture(source), None, digest, version)
+
+    def predict(self, job: Job, loaded: Loaded) -> Answer:
+        """The prediction, decided as wished."""
+        from asgnet.apply.found import without_specks
+
+        if loaded.picture is None:
+            return Answer(loaded, None, 0.0)
+        began = time.perf_counter()
+        prediction = self.segmenter.predict(loaded.picture)
+        prediction = decide(prediction, self.wishes.threshold, self.wishes.absent)
+        prediction = without_specks(prediction, self.wishes.min_area)
+        return Answer(loaded, prediction, time.perf_counter() - began)
+
+    def write(self, job: Job, answer: Answer, record: Record) -> Event:
+        """All files of a picture, and its line in the manifest; the event of it."""
+        loaded, prediction, seconds = answer
+        if loaded.picture is None or prediction is None:
+            assert loaded.event is not None
+            return {**loaded.event, "skipped": True}
+        outputs = self.wishes.outputs(job.stem)
+        record.begin(job.name, self.key, outputs.values())
+        facts = self._written(job, loaded, prediction, outputs)
+        facts["summary"] |= {"seconds": round(seconds, 4)}
+        record.finish(job.name, self.key, outputs.values(), facts)
+        return facts
+
+    def _written(self, job: Job, loaded: Loaded, prediction: Prediction, outputs: dict[str, str]) -> Event:
+        from asgnet.apply.outputs import save_prediction, summary
+        from asgnet.data.images import png_bytes
+
+        picture, wishes = loaded.picture, self.wishes
+        assert picture is not None
+        if wishes.explain:
+            from asgnet.apply.explain import explain
+
+            self.folder.save(outputs["explain"], png_bytes(explain(self.segmenter, picture, prediction)))
+        source = job.picture if job.frame is None else f"{job.picture}#{job.frame:06}"
+        written = save_prediction(
+            prediction, picture, self.folder, job.stem, source=source, formats=wishes.formats,
+            overlay=wishes.overlay, overwrite=wishes.overwrite, instances=wishes.instances,
+            simplify=wishes.simplify,
+        )  # fmt: skip
+        said = summary(prediction, job.picture, mask=written.get("png"), instances=wishes.instances)
+        said["present"] = prediction.presence >= PRESENT
+        if job.frame is not None:
+            said |= {"frame": job.frame, "time": loaded.time}
+        said["files"] = {kind: self.folder.place(name) for kind, name in outputs.items()}
+        facts = {
+            "stem": job.stem,
+            "sha256": loaded.digest,
+            "version": loaded.version,
+            "files": outputs,
+            "summary": said,
+            "entries": {form: written[form] for form in wishes.entries},
+        }
+        if wishes.report:
+            from asgnet.apply.report import thumbnail
+
+            facts["thumbnail"] = thumbnail(picture, prediction.mask)
+        return facts
+
+    def _digest(self, path: str, version: str, data: bytes | str | None) -> str:
+        """SHA-256 of a file; that of one with many frames is made once."""
+        if isinstance(data, bytes):
+            return hashlib.sha256(data).hexdigest()
+        known = self._digests.get(path)
+        if known is None or known[0] != version or not version:
+            self._digests = {path: (version, _file_digest(path))}
+        return self._digests[path][1]
+
+
+def version_of(path: str) -> str:
+    """What changes whenever a file does: size and time, or what its store says; empty if not to be had."""
+    try:
+        if not is_url(path):
+            status = os.stat(plain_path(path))
+            return f"{status.st_size} {status.st_mtime_ns}"
+        store, inside = store_of(path)
+        info = store.info(inside)
+        return " ".join(str(info[mark]) for mark in _MARKS if info.get(mark) is not None)
+    except Exception:  # reading it will say why
+        return ""
+
+
+def _data(path: str) -> bytes | str:
+    """The bytes of an object in a store; of a file of this machine its path, for that is read by Pillow."""
+    return read_source(path) if is_url(path) else path
+
+
+def _file_digest(path: str) -> str:
+    """SHA-256 of a file; empty if it cannot be read (reading it as a picture will say why)."""
+    try:
+        if is_url(path):
+            store, inside = store_of(path)
+            with store.open(inside, "rb") as stream:
+                digest = hashlib.sha256()
+                for block in iter(lambda: stream.read(1 << 20), b""):
+                    digest.update(block)
+                return digest.hexdigest()
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except Exception:
+        return ""
