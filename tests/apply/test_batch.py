@@ -340,3 +340,168 @@ def test_absent_objects_are_emptied_and_counted_on_demand(photos, out):
     assert not any(r.record["present"] for r in results)
     assert not np.asarray(Image.open(out / "0.png")).any()
     assert segment_all(Doubting(), photos, out.with_name("kept")).absent == 0
+
+
+EVERYTHING = ("png", "probability", "cutout", "instances", "coco", "coco-polygons", "yolo", "voc", "labelme",
+              "labelstudio")  # fmt: skip
+
+
+def test_all_formats_in_one_run_and_again_nothing_to_do(photos, out):
+    wishes = {"formats": EVERYTHING, "overlay": True, "report": True, "instances": True}
+    first = segment_all(Segmenter(), photos, out, **wishes)
+    assert first.done == 5
+    assert sorted(Path(p).relative_to(out).as_posix() for p in first.collected) == [
+        "ImageSets/Segmentation/default.txt", "annotations.json", "annotations_polygons.json",
+        "label_studio.json", "report.html",
+    ]  # fmt: skip
+    before = {k: v for k, v in tree(out).items() if k != NAME}
+    segmenter = Segmenter()
+    assert segment_all(segmenter, photos, out, **wishes).skipped == 5
+    assert segmenter.seen == 0
+    assert {k: v for k, v in tree(out).items() if k != NAME} == before
+
+
+def test_fewer_formats_later_need_nothing_new(photos, out):
+    segment_all(Segmenter(), photos, out, formats=("png", "coco"))
+    segmenter = Segmenter()
+    assert segment_all(segmenter, photos, out, formats=("coco",)).skipped == 5
+    assert segmenter.seen == 0
+
+
+def test_other_pieces_are_another_result(photos, out):
+    segment_all(Segmenter(), photos, out)
+    with pytest.raises(OutputError, match="--overwrite"):
+        segment_all(Segmenter(), photos, out, min_area=100)
+    assert segment_all(Segmenter(), photos, out, min_area=100, overwrite=True).absent == 5
+
+
+def test_json_counts_the_objects(tmp_path, out):
+    image = np.zeros((12, 16, 3), np.uint8)
+    image[2:5, 2:5] = image[8:10, 10:14] = image[11, 0] = 200
+    Image.fromarray(image).save(tmp_path / "a.png")
+    results = []
+    segment_all(Segmenter(), [tmp_path / "a.png"], out, instances=True, min_area=2, on_result=results.append)
+    assert [o["box"] for o in results[0].record["objects"]] == [[2, 2, 3, 3], [10, 8, 4, 2]]
+    assert np.asarray(Image.open(out / "a.png")).sum() == 255 * 17
+
+
+def test_the_frames_of_an_animation_are_pictures(tmp_path, out):
+    frames = [Image.fromarray(np.full((12, 16, 3), value, np.uint8)) for value in (0, 120, 240, 60)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
+    picture(tmp_path / "still.png")
+    results, sources = [], [tmp_path / "clip.gif", tmp_path / "still.png"]
+    summary = segment_all(Segmenter(), sources, out, formats=("png", "coco"), on_result=results.append)
+    assert summary.done == 5
+    assert [r.record.get("frame") for r in results] == [0, 1, 2, 3, None]
+    found = [np.asarray(Image.open(out / f"clip_{i:06}.png")).mean() for i in range(4)]
+    assert found == [0, 255, 255, 0]
+    names = [image["file_name"] for image in json.loads((out / COCO_FILE).read_text())["images"]]
+    assert len(set(names)) == 5
+    segmenter = Segmenter()
+    assert segment_all(segmenter, sources, out, formats=("png", "coco")).skipped == 5
+    assert segmenter.seen == 0
+    assert segment_all(Segmenter(), sources, out.with_name("second"), every=3).done == 3
+    assert sorted(p.name for p in out.with_name("second").glob("*.png")) == [
+        "clip_000000.png", "clip_000003.png", "still.png",
+    ]  # fmt: skip
+
+
+def test_a_video_that_cannot_be_read_is_one_failure(tmp_path, photos, out):
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    summary = segment_all(Segmenter(), [*photos, tmp_path / "a.mp4"], out)
+    assert summary.done == 5
+    assert "a.mp4" in summary.failed[0][1]
+
+
+def test_a_touched_picture_is_not_done_again(photos, out):
+    segment_all(Segmenter(), photos, out)
+    os.utime(photos[0], (1, 1))
+    assert segment_all(Segmenter(), photos, out).skipped == 5
+
+
+def test_from_store_to_store_and_on_after_a_stop(photos):
+    import uuid
+
+    import fsspec
+
+    root = f"memory://{uuid.uuid4().hex}"
+    for path in photos:
+        with fsspec.open(f"{root}/photos/{path.name}", "wb") as stream:
+            stream.write(path.read_bytes())
+    addresses = [f"{root}/photos/{path.name}" for path in photos]
+
+    class Stopping(Segmenter):
+        def predict(self, image):
+            if self.seen == 3:
+                raise KeyboardInterrupt
+            return super().predict(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        segment_all(Stopping(), addresses, f"{root}/masks", formats=("png", "coco"), report=True)
+    segmenter = Segmenter()
+    summary = segment_all(segmenter, addresses, f"{root}/masks", formats=("png", "coco"), report=True)
+    assert summary.failed == []
+    assert summary.done + summary.skipped == 5
+    assert segmenter.seen == summary.done < 5
+    store = fsspec.filesystem("memory")
+    inside = store._strip_protocol(f"{root}/masks")
+    names = sorted(p.removeprefix(inside + "/") for p in store.find(inside))
+    assert names == [*(f"{i}.png" for i in range(5)), "annotations.json", NAME, "report.html"]
+    with fsspec.open(f"{root}/masks/annotations.json") as stream:
+        assert len(json.load(stream)["images"]) == 5
+    with fsspec.open(f"{root}/masks/3.png") as stream:
+        assert np.asarray(Image.open(stream)).sum() == 255 * 6 * 8
+    again = Segmenter()
+    assert segment_all(again, addresses, f"{root}/masks", formats=("png", "coco"), report=True).skipped == 5
+    assert again.seen == 0
+
+
+def test_what_lies_in_a_store_and_is_not_ours_stays(photos):
+    import uuid
+
+    import fsspec
+
+    root = f"memory://{uuid.uuid4().hex}"
+    with fsspec.open(f"{root}/2.png", "wb") as stream:
+        stream.write(b"precious")
+    with pytest.raises(OutputError, match=r"2\.png"):
+        segment_all(Segmenter(), photos, root)
+
+
+@pytest.mark.parametrize("name", ["cat/dog", "猫", 'a "b": c', "../up"])
+def test_names_of_classes_never_become_names_of_files(photos, out, name):
+    class Named(Segmenter):
+        def __init__(self):
+            super().__init__()
+            self.concept = replace(self.concept, classes=(name,))
+
+        def predict(self, image):
+            return replace(super().predict(image), classes=(name,))
+
+    assert segment_all(Named(), photos, out, formats=EVERYTHING).done == 5
+    assert json.loads((out / COCO_FILE).read_text())["categories"] == [{"id": 1, "name": name}]
+    assert not [p for p in tree(out) if name in p]
+
+
+def test_a_read_only_folder_is_one_sentence_before_any_work(photos, out, nobody):
+    out.mkdir()
+    out.chmod(0o555)
+    segmenter = Segmenter()
+    with nobody(), pytest.raises(OutputError, match="cannot write there"):
+        segment_all(segmenter, photos, out)
+    assert segmenter.seen == 0
+
+
+def test_the_same_stems_and_mixed_sizes_and_a_broken_one_between(tmp_path, out):
+    sizes = [(9, 7), (40, 3), (1, 1), (5, 60)]
+    paths = []
+    for i, (w, h) in enumerate(sizes):
+        paths.append(tmp_path / f"{i}" / "same.png")
+        paths[-1].parent.mkdir()
+        Image.fromarray(np.full((h, w, 3), 200, np.uint8)).save(paths[-1])
+    paths.insert(2, tmp_path / "broken.png")
+    paths[2].write_bytes(paths[0].read_bytes()[:40])
+    summary = segment_all(Segmenter(), paths, out, formats=EVERYTHING, report=True)
+    assert summary.done == 4
+    assert "broken.png" in summary.failed[0][1]
+    assert [Image.open(out / f"{i}" / "same.png").size for i in range(4)] == sizes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asgnet.data.listing import list_pictures
+from asgnet.data.listing import list_pictures, list_sources, read_list
 from asgnet.errors import AsgnetWarning, UsageError
 
 
@@ -84,3 +84,28 @@ def test_finding_nothing_in_one_of_several_is_said(album):
     (album / "empty").mkdir()
     with pytest.warns(AsgnetWarning, match="No pictures in '.*empty'"):
         assert names(list_pictures([album / "empty", album / "a.png"]), album) == ["a.png"]
+
+
+def test_a_list_has_a_line_or_a_zero_byte_for_each_name():
+    assert read_list("a b.jpg\r\n\nü.png\n".encode()) == ["a b.jpg", "ü.png"]
+    assert read_list(b"a\nb.jpg\0c.png\0") == ["a\nb.jpg", "c.png"]
+    assert read_list(b"") == []
+
+
+def test_sources_are_pictures_and_videos_and_what_a_store_holds(tmp_path):
+    import uuid
+
+    import fsspec
+
+    for name in ("a.jpg", "b.mp4", "c.txt"):
+        (tmp_path / name).write_bytes(b"")
+    root = f"memory://{uuid.uuid4().hex}"
+    for name in ("x.jpg", "deep/y.PNG", "deep/z.txt"):
+        with fsspec.open(f"{root}/{name}", "wb") as stream:
+            stream.write(b"")
+    assert [p.name for p in list_sources([tmp_path])] == ["a.jpg", "b.mp4"]
+    bucket = root.replace("memory://", "memory:///")
+    assert list_sources([root]) == [f"{bucket}/deep/y.PNG", f"{bucket}/x.jpg"]
+    assert list_sources([f"{root}/**/*.PNG"]) == [f"{bucket}/deep/y.PNG"]
+    mixed = list_sources([tmp_path / "a.jpg", f"{root}/x.jpg", f"file://{tmp_path}/b.mp4"])
+    assert [str(p) for p in mixed] == [str(tmp_path / "a.jpg"), str(tmp_path / "b.mp4"), f"{root}/x.jpg"]

@@ -101,7 +101,7 @@ def groups(jobs: Sequence[Job], most: int = 16) -> Iterator[list[Job]]:
     """Jobs in groups of ``most``; the frames of one file, read one after another, stay together."""
     group: list[Job] = []
     for job in jobs:
-        same_file = group and job.frame is not None and group[-1].picture == job.picture
+        same_file = group and None not in (job.frame, group[-1].frame) and group[-1].picture == job.picture
         if group and not same_file and (len(group) >= most or job.frame is not None):
             yield group
             group = []

@@ -124,17 +124,24 @@ def _head(count: _Count, shown: int, failed: int) -> str:
     total = len(count.names)
     there = sum(p >= PRESENT for p in count.presences)
     doubtful = sum(d >= 0.5 for d in count.doubts)
-    figures = [(f"{total:,}", "pictures"), (f"{there:,}", "with the object"), (f"{doubtful:,}", "doubtful")]
+    pictures = "picture" if total == 1 else "pictures"
+    figures = [(f"{total:,}", pictures), (f"{there:,}", "with the object"), (f"{doubtful:,}", "doubtful")]
     figures += [(f"{failed:,}", "failed")] if failed else []
     if total:
         figures.append((f"{1000 * statistics.median(count.seconds):.0f} ms", "a picture (median)"))
     tiles = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in figures)
-    words = "The doubtful come first: the model is torn whether the object is there, or where it ends."
+    words = (
+        ""
+        if total < 2
+        else "The doubtful come first: the model is torn whether the object is there, or where it ends."
+    )
+    if total < 2:
+        words = ""
     if shown < total:
         words = f"{words} The {shown:,} most doubtful of {total:,} are shown."
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>asgnet: {total:,} pictures</title>\n"
+        f"<title>asgnet: {total:,} {pictures}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
@@ -171,8 +178,8 @@ def _card(event: _Event, unsure: float) -> str:
     rows = [("presence", said["presence"]), ("confidence", said["confidence"])]
     meters = "".join(_meter(label, value) for label, value in rows)
     meters += "".join(_meter(one["name"], one["presence"]) for one in classes)
-    facts = f"{100 * said['area_fraction']:.1f}% of the picture · {1000 * (said['seconds'] or 0):.0f} ms"
-    facts += f" · at {said['time']:.2f} s" if said.get("time") is not None else ""
+    facts = f"{100 * said['area_fraction']:.1f}% of the picture · {1000 * (said['seconds'] or 0):.0f}&nbsp;ms"
+    facts += f" · at {said['time']:.2f}&nbsp;s" if said.get("time") is not None else ""
     return (
         f'<article class="{kind}"><a href="{_safe(_link(event))}"><img alt="{_safe(name)}" loading="lazy" '
         f'decoding="async" src="data:image/jpeg;base64,{event["thumbnail"]}"></a>'

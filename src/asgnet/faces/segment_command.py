@@ -50,8 +50,8 @@ def segment(
     pictures: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, videos, folders, patterns (photos/**/*.jpg), addresses (s3://…); - reads a list of "
-            "them from stdin.",
+            help="Pictures, videos, folders, patterns (photos/**/*.jpg), addresses (s3://…); - reads a list "
+            "of them from stdin.",
             show_default=False,
         ),
     ],
@@ -66,9 +66,9 @@ def segment(
         list[Format] | None,
         typer.Option(
             "--format",
-            help="Default: png. Repeat for several: png (0 and 255, or class indices), probability (16 bits), "
-            "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, voc, "
-            "labelme, labelstudio.",
+            help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
+            "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
+            "voc, labelme, labelstudio.",
             show_default=False,
         ),
     ] = None,

@@ -9,13 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from asgnet.apply import names
+from asgnet.apply.collect import COLLECTED, collect
 from asgnet.apply.decide import Absent, decide
-from asgnet.apply.outputs import ENDINGS, output_stems, save_prediction, write_coco
+from asgnet.apply.names import output_stems
+from asgnet.apply.outputs import save_prediction
 from asgnet.apply.store.jobs import Jobs, KeptJob, KeptPicture
+from asgnet.data.folder import folder_at
 from asgnet.types import Picture, Prediction
 
-FORMATS = tuple(ENDINGS)
-"""What :func:`archive` writes, as :func:`asgnet.apply.outputs.save_prediction` names it."""
+FORMATS = tuple(form for form in names.FORMATS if form != "cutout")
+"""What :func:`archive` writes: all of :data:`asgnet.apply.names.FORMATS` that need no pixels."""
 
 
 class _Sink(io.RawIOBase):
@@ -52,7 +56,7 @@ def archive(
     """
     pictures = [p for p in jobs.pictures(job.id) if p.status == "done"]
     stems = output_stems([Path("/", p.name) for p in pictures])
-    sink, entries = _Sink(), []
+    sink, events = _Sink(), []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:  # type: ignore[arg-type]
         written: set[str] = set()
         for picture, stem in zip(pictures, stems, strict=True):
@@ -60,16 +64,12 @@ def archive(
                 prediction = _decided(jobs, job, picture, threshold, absent)
                 blank = _blank(prediction)
                 done = save_prediction(prediction, blank, folder, stem, formats=(form,), source=picture.name)
-                entries.append(done.get("coco"))
+                events.append({"stem": stem, "entries": {form: done.get(form)}})
                 _pack(zipped, Path(folder), written)
             yield sink.taken()
-        if form == "coco":
+        if form in COLLECTED:
             with TemporaryDirectory() as folder:
-                kept = [e for e in entries if e is not None]
-                annotations = [e["annotations"] for e in kept]
-                write_coco(
-                    Path(folder) / "annotations.json", [e["image"] for e in kept], annotations, job.classes
-                )
+                collect(folder_at(folder), form, lambda: events, job.classes)
                 _pack(zipped, Path(folder), written)
     yield sink.taken()
 

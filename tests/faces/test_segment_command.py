@@ -1,0 +1,100 @@
+"""``asgnet segment``: what it is asked for and what it hands on; the model is a stand-in."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from asgnet.faces import _segment_options
+from asgnet.faces.cli import main
+from asgnet.types import Concept, Prediction
+
+
+class Segmenter:
+    """Whatever is bright is the object."""
+
+    supports = ()
+    concept = Concept(("object",), {}, "a stand-in")
+
+    def fit(self, images, masks, **options):
+        return self
+
+    def predict(self, image):
+        mask = image[..., 0] > 100
+        return Prediction(mask, mask.astype(np.float32), float(mask.any()), np.zeros(mask.shape, np.int32))
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_segment_options, "load_segmenter", lambda *_: Segmenter())
+    for name in ("a.png", "b/a.png", "b/c.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.zeros((12, 16, 3), np.uint8)
+        image[2:6, 2:6] = image[8:10, 8:10] = 200
+        Image.fromarray(image).save(path)
+    return tmp_path / "photos"
+
+
+SEGMENT = ["segment", "--support", "photos/a.png", "photos/a.png", "--out", "out"]
+
+
+def test_several_formats_in_one_run(photos, capsys):
+    forms = [w for form in ("png", "coco", "voc", "labelme") for w in ("--format", form)]
+    assert main([*SEGMENT, "photos", *forms, "--report", "--instances", "--min-area", "5"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == ["out/a.png", "out/b/a.png", "out/b/c.png"]
+    assert out[3:] == ["out/annotations.json", "out/ImageSets/Segmentation/default.txt", "out/report.html"]
+    assert all(Path(path).is_file() for path in out)
+    assert len(json.loads(Path("out/annotations.json").read_text())["annotations"]) == 3
+    assert np.asarray(Image.open("out/SegmentationObject/b/c.png")).max() == 1
+
+
+def test_pictures_come_from_a_list_on_stdin(photos, capsys, monkeypatch):
+    listed = io.TextIOWrapper(io.BytesIO(b"photos/b/c.png\nphotos/a.png\n"))
+    monkeypatch.setattr(sys, "stdin", listed)
+    assert main([*SEGMENT, "-", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [r["picture"] for r in records] == ["photos/a.png", "photos/b/c.png"]
+
+
+def test_an_empty_list_is_a_usage_error(photos, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main([*SEGMENT, "-"]) == 2
+    assert "No pictures found" in capsys.readouterr().err
+
+
+def test_a_pattern_reaches_into_folders(photos, capsys):
+    assert main([*SEGMENT, "photos/**/a.png"]) == 0
+    assert capsys.readouterr().out.split() == ["out/a.png", "out/b/a.png"]
+
+
+def test_every_nth_frame_with_its_number(photos, capsys):
+    frames = [Image.new("RGB", (8, 8), (60 * i, 0, 0)) for i in range(4)]
+    frames[0].save("clip.gif", save_all=True, append_images=frames[1:])
+    assert main([*SEGMENT, "clip.gif", "--every", "2", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(r["frame"], r["mask"]) for r in records] == [
+        (0, "out/clip_000000.png"), (2, "out/clip_000002.png"),
+    ]  # fmt: skip
+
+
+def test_to_an_object_store(photos, capsys):
+    import fsspec
+
+    assert main(["segment", "photos", *SEGMENT[1:4], "--out", "memory://command/masks"]) == 0
+    assert "results in memory://command/masks" in capsys.readouterr().err
+    assert fsspec.filesystem("memory").exists("/command/masks/b/c.png")
+
+
+@pytest.mark.parametrize("words", [["--workers", "2"], ["--ray-address", "auto"]])
+def test_what_belongs_to_ray_needs_ray(photos, capsys, words):
+    assert main([*SEGMENT, "photos", *words]) == 2
+    assert "--engine ray" in capsys.readouterr().err
