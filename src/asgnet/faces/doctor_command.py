@@ -1,0 +1,50 @@
+"""asgnet doctor: do the examples agree with each other, and if not, why?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asgnet.faces import _console as console
+from asgnet.faces._segment_options import AsJson, Device, Supports, Weights, load_segmenter, pairs, some
+
+
+def doctor(
+    support: Supports = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also draw the findings: the PNG file to write, doctor.png, say.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: AsJson = False,
+    device: Device = "cpu",
+    weights: Weights = None,
+) -> int:
+    """Check examples before relying on them: does each one agree with the others, and if not, why?
+
+    [bold]asgnet doctor --support a.jpg a_mask.png --support b.jpg b_mask.png --out doctor.png[/bold]
+    """
+    from asgnet.apply.doctor import diagnose
+    from asgnet.errors import OutputError
+
+    if out is not None and out.exists() and not overwrite:
+        raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
+    images, masks = pairs(some(support))
+    diagnosis = diagnose(load_segmenter(weights, device), images, masks)
+    for finding in diagnosis.findings:
+        if as_json:
+            console.emit(finding.record)
+        else:
+            console.put(finding.words)
+    if not as_json:
+        console.put(diagnosis.advice)
+        if diagnosis.expected is not None:
+            console.put(diagnosis.expected.words)
+    if out is not None:
+        from asgnet.apply.doctor_page import doctor_page
+        from asgnet.data.images import save_png
+
+        save_png(out, doctor_page(diagnosis))
+        console.say(f"drawn in {out}")
+    return 0 if diagnosis.usable else 4
