@@ -3,9 +3,9 @@
     python benchmarks/doctor.py --voc VOC2012 --pictures 7 --episodes 6
 
 Masks of VOC 2012 val classes and of the scenes of scenes.py are inverted, moved by 8 to 22 % of the longer
-side, or swapped between two examples; the same examples are judged unbroken as well. Caught: the broken one is
-called wrong. Named: with the right mistake. False alarm: a right mask is called wrong, as a share of the right
-masks. Then unbroken examples' leave-one-out IoU is set beside the IoU on pictures they have not seen.
+side, or swapped between two examples; the same examples are judged unbroken as well. Caught: the broken one
+is called wrong. Named: with the right mistake. False alarm: a right mask is called wrong, as a share of the
+right masks. Then unbroken examples' leave-one-out IoU is set beside the IoU on pictures they have not seen.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import scenes as home
 from PIL import Image
 
+import scenes as home
 from asgnet import Segmenter
 from asgnet.apply import doctor
 from asgnet.apply.looks import overlap, shrunk
@@ -141,7 +141,7 @@ def foretelling(segmenter: Segmenter, pictures: Set, episodes: int, rng: np.rand
         for _ in range(episodes):
             drawn = rng.permutation(len(pictures))[: shots + QUERIES]
             examples = {int(i): pictures[i] for i in drawn[:shots]}
-            ious = [overlap(s.found, s.support.mask) for s in doctor._left_out(segmenter, examples)]
+            ious = [overlap(s.found, s.support.mask) for s in doctor._left_out(segmenter, examples, set())]
             segmenter.fit([s.image for s in examples.values()], [s.mask for s in examples.values()])
             queries = [pictures[i] for i in drawn[shots:]]
             true = [overlap(segmenter.predict(q.image).mask, q.mask) for q in queries]

@@ -135,3 +135,38 @@ def test_words_and_record_say_the_same(four):
     finding = examined(*four).findings[0]
     assert finding.verdict in finding.words
     assert f"{finding.record['iou']:.2f}" in finding.words
+
+
+def test_several_classes_are_examined_one_after_the_other(four):
+    images, masks = four
+    second = [None, 1 - masks[1], 1 - masks[2], np.zeros_like(masks[3])]
+    diagnosis = diagnose(ByColour(), images, {"red": masks, "rest": second})
+    assert [f.label for f in diagnosis.findings] == ["red"] * 4 + ["rest"] * 2
+    assert [one.finding for one in diagnosis.seen] == list(range(6))
+    assert "(rest)" in diagnosis.findings[4].words
+
+
+def test_what_is_missed_and_spilled_is_measured(four):
+    images, masks = four
+    images[1][masks[1] == 1] = 20
+    images[1][:10, :10] = (220, 30, 30)
+    finding = examined(images, masks).findings[1]
+    assert finding.missed == 1
+    assert finding.spilled == pytest.approx(100 / masks[1].sum())
+    assert any("taken for background" in remark for remark in finding.remarks)
+
+
+def test_the_trained_network_on_coins_notices_the_inverted_mask_and_keeps_its_fit(net, coins):
+    from asgnet.apply.segmenter import Segmenter
+
+    image, mask = coins.support.image, coins.support.mask
+    bands = [slice(0, 100), slice(100, 190), slice(190, None)]
+    masks = [mask[b] for b in bands]
+    masks[1] = 1 - masks[1]
+    segmenter = Segmenter(net).fit([image[b] for b in bands], masks)
+    concept = segmenter.concept
+    diagnosis = segmenter.diagnose()
+    assert [f.wrong for f in diagnosis.findings] == [False, True, False]
+    assert "inverted" in diagnosis.findings[1].remarks[0]
+    assert segmenter.concept is concept
+    assert len(segmenter.supports) == 3

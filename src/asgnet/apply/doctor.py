@@ -8,7 +8,7 @@ itself.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,8 @@ class Diagnosis:
     Attributes:
         findings: one an example; of several classes one after the other.
         advice: what to do next.
-        expected: quality on new pictures, None if no example is usable; of several classes the worst.
+        expected: quality on new pictures with the examples that are not wrong, None without any; of several
+            classes the worst.
         seen: the readable examples and what was found in them.
     """
 
@@ -164,8 +165,8 @@ def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[A
         supports[i] = shrunk(support)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AsgnetWarning)  # said when the examples were read
-        seen = _left_out(segmenter, supports) if supports else []
         mistakes = _mistakes(segmenter, supports) if len(supports) > 1 else {}
+        seen = _left_out(segmenter, supports, set(mistakes)) if supports else []
     repeated = twins(supports)
     for one in seen:
         i = one.finding
@@ -179,7 +180,7 @@ def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[A
             missed=missed,
             spilled=spilled,
         )
-    ious = [f.iou for f in findings if f.iou is not None]
+    ious = [f.iou for f in findings if f.iou is not None and not f.wrong]
     return Diagnosis(tuple(findings), _advice(findings), expected(ious) if ious else None, tuple(seen))
 
 
@@ -198,8 +199,8 @@ def _joined(parts: Sequence[Diagnosis]) -> Diagnosis:
     return Diagnosis(findings, _advice(findings), worst, tuple(seen))
 
 
-def _left_out(segmenter: Segmenter, supports: dict[int, Support]) -> list[Seen]:
-    """Every example as those find it that do not include it; a single one in an altered view."""
+def _left_out(segmenter: Segmenter, supports: dict[int, Support], wrong: Set[int]) -> list[Seen]:
+    """Every example as the others find it, without those that are wrong; a single one in an altered view."""
     if len(supports) == 1:
         ((i, support),) = supports.items()
         other = altered(support)
@@ -210,7 +211,8 @@ def _left_out(segmenter: Segmenter, supports: dict[int, Support]) -> list[Seen]:
     seen = {}
     for fold in range(folds):
         tested = order[fold::folds]
-        others = [supports[i] for i in order if i not in tested]
+        others = [supports[i] for i in order if i not in wrong and i not in tested]
+        others = others or [supports[i] for i in order if i not in tested]
         segmenter.fit([s.image for s in others], [s.mask for s in others])
         for i in tested:
             seen[i] = Seen(supports[i], segmenter.predict(supports[i].image).mask, i)

@@ -1,8 +1,9 @@
-"""The doctor's findings as one picture: a card an example, the verdict, and where object and background mix."""
+"""The doctor's findings as one picture: a card an example, its verdict, where object and background mix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -96,7 +97,7 @@ def _card(finding: Finding, seen: Seen | None) -> Picture:
     draw.rounded_rectangle((0, y, badge, y + 25), 12, fill=colour)
     ink = drawing.INK if sum(colour) > 420 else drawing.PAPER
     draw.text((10, y + 3), finding.verdict, fill=ink, font=label)
-    name = finding.name.strip("'") + (f" · {finding.label}" if finding.label else "")
+    name = PurePath(finding.name.strip("'")).name + (f" · {finding.label}" if finding.label else "")
     drawing.write(page, (badge + 12, y + 1), _short(name, WIDTH - badge - 12), WIDTH, 18, drawing.INK)
     y += 36
     if finding.iou is not None:

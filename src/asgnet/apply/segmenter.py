@@ -14,7 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen, fine_scores
 from asgnet.model.weights import fingerprint, pretrained
 from asgnet.types import Concept, Mask, Picture, Prediction, Support
+
+if TYPE_CHECKING:
+    from asgnet.apply.doctor import Diagnosis
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -181,6 +184,16 @@ class Segmenter:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
         with torch.inference_mode():
             return self._see(self._prepare(picture)[None])
+
+    def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
+        """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
+        from asgnet.apply.doctor import diagnose
+
+        if images is None:
+            images, masks = [s.image for s in self.supports], [s.mask for s in self.supports]
+        if not len(images):
+            raise UsageError("There are no examples to examine: give images and masks, or call fit first.")
+        return diagnose(self, images, masks)
 
     def superpixels(self) -> list[NDArray[np.int32]]:
         """Per support ``h w`` at its own size: the superpixel of the (first class's) object, else -1.

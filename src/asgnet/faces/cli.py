@@ -13,6 +13,7 @@ from asgnet import __version__
 from asgnet.faces import _console as console
 from asgnet.faces import _segment_options as given
 from asgnet.faces import study_commands as study
+from asgnet.faces.doctor_command import doctor
 from asgnet.faces.segment_command import segment
 from asgnet.faces.serve_command import serve
 from asgnet.faces.train_command import train
@@ -62,6 +63,7 @@ def demo(
 
 
 app.command()(segment)
+app.command()(doctor)
 app.command()(serve)
 
 
@@ -87,31 +89,6 @@ def fit(
     given.fit_examples(segmenter, support, adapt)
     segmenter.concept.save(out)
     console.put(str(out))
-
-
-@app.command()
-def doctor(
-    support: given.Supports = None,
-    as_json: given.AsJson = False,
-    device: given.Device = "cpu",
-    weights: given.Weights = None,
-) -> int:
-    """Check examples before relying on them: does each one agree with the others, and if not, why?
-
-    [bold]asgnet doctor --support a.jpg a_mask.png --support b.jpg b_mask.png[/bold]
-    """
-    from asgnet.apply.doctor import diagnose
-
-    images, masks = given.pairs(given.some(support))
-    diagnosis = diagnose(given.load_segmenter(weights, device), images, masks)
-    for finding in diagnosis.findings:
-        if as_json:
-            console.emit(finding.record)
-        else:
-            console.put(finding.words)
-    if not as_json:
-        console.put(diagnosis.advice)
-    return 0 if diagnosis.usable else 4
 
 
 @app.command()

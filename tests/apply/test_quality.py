@@ -1,0 +1,26 @@
+import pytest
+
+from asgnet.apply import quality
+
+
+@pytest.fixture(autouse=True)
+def line(monkeypatch):
+    monkeypatch.setattr(quality, "_CALIBRATED", {1: (0.2, 0.5, -0.3, 0.2), 3: (0.0, 1.0, -0.1, 0.1)})
+
+
+def test_the_line_and_its_range():
+    told = quality.expected([0.7, 0.8, 0.9])
+    assert (told.iou, told.low, told.high) == pytest.approx((0.8, 0.7, 0.9))
+    alone = quality.expected([0.8])
+    assert (alone.iou, alone.low, alone.high) == pytest.approx((0.6, 0.3, 0.8))
+
+
+def test_between_and_beyond_calibrated_numbers_of_examples():
+    assert quality.expected([0.6, 0.6]).iou == pytest.approx(0.1 + 0.75 * 0.6)
+    assert quality.expected([0.6] * 40) == quality.expected([0.6] * 3)
+
+
+def test_it_stays_an_iou():
+    assert quality.expected([1.0] * 3).high == 1
+    assert quality.expected([0.0] * 3).low == 0
+    assert "four times in five" in quality.expected([0.5]).words
