@@ -16,22 +16,26 @@ if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
 
-def remembering(segmenter: Segmenter) -> Segmenter:
+def remembering(segmenter: Segmenter, most: int | None = None) -> Segmenter:
     """A twin on the same network that keeps what the backbone answered about each picture.
 
     Fitting the twin leaves the original's fit alone. It holds some megabytes a picture while it lives.
+
+    Args:
+        segmenter: any.
+        most: how many pictures are kept, the latest; by default all.
     """
     twin = copy(segmenter)
     if hasattr(segmenter, "_see"):  # what only resembles a Segmenter has nothing to remember
-        twin._see = _Memory(segmenter._see)  # type: ignore[method-assign]
+        twin._see = _Memory(segmenter._see, most)  # type: ignore[method-assign]
     return twin
 
 
 class _Memory:
     """Answers about a batch of pictures, each asked for once."""
 
-    def __init__(self, see: Callable[[Tensor], Seen]) -> None:
-        self.see = see
+    def __init__(self, see: Callable[[Tensor], Seen], most: int | None) -> None:
+        self.see, self.most = see, most
         self.known: dict[str, Seen] = {}
 
     def __call__(self, pictures: Tensor) -> Seen:
@@ -42,5 +46,7 @@ class _Memory:
             if key not in self.known:
                 self.known[key] = self.see(picture[None])
             each.append(self.known[key])
+            if self.most is not None and len(self.known) > self.most:
+                del self.known[next(iter(self.known))]
         maps = tuple(torch.cat(level) for level in zip(*(e.maps for e in each), strict=True))
         return Seen(maps, torch.cat([e.fine for e in each]))

@@ -16,6 +16,7 @@ from asgnet.faces import study_commands as study
 from asgnet.faces.doctor_command import doctor
 from asgnet.faces.segment_command import segment
 from asgnet.faces.serve_command import serve
+from asgnet.faces.suggest_command import suggest
 from asgnet.faces.train_command import train
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ def demo(
 
 app.command()(segment)
 app.command()(doctor)
+app.command()(suggest)
 app.command()(serve)
 
 

@@ -1,0 +1,54 @@
+"""asgnet suggest: which picture of a pile to paint next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asgnet.errors import UsageError
+from asgnet.faces import _console as console
+from asgnet.faces import _segment_options as given
+
+
+def suggest(
+    pictures: Annotated[
+        list[str], typer.Argument(help="Pictures, folders of them, or patterns.", show_default=False)
+    ],
+    support: given.Supports = None,
+    concept: Annotated[
+        Path | None, typer.Option(help="A file that asgnet fit made, instead of --support.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many to suggest at most.")] = 5,
+    as_json: given.AsJson = False,
+    device: given.Device = "cpu",
+    weights: given.Weights = None,
+) -> int:
+    """Say which pictures to paint next: the ones that stand for most of the others.
+
+    [bold]asgnet suggest photos/ --support mug1.jpg mug1_mask.png --count 3[/bold]
+    """
+    from asgnet.apply.suggest import suggest as suggested
+    from asgnet.data.listing import list_pictures
+
+    if bool(support) == bool(concept):
+        raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
+    files = list_pictures(pictures)
+    segmenter = given.load_segmenter(weights, device)
+    if concept is not None:
+        from asgnet.types import Concept
+
+        segmenter.concept = Concept.load(concept)
+    else:
+        given.fit_examples(segmenter, support, None)
+    with console.bar(len(files), "pictures") as step:
+        found = suggested(segmenter, files, count, step)
+    for one in found.best:
+        if as_json:
+            console.emit(one.record)
+        else:
+            console.put(one.words)
+    for reason in found.failed:
+        console.say(f"asgnet: {reason}")
+    return 3 if found.failed else 0
