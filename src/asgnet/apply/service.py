@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgnet.apply.decide import Absent, decide
+from asgnet.apply.runner import Runner
 from asgnet.apply.store.concepts import Concepts, Example, KeptConcept
 from asgnet.apply.store.database import Database
-from asgnet.apply.store.jobs import Jobs, KeptPicture
-from asgnet.apply.workers import Work, Workers
-from asgnet.errors import AsgnetError, PictureError, SupportError, UsageError
+from asgnet.apply.store.jobs import Jobs
+from asgnet.apply.workers import Workers
+from asgnet.errors import SupportError, UsageError
 from asgnet.types import Concept, Mask, Picture, Prediction
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ class Service:
         self._lock, self._diagnosing = threading.Lock(), threading.Lock()
         self._ready: OrderedDict[tuple[str, int], Segmenter] = OrderedDict()
         self._diagnoses: dict[tuple[str, int], Future] = {}
-        self._turns: deque[str] = deque()
         self.jobs.expire(self.bounds.days)
-        self.workers = Workers(threads, self.bounds.waiting, self._spare)
+        self.runner = Runner(self)
+        self.workers = Workers(threads, self.bounds.waiting, self.runner.spare)
         self.loaded = self.workers.submit(partial(self._load, load), "slow")
 
     def _load(self, load: Callable[[], Segmenter]) -> None:
@@ -107,10 +108,17 @@ class Service:
         return kept
 
     def learn_again(
-        self, kept: KeptConcept, examples: Sequence[Example], notes: Sequence[str]
+        self,
+        kept: KeptConcept,
+        examples: Sequence[Example],
+        notes: Sequence[str],
+        classes: Sequence[str] | None = None,
     ) -> KeptConcept | None:
-        """Fit a concept on other examples; None if it was deleted meanwhile. To be called by a worker."""
-        segmenter = self._fitted(kept.classes, kept.adapt, examples)
+        """Fit a concept on other examples (and other classes); None if it was deleted meanwhile.
+
+        To be called by a worker.
+        """
+        segmenter = self._fitted(classes or kept.classes, kept.adapt, examples)
         assert segmenter.concept is not None
         new = self.concepts.replace(kept.id, segmenter.concept, examples, notes)
         if new is not None:
@@ -162,10 +170,7 @@ class Service:
 
     def run(self, job: str) -> None:
         """Have a job's queued pictures done."""
-        with self._lock:
-            if job not in self._turns:
-                self._turns.append(job)
-        self.workers.wake()
+        self.runner.run(job)
 
     def pace(self) -> float:
         """Seconds from one picture of a job to the next, as far as it is known."""
@@ -246,53 +251,3 @@ class Service:
             self._ready[kept.id, kept.version] = segmenter
             while len(self._ready) > HELD:
                 self._ready.popitem(last=False)
-
-    def _spare(self) -> Work | None:
-        with self._lock:
-            if not self._turns or self.segmenter is None:
-                return None
-            job = self._turns.popleft()
-            self._turns.append(job)
-            return partial(self._one, job)
-
-    def _one(self, job: str) -> None:
-        """Do the next picture of a job."""
-        taken = self.jobs.take(job)
-        if taken is None:
-            with self._lock:
-                if job in self._turns:
-                    self._turns.remove(job)
-            if self.jobs.waiting_in(job):
-                self.run(job)  # one was queued in between
-            return
-        try:
-            facts, error = self._answer(taken), None
-        except AsgnetError as problem:
-            facts, error = None, str(problem)
-        except Exception as problem:
-            facts, error = None, f"unexpected: {type(problem).__name__}"
-        self.tally["job_done" if facts is not None else "job_failed"] += 1
-        self.jobs.finish(job, taken.position, facts, error)
-        if self.jobs.get(job) is None:  # deleted meanwhile: the files just written as well
-            self.jobs.delete(job)
-        self.on_change(job)
-
-    def _answer(self, taken: KeptPicture) -> dict[str, Any]:
-        from asgnet.apply.intake import picture_of
-        from asgnet.apply.store.results import facts
-
-        job = self.jobs.get(taken.job)
-        concept = self.concepts.get(job.concept) if job else None
-        if job is None or concept is None:
-            raise UsageError("The concept was deleted before this picture's turn; start another job.")
-        files = self.jobs.files(taken.job, taken.position)
-        try:
-            data = files.picture.read_bytes()
-        except OSError as error:
-            raise PictureError(f"{taken.name!r} is no longer there; upload it again.") from error
-        picture = picture_of(data, taken.name, self.bounds.pixels)
-        began = time.perf_counter()
-        prediction = self.segment(concept, picture, job.threshold, job.absent)
-        seconds = round(time.perf_counter() - began, 4)
-        files.write(prediction)
-        return {**facts(prediction), "seconds": seconds, "concept_version": concept.version}

@@ -38,6 +38,7 @@ CREATE TABLE picture (
     job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE, position INTEGER NOT NULL, name TEXT NOT NULL,
     status TEXT NOT NULL, seq INTEGER NOT NULL DEFAULT 0, error TEXT, record TEXT, corrected INTEGER NOT NULL
     DEFAULT 0, PRIMARY KEY (job, position));
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE INDEX picture_status ON picture (job, status);
 """
 
@@ -106,6 +107,16 @@ class Database:
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
+
+    def value(self, key: str) -> str | None:
+        """A note; None if there is none."""
+        rows = self.rows("SELECT value FROM note WHERE key = ?", key)
+        return rows[0]["value"] if rows else None
+
+    def put(self, key: str, value: str) -> None:
+        """Keep a note."""
+        with self.transaction() as index:
+            index.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (key, value))
 
     def close(self) -> None:
         """Let another process have the folder."""

@@ -13,9 +13,21 @@ from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 from asgnet import __version__
+from asgnet.apply.proposals import Proposals
 from asgnet.apply.segmenter import Segmenter
 from asgnet.apply.service import Service
-from asgnet.faces.server import concepts, health, jobs, problems, results, schemas, segment
+from asgnet.faces.server import (
+    concepts,
+    health,
+    jobs,
+    labelstudio,
+    problems,
+    propose,
+    results,
+    samples,
+    schemas,
+    segment,
+)
 from asgnet.faces.server.guard import Guard
 from asgnet.faces.server.settings import Settings
 
@@ -106,9 +118,11 @@ def create_app(settings: Settings, load: Callable[[], Segmenter] | None = None) 
         redoc_url=None, license_info={"name": "Apache-2.0"}, generate_unique_id_function=_operation,
     )  # fmt: skip
     app.state.service, app.state.watchers = service, watchers
+    app.state.proposals = Proposals()
+    app.state.projects = labelstudio.Projects(service, settings)
     app.state.measures = health.Measures(service)
     problems.install(app)
-    for part in (health, concepts, segment, jobs, results):
+    for part in (health, concepts, segment, propose, jobs, results, samples, labelstudio):
         app.include_router(part.router)
     _mount_page(app)
     _name_problems(app)
