@@ -211,8 +211,11 @@ def test_a_picture_goes_through_the_backbone_once(loaded, classes, monkeypatch):
     many = masks | {"dog": masks["mug"], "fox": masks["cat"]}
     loaded.fit(pictures, many)
     assert sum(seen) == 3
+    monkeypatch.setattr(loaded, "_answers", None)  # an engine of its own, made of the network that counts
     loaded.predict(pictures[0])
-    assert sum(seen) == 4
+    seen.clear()
+    loaded.predict(pictures[0])
+    assert sum(seen) == 1
 
 
 def test_superpixels_are_the_first_class_s_at_each_support_s_size(loaded, red, classes):

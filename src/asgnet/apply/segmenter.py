@@ -22,15 +22,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.adapt import Adaptation, adapt_to_supports, mix
+from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples
 from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
 from asgnet.apply.recall import Learnt, check_concept, recall
+from asgnet.apply.runtimes import AnyEngine, Engine, Precision, choose_engine, choose_precision, make_engine
 from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fine import Seen, fine_scores
+from asgnet.model.fine import Seen
 from asgnet.model.weights import fingerprint, pretrained
 from asgnet.types import Concept, Mask, Picture, Prediction, Support
 
@@ -47,14 +49,22 @@ class Segmenter:
     Args:
         net: the network; :meth:`from_pretrained` brings the trained one.
         device: where it runs, ``"cpu"`` or ``"cuda"``.
+        engine: what predicts: ``"torch"``, ``"onnx"``, ``"openvino"``, or ``"auto"``, the fastest installed.
+        precision: of predicting: ``"fp32"``, ``"bf16"``, or ``"auto"``, what is fastest on this processor.
 
     Attributes:
+        engine, precision: the ones chosen.
         supports: the examples of the last fit, as read; empty after a concept was set.
         concept: what was learnt, or None before. Setting one replaces what was fitted.
     """
 
-    def __init__(self, net: EvidenceNet, device: str = "cpu") -> None:
+    def __init__(
+        self, net: EvidenceNet, device: str = "cpu", engine: Engine = "torch", precision: Precision = "fp32"
+    ) -> None:
         self.device = _device(device)
+        self.engine = choose_engine(engine, self.device)
+        self.precision = choose_precision(precision, self.engine)
+        self._answers: AnyEngine | None = None
         self.net = net.eval().to(self.device)
         self.fingerprint = fingerprint(net)
         self.supports: list[Support] = []
@@ -63,16 +73,25 @@ class Segmenter:
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike[str] | None = None, device: str = "cpu") -> Segmenter:
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike[str] | None = None,
+        device: str = "cpu",
+        engine: Engine = "auto",
+        precision: Precision = "auto",
+    ) -> Segmenter:
         """A trained Segmenter.
 
         Args:
             source: None for the weights that come with the package (no network needed), or a folder written
                 by training, or the name of a repository on the Hugging Face Hub.
             device: ``"cpu"`` or ``"cuda"``.
+            engine: see :class:`Segmenter`; exporting to another one than torch takes seconds, once.
+            precision: see :class:`Segmenter`.
 
         Raises:
             WeightsError: the weights cannot be had, or are of another network.
+            UsageError: the engine is not installed, or has no such precision.
         """
         net = pretrained(source)
         if not isinstance(net, EvidenceNet):
@@ -80,7 +99,7 @@ class Segmenter:
                 f"{source} holds a {net.config.decoder} network; a Segmenter needs one trained with the "
                 "default recipe (use asgnet evaluate --weights for the others)."
             )
-        return cls(net, device)
+        return cls(net, device, engine, precision)
 
     @property
     def concept(self) -> Concept | None:
@@ -205,26 +224,24 @@ class Segmenter:
     def _predict(self, learnt: Learnt, image: Any) -> Prediction:
         picture = read_picture(image)
         size = picture.shape[:2]
-        with torch.inference_mode():
-            seen = self._see(self._prepare(picture)[None])
-            logits, presence, guides = self._ask(seen, learnt)  # n h w, n, n h' w'
+        answer = self._ask(self._prepare(picture)[None], learnt)
+        logits, presence, guides = (part[0] for part in answer)  # n h w, n, n h' w'
         logits = enlarge(logits, size)  # n H W
         found = {}
         for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
             probability = adaptation.calibrated(logits[i])  # H W
             here = adaptation.presence(float(presence[i]))
-            found[name] = Prediction(probability > 0.5, probability, here, nearest(guides[i], size), (name,))
+            found[name] = Prediction(
+                probability > 0.5, probability, here, nearest(guides[i].numpy(), size), (name,)
+            )
         return _merged(found) if len(found) > 1 else next(iter(found.values()))
 
-    def _ask(self, seen: Seen, learnt: Learnt) -> tuple[Tensor, Tensor, NDArray]:
-        """Per class: object logits ``n h w``, presence logits ``n``, guide maps ``n h' w'``."""
-        query = [m.expand(len(learnt.adaptations), -1, -1, -1) for m in seen.maps]
-        found = self.net.find(query, learnt.knowledge)
-        outputs = self.net.decide(query, learnt.knowledge, appearance=learnt.trusts, found=found)
-        assert outputs.presence is not None
-        logits = outputs.logits[:, 1] - outputs.logits[:, 0]
-        logits = mix(logits, fine_scores(seen, learnt.readout, self.net.read), learnt.shares)
-        return logits.cpu(), outputs.presence.cpu(), found.guide_map.cpu().numpy()
+    def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
+        """``b 3 s s`` uint8 -> what the engine answers; it is made at the first question."""
+        if self._answers is None:
+            wanted = (self.engine, self.precision)
+            self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
+        return self._answers(pictures, learnt)
 
     def _on_grid(self, painted: Sequence[Mask | None]) -> Tensor:
         """``k' s s``: the masks that are there, as the network sees their pictures."""
