@@ -3,8 +3,8 @@
     graph = to_onnx(segmenter.net, learnt, SIDE)
 
 The graph is traced from :class:`~asgnet.apply.answer.Answering`. Pictures, classes and prototypes may be of
-any number, the pictures' sides any multiple of 32. Whatever is exported answers as the network does, to
-within ``TOLERANCE``, or it is not written.
+any number, the pictures' sides any multiple of 32 from 96 on. Whatever is exported answers as the network
+does, to within ``TOLERANCE``, or it is not written.
 """
 
 from __future__ import annotations
@@ -16,18 +16,24 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 import asgnet
 from asgnet.apply.answer import PER_PROTOTYPE, PICTURES, Answer, Answering, tensors_of
+from asgnet.apply.quantise import mean_iou, quantised
 from asgnet.apply.recall import Learnt
 from asgnet.data.index import cache_folder
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import save_bytes
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fuse import fused
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Picture
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -138,7 +144,7 @@ def parity(net: EvidenceNet, learnt: Learnt, answers: Callable[[Tensor, Learnt],
     """
     reference, worst = Answering(net), 0.0
     generator = torch.Generator().manual_seed(0)
-    smaller = max(side // 2 // STRIDE, 2) * STRIDE
+    smaller = max(side // 2 // STRIDE, 3) * STRIDE
     sizes = ((1, side, side), (3, smaller, side))
     for (count, height, width), known in zip(sizes, (learnt, _more(learnt)), strict=True):
         noise = torch.rand(count, 3, height // 8, width // 8, generator=generator)
@@ -204,3 +210,77 @@ def _kept(file: Path) -> bytes | None:
         return None
     digest, graph = content[:32], content[32:]
     return graph if hashlib.sha256(graph).digest() == digest else None
+
+
+def export(segmenter: Segmenter, to: str, path: Path, int8: bool = False) -> dict[str, Any]:
+    """Write a Segmenter's network as one file that needs no asgnet; the demo's pictures are its examples.
+
+    Args:
+        segmenter: on the CPU; what it has learnt stays.
+        to: ``"onnx"``, ``"openvino"`` (``path`` is the .xml; the weights lie beside it, .bin) or ``"torch"``
+            (TorchScript).
+        path: the file.
+        int8: the backbone's convolutions in 8 bits, measured on the demo's pictures.
+
+    Returns:
+        plain facts: what was written, and how far it is from the network: the largest ``difference`` of a
+        probability; in 8 bits instead ``iou`` and ``iou_fp32`` on the demo's scenes.
+
+    Raises:
+        OutputError: it differs from the network by more than ``TOLERANCE``, or cannot be written.
+        UsageError: something is not installed, or 8 bits of TorchScript are asked for.
+    """
+    from asgnet.apply.demo import SCENES
+    from asgnet.apply.segmenter import SIDE, Segmenter
+
+    if to == "torch" and int8:
+        raise UsageError("8 bits are for onnx and openvino; take --to onnx, or leave --int8 out.")
+    plain = Segmenter(segmenter.net)
+    scenes = [scene() for scene in SCENES]
+    plain.fit(scenes[0].support.image, scenes[0].support.mask, adapt=False)
+    learnt = plain._learnt
+    assert learnt is not None
+    facts: dict[str, Any] = {"to": to, "file": str(path), "fingerprint": segmenter.fingerprint, "int8": int8}
+    graph = to_torchscript(plain.net, learnt, SIDE) if to == "torch" else to_onnx(plain.net, learnt, SIDE)
+    if int8:
+        feeds = [_feed(plain, scene.query, learnt) for scene in scenes]
+        graph = quantised(graph, feeds)
+        facts["iou_fp32"], facts["iou"] = (mean_iou(s, SCENES) for s in (plain, _answering(plain, graph, to)))
+    else:
+        facts["difference"] = parity(plain.net, learnt, runner(graph, to), SIDE)
+        refuse_strangers(facts["difference"], str(path))
+    if to == "openvino":
+        save_openvino(graph, path)
+    else:
+        save_bytes(path, graph)
+    return facts
+
+
+def runner(graph: bytes, to: str) -> Callable[[Tensor, Learnt], Answer]:
+    """What runs an exported graph where it is meant to run.
+
+    Raises:
+        UsageError: that is not installed.
+    """
+    from asgnet.apply.runtimes import OnnxEngine, OpenvinoEngine, choose_engine
+
+    if to != "torch":
+        choose_engine(to, torch.device("cpu"))
+        return (OnnxEngine if to == "onnx" else OpenvinoEngine)(graph, torch.get_num_threads())
+    with _quietly():
+        script = torch.jit.load(io.BytesIO(graph))
+    return lambda pictures, learnt: Answer(*script(pictures.float(), *tensors_of(learnt).values()))
+
+
+def _answering(segmenter: Segmenter, graph: bytes, to: str) -> Segmenter:
+    """A Segmenter that asks this graph."""
+    from asgnet.apply.segmenter import Segmenter
+
+    other = Segmenter(segmenter.net)
+    other._answers = runner(graph, to)
+    return other
+
+
+def _feed(segmenter: Segmenter, picture: Picture, learnt: Learnt) -> dict[str, Any]:
+    pictures = segmenter._prepare(picture)[None].float()
+    return {name: t.numpy() for name, t in {PICTURES: pictures, **tensors_of(learnt)}.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,24 @@ from asgnet.faces import _console as console
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
+
+
+class Runtime(StrEnum):
+    """What computes the answers."""
+
+    auto = "auto"
+    openvino = "openvino"
+    onnx = "onnx"
+    torch = "torch"
+
+
+class Precision(StrEnum):
+    """Of predicting."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
 
 Supports = Annotated[
     list[str] | None,
@@ -26,6 +45,12 @@ Weights = Annotated[
     typer.Option(help="A weights folder or Hub name. Default: those that came with the installation."),
 ]
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1 …")]
+RuntimeName = Annotated[
+    Runtime, typer.Option("--runtime", help="What computes: auto is the fastest that is installed.")
+]
+PrecisionName = Annotated[
+    Precision, typer.Option("--precision", help="auto: bf16 where processor and runtime are fast in it.")
+]
 Adapt = Annotated[
     bool | None,
     typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
@@ -33,10 +58,15 @@ Adapt = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
 
 
-def load_segmenter(weights: str | None, device: str = "cpu") -> Segmenter:
+def load_segmenter(
+    weights: str | None,
+    device: str = "cpu",
+    runtime: Runtime = Runtime.auto,
+    precision: Precision = Precision.auto,
+) -> Segmenter:
     from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights, device)
+    return Segmenter.from_pretrained(weights, device, runtime.value, precision.value)
 
 
 def some(support: list[str] | None) -> list[str]:

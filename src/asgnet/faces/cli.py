@@ -14,6 +14,7 @@ from asgnet.faces import _console as console
 from asgnet.faces import _segment_options as given
 from asgnet.faces import study_commands as study
 from asgnet.faces.doctor_command import doctor
+from asgnet.faces.export_command import export
 from asgnet.faces.segment_command import segment
 from asgnet.faces.serve_command import serve
 from asgnet.faces.suggest_command import suggest
@@ -67,6 +68,7 @@ app.command()(segment)
 app.command()(doctor)
 app.command()(suggest)
 app.command()(serve)
+app.command()(export)
 
 
 @app.command()

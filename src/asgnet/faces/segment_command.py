@@ -115,6 +115,8 @@ def segment(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Models on the cluster. Default: one a core, or a GPU.")
     ] = None,
+    runtime: given.RuntimeName = given.Runtime.auto,
+    precision: given.PrecisionName = given.Precision.auto,
     device: given.Device = "cpu",
     weights: given.Weights = None,
 ) -> int:
@@ -136,7 +138,7 @@ def segment(
     if engine is Engine.local and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
     files = list_sources(_listed(pictures))
-    segmenter = given.load_segmenter(weights, device)
+    segmenter = given.load_segmenter(weights, device, runtime, precision)
     if concept is not None:
         from asgnet.types import Concept
 

@@ -249,7 +249,9 @@ def _predictor(
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights), {} if adapt is None else {"adapt": adapt}
+    return Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), {} if adapt is None else {
+        "adapt": adapt
+    }
 
 
 def _load_net(net: str, preset: str, device: str) -> ASGNet:
