@@ -16,7 +16,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -187,6 +187,9 @@ def settle(folder: Folder, manifest: Manifest) -> None:
             folder.save_parts(NAME, iter(lambda: stream.read(1 << 20), b""))
     for name in names:
         folder.remove(name)
+    if names and isinstance(folder, LocalFolder):
+        with suppress(OSError):
+            (folder.path / PARTS).rmdir()
 
 
 def _absorb_parts(folder: Folder, manifest: Manifest) -> list[str]:
