@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from asgnet.model.decoder import FEM, Atrous, Outputs, episode_loss, resize
+from asgnet.model.decoder import FEM, Atrous, Outputs, episode_loss, resize, resize_through
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,37 @@ def test_resize_keeps_corners_and_leaves_equal_sizes_alone():
     x = torch.arange(6.0).view(1, 1, 2, 3)
     assert resize(x, (2, 3)) is x
     assert resize(x, (5, 7))[0, 0, [0, 0, -1, -1], [0, -1, 0, -1]].tolist() == [0, 2, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("own", "between", "size"),
+    [
+        ((30, 30), (60, 60), (15, 15)),
+        ((15, 15), (60, 60), (8, 8)),
+        ((5, 20), (10, 40), (3, 10)),
+        ((1, 2), (7, 3), (2, 1)),
+        ((6, 4), (6, 4), (3, 2)),
+        ((3, 2), (6, 4), (6, 4)),
+    ],
+)
+def test_two_resizings_in_one(own, between, size):
+    x = torch.randn(2, 3, *own)
+    torch.testing.assert_close(resize_through(x, between, size), resize(resize(x, between), size))
+
+
+def test_fem_is_the_published_sequence_of_steps():
+    net, grid = FEM(8, 4).eval(), (16, 11)
+    guided, fits = torch.randn(2, 8, *grid), torch.randn(2, 1, *grid)
+    enlarged = []
+    for scale, size in enumerate([(16, 11), (8, 6), (4, 3), (2, 1)]):
+        x = torch.cat([F.adaptive_avg_pool2d(guided, size), resize(fits, size)], 1)
+        x = F.relu(net.merge[scale](x))
+        if scale:
+            x = x + F.relu(net.inflow[scale - 1](torch.cat([x, resize(enlarged[-1], size)], 1)))
+        x = x + net.refine[scale](x)
+        enlarged.append(resize(x, grid))
+    x = F.relu(net.fuse(torch.cat(enlarged, 1)))
+    torch.testing.assert_close(net(guided, fits).logits, net.classifier(x + net.smooth(x)))
 
 
 def test_loss_of_a_coin_toss_is_log_two_plus_its_auxiliary():
