@@ -23,7 +23,7 @@ def test_the_paper_s_networks_answer_the_same(fem_file, aspp_file, episode, pres
     expected, found = net(*episode).softmax(1), quick(*episode).softmax(1)
     assert (found - expected).abs().max() < 1e-4
     assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.backbone.modules())
-    assert sum(isinstance(module, Winograd) for module in quick.modules()) > 15
+    assert sum(isinstance(module, Winograd) for module in quick.modules()) > 10
     assert not quick(*episode, auxiliary=True).auxiliary
     assert len(net(*episode, auxiliary=True).auxiliary) > 0
 

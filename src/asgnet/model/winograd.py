@@ -7,15 +7,17 @@ is a product of matrices per number; those become 4×4 outputs.
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 TILE, PATCH = 4, 6
-CHUNK_BYTES = 1 << 21
+CHUNK_BYTES = 1 << 22
 """Tiles are worked on in chunks of this size, so that they stay in the processor's cache."""
-FEWEST = 64
-"""Channels below which moving tiles about costs more than it saves."""
+FEWEST, WIDEST = 64, 2
+"""Channels below which, and dilation beyond which, moving tiles about costs more than it saves."""
 
 _INPUT = (
     (4, 0, -5, 0, 1, 0),
@@ -44,9 +46,10 @@ def suits(module: nn.Module) -> bool:
         and module.stride == (1, 1)
         and module.groups == 1
         and module.padding == module.dilation
-        and module.dilation[0] == module.dilation[1]
+        and module.dilation[0] == module.dilation[1] <= WIDEST
         and module.padding_mode == "zeros"
         and min(module.in_channels, module.out_channels) >= FEWEST
+        and max(module.in_channels, module.out_channels) > FEWEST
     )
 
 
@@ -78,32 +81,30 @@ class Winograd(nn.Module):
         """A dilated convolution is a plain one on each phase of the grid."""
         d, (height, width) = self.dilation, x.shape[-2:]
         x = x.permute(0, 2, 3, 1)  # b h w c
-        if d == 1:
-            y = self._convolved(x)
-        else:
-            x = F.pad(x, (0, 0, 0, -width % d, 0, -height % d))
-            x = x.unflatten(2, (-1, d)).unflatten(1, (-1, d))  # b h/d d w/d d c
-            phases = x.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)  # bdd h/d w/d c
-            y = self._convolved(phases).unflatten(0, (-1, d, d)).permute(0, 3, 1, 4, 2, 5)
-            y = y.flatten(3, 4).flatten(1, 2)[:, :height, :width]
-        if self.bias is not None:
-            y = y + self.bias
-        return y.permute(0, 3, 1, 2)
-
-    def _convolved(self, x: Tensor) -> Tensor:
-        """``b h w c`` -> ``b h w k``, undilated."""
-        batch, height, width, channels = x.shape
-        down, across, filters = -(-height // TILE), -(-width // TILE), self.weight.shape[-1]
-        x = F.pad(x, (0, 0, 1, TILE * across + 1 - width, 1, TILE * down + 1 - height))
+        down, across = (-(-side // (TILE * d)) for side in (height, width))  # tiles of a phase
+        beyond = [d * (TILE * n + 1) - side for n, side in ((across, width), (down, height))]
+        x = F.pad(x, (0, 0, d, beyond[0], d, beyond[1]))
+        batch, channels, filters = x.shape[0], x.shape[3], self.weight.shape[-1]
+        y = x.new_empty(batch, TILE * d * down, TILE * d * across, filters)
         b, h, w, c = x.stride()
-        shape = (batch, down, PATCH, PATCH, across, channels)
-        tiles = x.as_strided(shape, (b, TILE * h, h, w, TILE * w, c))  # overlapping, without a copy
-        y = x.new_empty(batch, down, TILE, TILE * across, filters)
-        rows = max(CHUNK_BYTES // (PATCH**2 * across * channels * x.element_size()), 1)
-        for image in range(batch):
-            for chunk, answer in zip(tiles[image].split(rows), y[image].split(rows), strict=True):
-                points = self.into @ chunk.permute(1, 2, 0, 3, 4).reshape(PATCH**2, -1)
-                points = points.view(PATCH**2, -1, channels) @ self.weight  # 36 t k
-                values = (self.out @ points.flatten(1)).view(TILE, TILE, -1, across, filters)
-                answer.unflatten(2, (across, TILE)).copy_(values.permute(2, 0, 3, 1, 4))
-        return y.view(batch, TILE * down, TILE * across, filters)[:, :height, :width]
+        shape = (batch, d, d, down, PATCH, PATCH, across, channels)
+        # Overlapping patches of every phase, without a copy.
+        patches = x.as_strided(shape, (b, h, w, TILE * d * h, d * h, d * w, TILE * d * w, c))
+        places = y.view(batch, down, TILE, d, across, TILE, d, filters).permute(0, 3, 6, 1, 2, 4, 5, 7)
+        chunks = -(-down * PATCH**2 * across * channels * x.element_size() // CHUNK_BYTES)
+        rows = -(-down // min(chunks, down))
+        for one in product(range(batch), range(d), range(d)):
+            for chunk, answer in zip(patches[one].split(rows), places[one].split(rows), strict=True):
+                self._convolve(chunk, answer)
+        return y[:, :height, :width].permute(0, 3, 1, 2)
+
+    def _convolve(self, patches: Tensor, answer: Tensor) -> None:
+        """``r 6 6 t c`` patches of t tiles in r rows -> ``r 4 t 4 k``, written into ``answer``."""
+        rows, *_, across, channels = patches.shape
+        points = self.into @ patches.permute(1, 2, 0, 3, 4).reshape(PATCH**2, -1)
+        points = points.view(PATCH**2, -1, channels) @ self.weight  # 36 rt k
+        values = (self.out @ points.flatten(1)).view(TILE, TILE, rows, across, -1).permute(2, 0, 3, 1, 4)
+        if self.bias is None:
+            answer.copy_(values)
+        else:
+            torch.add(values, self.bias, out=answer)
