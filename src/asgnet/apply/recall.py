@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -51,6 +53,18 @@ def recall(concept: Concept, device: torch.device) -> Learnt:
         tensors["adapted_trust"],
         tensors["adapted_share"],
     )
+
+
+def stacked(parts: Sequence[Tensor]) -> NDArray:
+    """Knowledge of several classes side by side; missing prototypes are padding, which is not valid."""
+    most = [max(sizes) for sizes in zip(*(p.shape for p in parts), strict=True)]
+    padded = [
+        F.pad(
+            p, [end for size, to in zip(p.shape[:0:-1], most[:0:-1], strict=True) for end in (0, to - size)]
+        )
+        for p in parts
+    ]
+    return torch.cat(padded).cpu().numpy()
 
 
 def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> None:

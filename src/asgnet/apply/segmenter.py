@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.apply.adapt import Adaptation, adapt_to_supports
 from asgnet.apply.answer import Answer
+from asgnet.apply.edges import follow_edges
 from asgnet.apply.examples import is_one, read_examples
 from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
-from asgnet.apply.recall import Learnt, check_concept, recall
+from asgnet.apply.recall import Learnt, check_concept, recall, stacked
 from asgnet.apply.runtimes import AnyEngine, Engine, Precision, choose_engine, choose_precision, make_engine
 from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
@@ -51,6 +51,7 @@ class Segmenter:
         device: where it runs, ``"cpu"`` or ``"cuda"``.
         engine: what predicts: ``"torch"``, ``"onnx"``, ``"openvino"``, or ``"auto"``, the fastest installed.
         precision: of predicting: ``"fp32"``, ``"bf16"``, or ``"auto"``, what is fastest on this processor.
+        edges: masks follow the picture's edges (:mod:`asgnet.apply.edges`), or are only enlarged.
 
     Attributes:
         engine, precision: the ones chosen.
@@ -59,11 +60,17 @@ class Segmenter:
     """
 
     def __init__(
-        self, net: EvidenceNet, device: str = "cpu", engine: Engine = "torch", precision: Precision = "fp32"
+        self,
+        net: EvidenceNet,
+        device: str = "cpu",
+        engine: Engine = "torch",
+        precision: Precision = "fp32",
+        edges: bool = True,
     ) -> None:
         self.device = _device(device)
         self.engine = choose_engine(engine, self.device)
         self.precision = choose_precision(precision, self.engine)
+        self.edges = edges
         self._answers: AnyEngine | None = None
         self.net = net.eval().to(self.device)
         self.fingerprint = fingerprint(net)
@@ -79,6 +86,7 @@ class Segmenter:
         device: str = "cpu",
         engine: Engine = "auto",
         precision: Precision = "auto",
+        edges: bool = True,
     ) -> Segmenter:
         """A trained Segmenter.
 
@@ -88,6 +96,7 @@ class Segmenter:
             device: ``"cpu"`` or ``"cuda"``.
             engine: see :class:`Segmenter`; exporting to another one than torch takes seconds, once.
             precision: see :class:`Segmenter`.
+            edges: see :class:`Segmenter`.
 
         Raises:
             WeightsError: the weights cannot be had, or are of another network.
@@ -99,7 +108,7 @@ class Segmenter:
                 f"{source} holds a {net.config.decoder} network; a Segmenter needs one trained with the "
                 "default recipe (use asgnet evaluate --weights for the others)."
             )
-        return cls(net, device, engine, precision)
+        return cls(net, device, engine, precision, edges)
 
     @property
     def concept(self) -> Concept | None:
@@ -154,7 +163,7 @@ class Segmenter:
                 knowledge.append(self.net.learn([m[None] for m in own.maps], grid_masks[None]))
                 adaptations.append(adapt_to_supports(self.net, own, grid_masks, bool(adapt), seed))
         tensors = {
-            name: _stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields
+            name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields
         } | Adaptation.to_arrays(adaptations)
         concept = Concept(
             tuple(named_masks),
@@ -226,7 +235,7 @@ class Segmenter:
         size = picture.shape[:2]
         answer = self._ask(self._prepare(picture)[None], learnt)
         logits, presence, guides = (part[0] for part in answer)  # n h w, n, n h' w'
-        logits = enlarge(logits, size)  # n H W
+        logits = follow_edges(logits, picture) if self.edges else enlarge(logits, size)  # n H W
         found = {}
         for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
             probability = adaptation.calibrated(logits[i])  # H W
@@ -281,18 +290,6 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("No CUDA device is available here; take --device cpu.")
     return device
-
-
-def _stacked(parts: Sequence[Tensor]) -> NDArray:
-    """Knowledge of several classes side by side; missing prototypes are padding, which is not valid."""
-    most = [max(sizes) for sizes in zip(*(p.shape for p in parts), strict=True)]
-    padded = [
-        F.pad(
-            p, [end for size, to in zip(p.shape[:0:-1], most[:0:-1], strict=True) for end in (0, to - size)]
-        )
-        for p in parts
-    ]
-    return torch.cat(padded).cpu().numpy()
 
 
 def _merged(found: dict[str, Prediction]) -> Prediction:

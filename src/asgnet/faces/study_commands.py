@@ -69,6 +69,9 @@ def evaluate(
         bool | None,
         typer.Option("--adapt/--no-adapt", help="The Segmenter learns on supports. Default: where it helps."),
     ] = None,
+    edges: Annotated[
+        bool, typer.Option("--edges/--no-edges", help="The Segmenter's masks follow the pictures' edges.")
+    ] = True,
     net: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +108,7 @@ def evaluate(
     ),
     cache_dir: given.CacheDir = None,
     workers: given.Workers = None,
+    keep: given.Keep = 100,
     as_json: given.AsJson = False,
     overwrite: given.Overwrite = False,
 ) -> None:
@@ -124,7 +128,7 @@ def evaluate(
     from asgnet.study.evaluate import evaluate as run
 
     _free(out / "results.json", overwrite)
-    predictor, fit_options = _predictor(weights, adapt, net, preset, device)
+    predictor, fit_options = _predictor(weights, adapt, edges, net, preset, device)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
     lists = [load(path, opened) for path in frozen or ()] or _lists(
         opened, protocol, fold, convention, seeds, seed, min_pictures,
@@ -238,20 +242,21 @@ def _lists(
 
 
 def _predictor(
-    weights: str | None, adapt: bool | None, net: str | None, preset: str, device: str
+    weights: str | None, adapt: bool | None, edges: bool, net: str | None, preset: str, device: str
 ) -> tuple[Any, dict[str, Any]]:
     """The Segmenter and its options of ``fit``, or with ``--net`` the network, which has none."""
     if net is not None:
-        if weights is not None or adapt is not None:
-            raise UsageError("--weights and --adapt are for the Segmenter; leave them out beside --net.")
+        if weights is not None or adapt is not None or not edges:
+            raise UsageError(
+                "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
+            )
         return _load_net(net, preset, device), {}
     if device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), {} if adapt is None else {
-        "adapt": adapt
-    }
+    segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
+    return segmenter, {} if adapt is None else {"adapt": adapt}
 
 
 def _load_net(net: str, preset: str, device: str) -> ASGNet:

@@ -1,0 +1,102 @@
+"""Edges: a coarse answer follows the picture's own edges.
+
+The network answers on a grid of at most 128 cells a side. In every window of that grid the answer is
+explained by the picture's colours, as their best linear function, and that function is then asked at the
+picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering, 2013; He
+and Sun, Fast Guided Filter, 2015).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from asgnet.types import Picture
+
+RADIUS = 9
+"""Of a window, in cells."""
+EPSILON = 1e-4
+"""Variance of a colour in [0, 1] below which a window counts as flat."""
+LIMIT = 2.0
+"""Of the logits that colours explain: what goes beyond is certain, and added again."""
+ROWS = 256
+"""So many rows at a time bound the memory that large pictures need."""
+
+
+def follow_edges(logits: Tensor, picture: Picture) -> NDArray[np.float32]:
+    """Logits at the picture's size, changing where its colours do.
+
+    Args:
+        logits: ``n h w`` of n classes, on a coarse grid.
+        picture: ``H W 3`` uint8.
+
+    Returns:
+        ``n H W``.
+    """
+    logits = logits.float()
+    sure = logits.clamp(-LIMIT, LIMIT)
+    slopes, offsets = _windows(_colours(picture, logits.shape[-2:]), sure)
+    linear = torch.cat([slopes, (offsets + logits - sure)[:, None]], 1)  # n 4 h w
+    height, width = picture.shape[:2]
+    found = np.empty((len(logits), height, width), np.float32)
+    for first in range(0, height, ROWS):
+        part = np.ascontiguousarray(picture[first : first + ROWS])
+        colours = torch.from_numpy(part).permute(2, 0, 1).float() / 255  # 3 r W
+        here = _stretch(linear, first, len(part), height, width)  # n 4 r W
+        found[:, first : first + ROWS] = ((here[:, :3] * colours).sum(1) + here[:, 3]).numpy()
+    return found
+
+
+def _colours(picture: Picture, grid: torch.Size) -> Tensor:
+    """``3 h w`` in [0, 1]: a picture's mean colours in each cell."""
+    whole = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    small = F.interpolate(whole, tuple(grid), mode="bilinear", antialias=True)
+    return small[0].float() / 255
+
+
+def _windows(colours: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+    """``3 h w`` and ``n h w`` -> slopes ``n 3 h w`` and offsets ``n h w`` of the linear functions, each
+    averaged over all windows that a cell is in.
+    """
+    mean, mean_answers = _box(colours), _box(answers)
+    count = len(answers)
+    squares = _box((colours[:, None] * colours).flatten(0, 1)).unflatten(0, (3, 3))
+    variance = squares - mean[:, None] * mean + EPSILON * torch.eye(3)[..., None, None]  # 3 3 h w
+    products = _box((answers[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
+    covariance = products - mean_answers[:, None] * mean  # n 3 h w
+    slopes = torch.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
+    offsets = mean_answers - (slopes * mean).sum(1)
+    return _box(slopes.flatten(0, 1)).view_as(slopes), _box(offsets)
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Of symmetric matrices ``3 3 h w``, by cofactors: a solver is slow on so many so small ones."""
+    (a, b, c), (_, d, e), (_, _, f) = matrices
+    rows = [
+        [d * f - e * e, c * e - b * f, b * e - c * d],
+        [c * e - b * f, a * f - c * c, b * c - a * e],
+        [b * e - c * d, b * c - a * e, a * d - b * b],
+    ]
+    determinant = a * rows[0][0] + b * rows[0][1] + c * rows[0][2]
+    return torch.stack([torch.stack(row) for row in rows]) / determinant
+
+
+def _box(maps: Tensor) -> Tensor:
+    """``n h w`` averaged over windows, which end at the border."""
+    for across in ((2 * RADIUS + 1, 1), (1, 2 * RADIUS + 1)):
+        padding = [side // 2 for side in across]
+        maps = F.avg_pool2d(maps[None], across, 1, padding, count_include_pad=False)[0]
+    return maps
+
+
+def _stretch(maps: Tensor, first: int, rows: int, height: int, width: int) -> Tensor:
+    """Rows from ``first`` on of ``n c h w`` enlarged, bilinear, to ``height`` and ``width``: ``n c r W``."""
+    place = ((torch.arange(first, first + rows) + 0.5) * maps.shape[2] / height - 0.5).clamp(min=0)
+    above = place.long()
+    below = (above + 1).clamp(max=maps.shape[2] - 1)
+    between = (place - above)[:, None]
+    chosen = torch.lerp(maps[:, :, above], maps[:, :, below], between)  # n c r w
+    return F.interpolate(chosen, (rows, width), mode="bilinear")

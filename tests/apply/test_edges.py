@@ -1,0 +1,74 @@
+"""Edges: a blurred answer becomes sharp where the picture is, and nothing else is invented."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asgnet.apply import edges
+from asgnet.apply.edges import follow_edges
+
+RED, BLUE = (200, 40, 40), (30, 60, 220)
+
+
+def two_colours(height=90, width=120, cut=47):
+    picture = np.full((height, width, 3), BLUE, np.uint8)
+    picture[:, :cut] = RED
+    return picture
+
+
+def test_a_blurred_step_becomes_the_pictures_step():
+    """The answer fades over twenty columns; the colours change between columns 46 and 47."""
+    ramp = torch.linspace(6, -6, 24)  # a cell is five pixels wide
+    logits = ramp.expand(1, 18, 24)
+    found = follow_edges(logits, two_colours())[0]
+    plain = torch.nn.functional.interpolate(logits[None], (90, 120), mode="bilinear")[0, 0].numpy()
+    assert (found[:, :47] > 0).all()
+    assert (found[:, 47:] < 0).all()
+    assert (plain[:, 47:59] > 0).any()  # without the picture the edge is elsewhere
+    assert found[0, 46] - found[0, 47] > 5 * (plain[0, 46] - plain[0, 47])
+
+
+def test_a_picture_of_one_colour_leaves_a_constant_answer_as_it_is():
+    picture = np.full((40, 60, 3), 77, np.uint8)
+    found = follow_edges(torch.tensor([1.5, -7.0])[:, None, None].expand(2, 8, 8), picture)
+    assert found.shape == (2, 40, 60)
+    np.testing.assert_allclose(found[0], 1.5, atol=1e-5)
+    np.testing.assert_allclose(found[1], -7.0, atol=1e-5)
+
+
+def test_certainty_beyond_the_limit_stays():
+    """What is certain of an object is not averaged away by a window that is mostly background."""
+    logits = torch.full((1, 16, 16), -12.0)
+    logits[0, 6:10, 6:10] = 12.0
+    found = follow_edges(logits, np.full((64, 64, 3), 128, np.uint8))[0]
+    assert found[32, 32] > 5
+    assert found[2, 2] < -9
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 300), width=st.integers(1, 300), grid=st.integers(1, 40), seed=st.integers(0, 99)
+)
+def test_always_finite_and_of_the_pictures_size(height, width, grid, seed):
+    rng = np.random.default_rng(seed)
+    picture = rng.choice(np.array([0, 255], np.uint8), (height, width, 3))
+    logits = torch.from_numpy(rng.normal(0, 20, (2, grid, grid)))
+    found = follow_edges(logits, picture)
+    assert found.shape == (2, height, width)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+
+
+def test_rows_at_a_time_are_the_whole(monkeypatch):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (70, 50, 3), np.uint8)
+    logits = torch.from_numpy(rng.normal(0, 2, (3, 12, 12)).astype(np.float32))
+    whole = follow_edges(logits, picture)
+    monkeypatch.setattr(edges, "ROWS", 7)
+    np.testing.assert_allclose(follow_edges(logits, picture), whole, atol=1e-5)
+
+
+def test_a_view_of_a_larger_picture_will_do():
+    picture = two_colours()[::-1, ::2]
+    assert follow_edges(torch.zeros(1, 4, 4), picture).shape == (1, 90, 60)
