@@ -133,17 +133,23 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
     try:
         found = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The weights {file} cannot be read: {error}.") from error
+        raise WeightsError(
+            f"The weights {file} cannot be read ({_reason(error)}); copy the folder again."
+        ) from error
     own = {name: t for name, t in net.state_dict().items() if _stored(name, net)}
     for name in sorted(own.keys() | found.keys()):
         if name not in found or name not in own:
             what = "is missing from" if name not in found else "does not belong in"
             raise WeightsError(
-                f"The tensor {name!r} {what} {file}; it was written for another configuration."
+                f"The tensor {name!r} {what} {file}; it was written for another configuration: "
+                "take both files of one folder that asgnet train wrote."
             )
         if found[name].shape != own[name].shape:
             shapes = f"{tuple(found[name].shape)}, not {tuple(own[name].shape)}"
-            raise WeightsError(f"The tensor {name!r} of {file} has the shape {shapes}.")
+            raise WeightsError(
+                f"The tensor {name!r} of {file} has the shape {shapes}: take both files of one folder that "
+                "asgnet train wrote."
+            )
     net.load_state_dict(found, strict=False)
     return net.eval()
 
@@ -225,12 +231,17 @@ def _read_config(file: Path) -> Config:
     try:
         values: Any = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"The configuration {file} cannot be read: {error}.") from error
+        raise WeightsError(
+            f"The configuration {file} cannot be read ({_reason(error)}); copy the folder again."
+        ) from error
     default = asdict(Config())
     if not isinstance(values, dict) or set(values) - {f.name for f in fields(Config)}:
-        raise WeightsError(f"{file} is not the configuration of an ASGNet.")
+        raise WeightsError(
+            f"{file} is not the configuration of an ASGNet of this version; "
+            "give a folder that asgnet train wrote, or update asgnet."
+        )
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
         if not isinstance(value, type(default[key])):
-            raise WeightsError(f"{file}: {key!r} cannot be {value!r}.")
+            raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
     return Config(**values)
