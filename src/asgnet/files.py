@@ -35,6 +35,11 @@ def named(source: Any, kind: str = "picture") -> str:
     return repr(os.fsdecode(path)) if path and not isinstance(path, int) else f"The {kind} given"
 
 
+def remedy_for(error: OSError) -> str:
+    """Why the system refused to write, and what to do about it."""
+    return _REMEDIES.get(error.errno or 0, f"{error.strerror}; choose another folder")
+
+
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
     """Yield a hidden path beside ``path``; what is written there takes its place on success, as a whole.
@@ -63,8 +68,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
         ours = {None, str(temporary), str(final), *map(str, final.parents)}
         if error.errno is None or (error.filename and str(error.filename)) not in ours:
             raise
-        remedy = _REMEDIES.get(error.errno, f"{error.strerror}; choose another folder")
-        raise OutputError(f"{named(path)} cannot be written: {remedy}.") from error
+        raise OutputError(f"{named(path)} cannot be written: {remedy_for(error)}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

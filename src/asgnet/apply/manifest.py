@@ -23,6 +23,7 @@ from typing import Any
 
 from asgnet.data.folder import Folder, LocalFolder
 from asgnet.errors import OutputError
+from asgnet.files import named, remedy_for
 
 NAME = "manifest.jsonl"
 PARTS = "manifest.parts"
@@ -71,7 +72,10 @@ class Manifest:
     def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
         """Claim these output names; on the disk before this returns."""
         self._append(_begun(picture, key, outputs))
-        os.fsync(self._file)
+        try:
+            os.fsync(self._file)  # a disk over a network may say only now that it is full
+        except OSError as error:
+            raise self._unwritten(error) from error
 
     def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
         """Record that these outputs are complete, with what a later run must know of them."""
@@ -106,8 +110,11 @@ class Manifest:
                 self._end += written
                 rest = rest[written:]
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror}).") from error
+            raise self._unwritten(error) from error
         self._take(event, start, len(line))
+
+    def _unwritten(self, error: OSError) -> OutputError:
+        return OutputError(f"{named(self.path)} cannot be written: {remedy_for(error)}.")
 
     def _replay(self) -> None:
         line = b""

@@ -23,6 +23,10 @@ PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
 
 
+_NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't allocate memory", "bad_alloc")
+"""What libraries say, each in its own kind of error, when the system gives them no more memory."""
+
+
 class Terminated(BaseException):
     """SIGTERM, raised where the program is, so that nothing is left half-written."""
 
@@ -113,6 +117,9 @@ def _failed(error: Exception, debug: bool) -> int:
         say(f"asgnet: {error}")
         return error.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, MemoryError) or any(sign in what for sign in _NO_MEMORY):
+        say(f"asgnet: there is not enough memory ({what[:120]}); close other programs, or raise ulimit -v.")
+        return 1
     say(f"asgnet: unexpected: {what}" + ("" if debug else " (--debug shows where)"))
     return 1
 
