@@ -3,50 +3,73 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
 
-def remembering(segmenter: Segmenter, most: int | None = None) -> Segmenter:
+def remembering(segmenter: Segmenter, most: int | None = None, predictions: bool = False) -> Segmenter:
     """A twin on the same network that keeps what the backbone answered about each picture.
 
-    Fitting the twin leaves the original's fit alone. It holds some megabytes a picture while it lives.
+    Its answers are the original's, bit for bit; fitting the twin leaves the original's fit alone. It holds
+    about 6 MB a picture while it lives, and as much again with ``predictions``.
 
     Args:
         segmenter: any.
-        most: how many pictures are kept, the latest; by default all.
+        most: how many pictures are kept, the latest asked for; by default all.
+        predictions: remember for ``predict`` too, not only for ``fit`` and ``look``. With the engine torch
+            alone: an exported graph does everything in one go.
     """
     twin = copy(segmenter)
-    if hasattr(segmenter, "_see"):  # what only resembles a Segmenter has nothing to remember
-        twin._see = _Memory(segmenter._see, most)  # type: ignore[method-assign]
+    if not isinstance(getattr(segmenter, "net", None), EvidenceNet):
+        return twin  # what only resembles a Segmenter has nothing to remember
+    twin.net = _SeesOnce(segmenter.net, most)
+    if predictions and segmenter.engine == "torch":
+        twin._answers = None  # made anew at the first prediction, from the net that remembers
     return twin
 
 
+class _SeesOnce(EvidenceNet):
+    """The same network, modules and tensors shared, that keeps its answers about single pictures."""
+
+    def __init__(self, net: EvidenceNet, most: int | None) -> None:
+        self.__dict__.update(net.__dict__)
+        self._memory = _Memory(most)
+
+    def see(self, images: Tensor) -> Seen:
+        """As :meth:`EvidenceNet.see`."""
+        if len(images) != 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return super().see(images)
+        return self._memory(images, super().see)
+
+
 class _Memory:
-    """Answers about a batch of pictures, each asked for once."""
+    """The latest ``most`` pictures and what was seen in them; None: all."""
 
-    def __init__(self, see: Callable[[Tensor], Seen], most: int | None) -> None:
-        self.see, self.most = see, most
-        self.known: dict[str, Seen] = {}
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.known: OrderedDict[bytes, Seen] = OrderedDict()
 
-    def __call__(self, pictures: Tensor) -> Seen:
-        """``b 3 s s`` uint8 -> as the Segmenter sees them."""
-        each = []
-        for picture in pictures:
-            key = hashlib.sha256(picture.contiguous().cpu().numpy().tobytes()).hexdigest()
-            if key not in self.known:
-                self.known[key] = self.see(picture[None])
-            each.append(self.known[key])
-            if self.most is not None and len(self.known) > self.most:
-                del self.known[next(iter(self.known))]
-        maps = tuple(torch.cat(level) for level in zip(*(e.maps for e in each), strict=True))
-        return Seen(maps, torch.cat([e.fine for e in each]))
+    def __call__(self, images: Tensor, see: Callable[[Tensor], Seen]) -> Seen:
+        key = hashlib.sha256(images.contiguous().cpu().numpy().tobytes()).digest()
+        if key not in self.known:
+            self.known[key] = see(images)
+        self.known.move_to_end(key)
+        seen = self.known[key]
+        if self.most is not None and len(self.known) > self.most:
+            self.known.popitem(last=False)
+        return seen
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Memory:
+        """Empty: a copy of the network is made to compute in another way, such as fused."""
+        return _Memory(self.most)
