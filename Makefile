@@ -1,7 +1,8 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, import contracts and all tests
+# make bench  how long everything takes on this machine
 #
-# Both make their own environment in .venv first (only once, and again when pyproject.toml changes).
+# Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
 
 VENV ?= .venv
@@ -10,9 +11,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 BIN := $(VENV)/bin
 OUT ?= demo_out
 
-.PHONY: help demo test format
+.PHONY: help demo test bench format
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 
 demo: $(VENV)/.ready
 	$(BIN)/asgnet demo --out "$(OUT)"
@@ -20,6 +21,9 @@ demo: $(VENV)/.ready
 # One thread: the tests' tensors are tiny, and on a busy machine threads mostly wait for each other.
 test: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest benchmarks --benchmark-columns=median,iqr,rounds
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

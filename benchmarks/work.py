@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asgnet import Segmenter
-from asgnet.apply.runtimes import installed
+from asgnet.apply.runtimes import choose_engine, installed
 from asgnet.model import ASGNet
 from asgnet.model.gpa import allocate
 from asgnet.model.lean import lean
@@ -114,6 +114,11 @@ def paper_predict(prototypes: int = 5, side: int = SIDE) -> Work:
 def engines() -> list[str]:
     """Installed ones of the default network."""
     return [name for name in ("torch", "onnx", "openvino") if installed(name)]
+
+
+def fastest() -> str:
+    """The one that a Segmenter takes."""
+    return choose_engine("auto", torch.device("cpu"))
 
 
 @cache
