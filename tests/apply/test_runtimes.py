@@ -167,3 +167,16 @@ def test_auto_precision_is_what_the_processor_is_fast_in(monkeypatch, able):
         choose_precision("bf16", "onnx")
     with pytest.raises(UsageError, match="no precision 'fp8'"):
         choose_precision("fp8", "torch")
+
+
+def test_an_engine_is_made_once_however_many_threads_ask(taught, paint, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    other, made = with_engine(taught, "torch"), []
+    make = runtimes.make_engine
+    monkeypatch.setattr(segmenter, "make_engine", lambda *given: made.append(given) or make(*given))
+    picture, _ = paint(90, 120, seed=5)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: other.predict(picture), range(4)))
+    assert len(made) == 1
+    assert all(np.array_equal(one.mask, found[0].mask) for one in found)

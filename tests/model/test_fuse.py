@@ -46,3 +46,17 @@ def test_a_normalisation_that_follows_no_convolution_stays():
     quick = fused(net, net, images)
     assert isinstance(quick[2], nn.BatchNorm2d)
     torch.testing.assert_close(quick(images), net(images))
+
+
+def test_a_network_at_work_in_another_thread_is_not_listened_to():
+    """Its own passes would be taken for the one that tells which normalisation follows which convolution."""
+    net, listened = None, []
+
+    class Watched(nn.Sequential):
+        def forward(self, images):
+            listened.append(any(module._forward_hooks for module in net.modules()))
+            return super().forward(images)
+
+    net = Watched(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+    assert isinstance(fused(net, net, torch.randn(1, 3, 5, 5))[1], nn.Sequential)
+    assert listened == [False]

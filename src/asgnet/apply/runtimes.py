@@ -30,6 +30,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 PACKAGES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx")}
 """What an engine needs beside torch; the fastest first."""
 PROBE = 64
+MAKING = threading.Lock()
+"""Held while an engine is made: torch's tracer belongs to the whole process."""
 
 
 def choose_engine(engine: str, device: torch.device) -> str:

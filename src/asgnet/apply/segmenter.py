@@ -10,9 +10,9 @@ Fitting is slow once, predicting fast many times: a prediction touches no suppor
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -21,20 +21,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.adapt import Adaptation, adapt_to_supports
 from asgnet.apply.answer import Answer
 from asgnet.apply.edges import follow_edges
 from asgnet.apply.examples import is_one, read_examples
+from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
 from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
-from asgnet.apply.recall import Learnt, check_concept, recall, stacked
-from asgnet.apply.runtimes import AnyEngine, Engine, Precision, choose_engine, choose_precision, make_engine
+from asgnet.apply.recall import Learnt, check_concept, recall
+from asgnet.apply.runtimes import (
+    MAKING,
+    AnyEngine,
+    Engine,
+    Precision,
+    choose_engine,
+    choose_precision,
+    make_engine,
+)
 from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.model.weights import fingerprint, pretrained
-from asgnet.types import Concept, Mask, Picture, Prediction, Support
+from asgnet.types import Concept, Mask, Picture, Prediction, Shot, Support
 
 if TYPE_CHECKING:
     from asgnet.apply.doctor import Diagnosis
@@ -76,6 +83,7 @@ class Segmenter:
         self.fingerprint = fingerprint(net)
         self.supports: list[Support] = []
         self._concept: Concept | None = None
+        self._unkept: Callable[[], tuple[Shot, ...]] | None = None
         self._learnt: Learnt | None = None
         self._superpixels: list[NDArray[np.int32]] = []
 
@@ -113,6 +121,8 @@ class Segmenter:
     @property
     def concept(self) -> Concept | None:
         """What was learnt."""
+        if self._unkept is not None and self._concept is not None:  # encoded only for those who ask
+            self._concept, self._unkept = replace(self._concept, shots=self._unkept()), None
         return self._concept
 
     @concept.setter
@@ -128,10 +138,12 @@ class Segmenter:
 
     def _keep(self, concept: Concept) -> None:
         self._learnt = recall(concept, self.device)
-        self._concept = concept
+        self._concept, self._unkept = concept, None
         self.supports, self._superpixels = [], []
 
-    def fit(self, images: Any, masks: Any, adapt: Adapt = "auto", seed: int = 0) -> Segmenter:
+    def fit(
+        self, images: Any, masks: Any, adapt: Adapt = "auto", seed: int = 0, keep_pictures: bool = True
+    ) -> Segmenter:
         """Learn an object, or several classes, from painted examples.
 
         Args:
@@ -142,6 +154,8 @@ class Segmenter:
             adapt: measure on the supports how far to trust the prior and where to cut ("auto": True), or
                 take the meta-trained defaults (False).
             seed: of whatever fitting draws.
+            keep_pictures: the Concept keeps the pictures, small, so that examples can be added to it later;
+                without them it can be given to people who must not see them.
 
         Returns:
             itself.
@@ -154,23 +168,18 @@ class Segmenter:
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
         prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
+        painted = {name: self._grids(masks) for name, masks in named_masks.items()}
         seen = self._see(prepared)
-        knowledge, adaptations = [], []
-        for painted in named_masks.values():
-            shown = [i for i, mask in enumerate(painted) if mask is not None]
-            own, grid_masks = seen[shown], self._on_grid(painted)  # k' …, k' s s
-            with torch.inference_mode():
-                knowledge.append(self.net.learn([m[None] for m in own.maps], grid_masks[None]))
-                adaptations.append(adapt_to_supports(self.net, own, grid_masks, bool(adapt), seed))
-        tensors = {
-            name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields
-        } | Adaptation.to_arrays(adaptations)
         concept = Concept(
             tuple(named_masks),
-            tensors,
+            learn_classes(self.net, seen, painted, bool(adapt), seed, self.device),
             self.fingerprint,
-            tuple(hashlib.sha256(np.ascontiguousarray(p).tobytes()).hexdigest() for p in pictures),
-            tuple(sum(mask is not None for mask in painted) for painted in named_masks.values()),
+            tuple(picture_hash(p) for p in pictures),
+            tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
+            (),
+            bool(adapt),
+            seed,
+            *origin(),
         )
         first = next(iter(named_masks.values()))
         supports = [
@@ -180,6 +189,27 @@ class Segmenter:
         parts = self._part(seen, supports)
         self._keep(concept)
         self.supports, self._superpixels = supports, parts
+        if keep_pictures:
+            sizes = [p.shape[:2] for p in pictures]
+            self._unkept = partial(shots_of, prepared.permute(0, 2, 3, 1).numpy(), painted, sizes)
+        return self
+
+    def add(self, images: Any, masks: Any) -> Segmenter:
+        """Learn more examples, and more classes, as if all had been given to :meth:`fit` at once.
+
+        Args:
+            images: as for :meth:`fit`.
+            masks: as for :meth:`fit`; classes that the concept does not have yet come last.
+
+        Raises:
+            UsageError: nothing was learnt, or the concept keeps no pictures, or has such a picture already.
+            SupportError: an example teaches nothing.
+        """
+        from asgnet.apply.concepts import added
+
+        if self.concept is None:
+            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+        self._keep(added(self, self.concept, images, masks))
         return self
 
     @overload
@@ -248,14 +278,20 @@ class Segmenter:
     def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
         """``b 3 s s`` uint8 -> what the engine answers; it is made at the first question."""
         if self._answers is None:
-            wanted = (self.engine, self.precision)
-            self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
+            with MAKING:
+                if self._answers is None:  # nobody else made it meanwhile
+                    wanted = (self.engine, self.precision)
+                    self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
         return self._answers(pictures, learnt)
 
     def _on_grid(self, painted: Sequence[Mask | None]) -> Tensor:
         """``k' s s``: the masks that are there, as the network sees their pictures."""
-        there = [torch.from_numpy(on_grid(m, SIDE)) for m in painted if m is not None]
+        there = [torch.from_numpy(m) for m in self._grids(painted) if m is not None]
         return torch.stack(there).to(self.device)
+
+    def _grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
+        """Masks as the network sees their pictures, ``s s``."""
+        return [None if m is None else on_grid(m, SIDE) for m in painted]
 
     def _part(self, seen: Seen, supports: Sequence[Support]) -> list[NDArray[np.int32]]:
         """Superpixels of supports, see :meth:`superpixels`."""

@@ -83,18 +83,25 @@ class Service:
         self._ready: OrderedDict[tuple[str, int], Segmenter] = OrderedDict()
         self._diagnoses: dict[tuple[str, int], Future] = {}
         self.jobs.expire(self.bounds.days)
+        self.warming: threading.Thread | None = None
         self.runner = Runner(self)
         self.workers = Workers(threads, self.bounds.waiting, self.runner.spare)
         self.loaded = self.workers.submit(partial(self._load, load), "slow")
 
     def _load(self, load: Callable[[], Segmenter]) -> None:
         self.segmenter = load()
+        self.warming = threading.Thread(
+            target=_warm, args=(self.segmenter,), name="asgnet-warming", daemon=True
+        )
+        self.warming.start()
         for job in self.jobs.waiting():
             self.run(job)
 
     def close(self) -> None:
         """Finish what runs, leave what waits for the next start."""
         self.workers.stop()
+        if self.warming is not None:
+            self.warming.join()
         self.database.close()
 
     def learn(
@@ -251,3 +258,15 @@ class Service:
             self._ready[kept.id, kept.version] = segmenter
             while len(self._ready) > HELD:
                 self._ready.popitem(last=False)
+
+
+def _warm(segmenter: Segmenter) -> None:
+    """Make what computes the answers now, once for all concepts, and not while the first person waits."""
+    import numpy as np
+
+    pixels = np.full((64, 64, 3), 40, np.uint8)
+    pixels[16:48, 16:48] = 220
+    twin = copy.copy(segmenter)
+    if segmenter._answers is None:
+        twin.fit(pixels, pixels[..., 0] > 128, adapt=False).predict(pixels)
+        segmenter._answers = twin._answers

@@ -27,12 +27,13 @@ def fused(net: Net, backbone: nn.Module, example: Tensor) -> Net:
     Returns:
         the copy, in channels-last memory format.
     """
-    pairs = _followed(backbone, example)
-    copied = copy.deepcopy(net).eval()
     names = {module: name for name, module in net.named_modules()}
+    copied = copy.deepcopy(net).eval()
+    # Looked at in the copy: the network itself may be at work in another thread.
+    pairs = _followed(copied.get_submodule(names[backbone]), example)
+    names = {module: name for name, module in copied.named_modules()}
     for convolution, norm in pairs:
-        rest = _fold(copied.get_submodule(names[convolution]), copied.get_submodule(names[norm]))
-        copied.set_submodule(names[norm], rest)
+        copied.set_submodule(names[norm], _fold(convolution, norm))
     return copied.to(memory_format=torch.channels_last)
 
 

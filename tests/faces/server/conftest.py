@@ -93,7 +93,8 @@ def finish():
 
     def finished(client, job: str, **headers) -> list[tuple[str, dict]]:
         text = client.get(f"/v1/jobs/{job}/events", headers=headers).text
-        pieces = [dict(line.split(": ", 1) for line in e.splitlines()) for e in text.split("\n\n") if e]
+        events = [e for e in text.split("\n\n") if e and not e.startswith(":")]  # no heartbeats
+        pieces = [dict(line.split(": ", 1) for line in e.splitlines()) for e in events]
         return [(piece["event"], json.loads(piece["data"])) for piece in pieces]
 
     return finished

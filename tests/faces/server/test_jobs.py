@@ -180,3 +180,15 @@ def test_a_job_whose_concept_is_forgotten_says_so(client, started, finish):
     assert client.get(f"/v1/jobs/{started['id']}/results/0/mask.png").status_code == 200
     answer = client.post("/v1/jobs", data={"concept": started["concept"], "from_job": started["id"]})
     assert answer.status_code == 404
+
+
+def test_what_computes_the_answers_is_made_once_for_all_concepts(client, learn, painted, finish):
+    """Two workers that each made it, of one network, once failed both."""
+    service = client.app.state.service
+    service.warming.join()
+    concept = learn(client)
+    files = [("pictures", (f"{i}.png", painted(i)[0])) for i in range(4)]
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    assert finish(client, job)[-1][1]["done"] == 4
+    kept = service.concepts.get(concept["id"])
+    assert service.ready(kept)._answers is service.segmenter._answers is not None
