@@ -39,13 +39,17 @@ export async function restored(project) {
 export async function loadSample(project) {
   const { classes, examples, pictures } = await api.sample();
   project.examples = await Promise.all(
-    examples.map(async ({ name, picture, mask }) =>
-      exampleOf(new Picture(name, picture), (await readGrey(await api.fetched(mask))).values),
+    examples.map(async ({ name, mask }) =>
+      exampleOf(samplePicture(name), (await readGrey(await api.file(api.samplePlace(mask)))).values),
     ),
   );
-  project.results = pictures.map(({ name, picture }) => new Result(new Picture(name, picture)));
+  project.results = pictures.map(({ name }) => new Result(samplePicture(name)));
   project.classes = classes;
   project.sample = true;
+}
+
+function samplePicture(name) {
+  return new Picture(name, `v1${api.samplePlace(name)}`);
 }
 
 async function supportOf(concept, { index, name }) {

@@ -67,6 +67,7 @@ export const uncorrect = (id, index) => json(`/jobs/${id}/results/${index}/mask`
 /** Where things of a result lie; `name`: mask.png, probability.png, guide.png, picture. */
 export const place = (id, index, name, query = "") => `/jobs/${id}/results/${index}/${name}${query}`;
 export const supportPlace = (id, index, name) => `/concepts/${id}/supports/${index}/${name}`;
+export const samplePlace = (name) => `/sample/${encodeURIComponent(name)}`;
 export const file = async (path) => (await ask(path)).blob();
 /** A file by its address relative to the page. */
 export const fetched = (address) => file(address.replace(/^\/?v1/, ""));
