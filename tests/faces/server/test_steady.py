@@ -148,7 +148,7 @@ def test_jobs_take_turns(client, learn, painted, finish):
 
 
 def test_many_clients_at_once_lose_nothing(client, learn, painted):
-    """In small: benchmarks/soak.py does it with fifty clients and a real server."""
+    """In small: benchmarks/serve.py does it with fifty clients and a real server."""
     concept = learn(client)
     picture = painted(1)[0]
 
