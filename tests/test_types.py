@@ -14,7 +14,7 @@ from safetensors.torch import save_file as save_torch_file
 
 from asgnet import Concept
 from asgnet.errors import OutputError, WeightsError
-from asgnet.types import CONCEPT_FORMAT
+from asgnet.types import CONCEPT_FORMAT, Shot
 
 
 def concept(classes=("mug", "cat")):
@@ -183,3 +183,54 @@ def test_the_header_is_plain_json(tmp_path):
     header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
     assert json.loads(header["__metadata__"]["classes"]) == ["Täßchen", "猫"]
     assert header["__metadata__"]["format"] == CONCEPT_FORMAT
+
+
+def with_shots(classes=("mug", "cat")):
+    shots = tuple(Shot(b"p%d" % i, (b"m", None if i else b"n"), (3 + i, 4)) for i in range(3))
+    return replace(concept(classes), counts=(3, 1), shots=shots, adapt=False, seed=7, made="now", version="1")
+
+
+def test_shots_come_back(tmp_path):
+    with_shots().save(tmp_path / "a")
+    equal(Concept.load(tmp_path / "a"), with_shots())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"format": CONCEPT_FORMAT},
+        {"sizes": None},
+        {"sizes": "[[3, 4], [4, 4]]"},
+        {"sizes": "[[3, 4], [4, 4], [5, 4], [6, 4]]"},
+        {"sizes": "[[3], [4, 4], [5, 4]]"},
+        {"sizes": "[[0, 4], [4, 4], [5, 4]]"},
+        {"sizes": "[3, 4, 5]"},
+        {"counts": "[3, 2]"},
+        {"counts": "[]"},
+        {"supports": "[]"},
+        {"fitting": "[true]"},
+        {"fitting": '[true, "x"]'},
+        {"fitting": "[true, Infinity]"},
+    ],
+)
+def test_shots_that_do_not_fit_their_header_are_refused(tmp_path, facts):
+    with_shots().save(tmp_path / "a")
+    rewritten(tmp_path / "a", **facts)
+    with pytest.raises(WeightsError, match="not a concept of asgnet"):
+        Concept.load(tmp_path / "a")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.recursive(
+        st.none() | st.integers(-3, 9) | st.floats() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+        max_leaves=8,
+    ).filter(lambda sizes: not (isinstance(sizes, list) and len(sizes) == 3))
+)
+def test_any_other_sizes_are_refused(tmp_path_factory, sizes):
+    path = tmp_path_factory.mktemp("sizes") / "a"
+    with_shots().save(path)
+    rewritten(path, sizes=json.dumps(sizes))
+    with pytest.raises(WeightsError, match="not a concept of asgnet"):
+        Concept.load(path)

@@ -76,6 +76,23 @@ class Prediction:
 
 
 CONCEPT_FORMAT = "asgnet-concept-1"
+SHOTS_FORMAT = "asgnet-concept-2"
+"""Of a concept that keeps its supports."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A support as a Concept keeps it: small, and exactly what the network saw of it.
+
+    Attributes:
+        picture: a PNG's bytes, ``s s 3`` once decoded, squashed to the network's side.
+        masks: per class a PNG's bytes, ``s s`` in {0, 1, 255}; None where the class is not shown.
+        size: ``(h, w)`` of the picture itself.
+    """
+
+    picture: bytes
+    masks: tuple[bytes | None, ...]
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,9 @@ class Concept:
         network: fingerprint of the weights it was fitted with; no others understand it.
         supports: SHA-256 of every support picture's pixels.
         counts: of each class, how many supports show it.
+        shots: the supports themselves, one for each of ``supports``; empty if they were not kept.
+        adapt, seed: how it was fitted, see ``Segmenter.fit``.
+        made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
     """
 
     classes: tuple[str, ...]
@@ -95,20 +115,29 @@ class Concept:
     network: str
     supports: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    adapt: bool = True
+    seed: int = 0
+    made: str = ""
+    version: str = ""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
         from safetensors.numpy import save
 
         facts = {
-            "format": CONCEPT_FORMAT,
+            "format": SHOTS_FORMAT if self.shots else CONCEPT_FORMAT,
             "classes": json.dumps(self.classes),
             "network": self.network,
             "supports": json.dumps(self.supports),
             "counts": json.dumps(self.counts),
+            "sizes": json.dumps([shot.size for shot in self.shots]),
+            "fitting": json.dumps([bool(self.adapt), int(self.seed)]),
+            "made": self.made,
+            "version": self.version,
         }
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
-        save_bytes(path, save(arrays, facts))
+        save_bytes(path, save(arrays | _packed(self.shots), facts))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Concept:
@@ -129,19 +158,61 @@ class Concept:
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise WeightsError(f"{name} is not a concept, or is damaged; fit it again.") from error
         kind = facts.get("format", "")
-        if kind.startswith("asgnet-concept-") and kind != CONCEPT_FORMAT:
+        if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT):
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
         try:
             classes, supports = (tuple(map(str, _listed(facts[key]))) for key in ("classes", "supports"))
             counts = tuple(map(int, _listed(facts["counts"])))
             network = facts["network"]
-        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            adapt, seed = _listed(facts.get("fitting", "[true, 0]"))
+            origin = (bool(adapt), int(seed), facts.get("made", ""), facts.get("version", ""))
+            sizes = _listed(facts.get("sizes", "[]"))
+            shots = _unpacked(tensors, sizes, len(classes))
+        except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.") from error
         fitting = len(set(classes)) == len(classes) and len(counts) in (0, len(classes))
         per_class = all(t.shape[:1] == (len(classes),) for t in tensors.values())
-        if kind != CONCEPT_FORMAT or not classes or not fitting or not per_class:
+        if shots:
+            shown = tuple(sum(s.masks[i] is not None for s in shots) for i in range(len(classes)))
+            fitting &= shown == counts and len(shots) == len(supports)
+        known = kind == (SHOTS_FORMAT if shots else CONCEPT_FORMAT)
+        if not known or not classes or not fitting or not per_class:
             raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.")
-        return cls(classes, tensors, network, supports, counts)
+        return cls(classes, tensors, network, supports, counts, shots, *origin)
+
+
+def _packed(shots: tuple[Shot, ...]) -> dict[str, NDArray]:
+    """Shots as a file holds them: bytes by name."""
+    parts = {f"shot.{i}.picture": shot.picture for i, shot in enumerate(shots)}
+    parts |= {
+        f"shot.{i}.mask.{c}": mask
+        for i, shot in enumerate(shots)
+        for c, mask in enumerate(shot.masks)
+        if mask is not None
+    }
+    return {name: np.frombuffer(data, np.uint8) for name, data in parts.items()}
+
+
+def _unpacked(tensors: dict[str, NDArray], sizes: list[Any], classes: int) -> tuple[Shot, ...]:
+    """Take the shots out of a file's tensors; KeyError or ValueError if they are not as :func:`_packed`."""
+
+    def taken(name: str) -> bytes | None:
+        array = tensors.pop(name, None)
+        if array is not None and (array.dtype != np.uint8 or array.ndim != 1 or not array.size):
+            raise ValueError(f"{name} holds no bytes")
+        return None if array is None else array.tobytes()
+
+    shots = []
+    for i, size in enumerate(sizes):
+        h, w = map(int, size)
+        picture, masks = (
+            taken(f"shot.{i}.picture"),
+            tuple(taken(f"shot.{i}.mask.{c}") for c in range(classes)),
+        )
+        if picture is None or min(h, w) < 1:
+            raise ValueError(f"shot {i} is not whole")
+        shots.append(Shot(picture, masks, (h, w)))
+    return tuple(shots)
 
 
 def _listed(text: str) -> list[Any]:

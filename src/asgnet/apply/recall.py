@@ -20,7 +20,8 @@ from asgnet.types import Concept
 
 BLANK = 64
 """Side of the blank picture that shows what tensors a network makes."""
-_PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
+PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
+"""Tensors that have as many entries as there are prototypes, in pairs."""
 
 
 class Learnt(NamedTuple):
@@ -79,14 +80,14 @@ def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> N
             raise WeightsError(f"The concept lacks {name}{remedy}")
         array = concept.tensors[name]
         wanted = (len(concept.classes), *example.shape[1:])
-        if any(name in pair for pair in _PER_PROTOTYPE):  # any number of them
+        if any(name in pair for pair in PER_PROTOTYPE):  # any number of them
             wanted = (wanted[0], max((*array.shape, 1, 1)[1], 1), *wanted[2:])
         if array.shape != wanted or array.dtype != example.dtype:
             found = f"{array.dtype} of shape {array.shape}, not {example.dtype} of shape {wanted}"
             raise WeightsError(f"The concept's {name} is {found}{remedy}")
         if not np.isfinite(array).all():
             raise WeightsError(f"The concept's {name} holds numbers that are not finite{remedy}")
-    for vectors, valid in _PER_PROTOTYPE:
+    for vectors, valid in PER_PROTOTYPE:
         if concept.tensors[vectors].shape[1] != concept.tensors[valid].shape[1]:
             raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
 

@@ -168,7 +168,7 @@ class Segmenter:
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
         prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
-        painted = {name: self._grids(masks) for name, masks in named_masks.items()}
+        painted = {name: self.grids(masks) for name, masks in named_masks.items()}
         seen = self._see(prepared)
         concept = Concept(
             tuple(named_masks),
@@ -205,7 +205,7 @@ class Segmenter:
             UsageError: nothing was learnt, or the concept keeps no pictures, or has such a picture already.
             SupportError: an example teaches nothing.
         """
-        from asgnet.apply.concepts import added
+        from asgnet.apply.relearn import added
 
         if self.concept is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
@@ -237,6 +237,19 @@ class Segmenter:
         if not isinstance(image, Iterable):
             raise UsageError(f"A {type(image).__name__} is neither a picture nor an iterable of pictures.")
         return map(find, image)
+
+    @property
+    def side(self) -> int:
+        """Of the squares that pictures are squashed to, in pixels."""
+        return SIDE
+
+    def squashed(self, picture: Picture) -> Picture:
+        """``h w 3`` uint8 -> ``s s 3``, as the network sees it."""
+        return squash(picture, SIDE)
+
+    def see(self, squashed: NDArray[np.uint8]) -> Seen:
+        """Pictures ``k s s 3`` uint8 -> what the backbone sees in them."""
+        return self._see(torch.from_numpy(squashed).permute(0, 3, 1, 2))
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
@@ -286,10 +299,10 @@ class Segmenter:
 
     def _on_grid(self, painted: Sequence[Mask | None]) -> Tensor:
         """``k' s s``: the masks that are there, as the network sees their pictures."""
-        there = [torch.from_numpy(m) for m in self._grids(painted) if m is not None]
+        there = [torch.from_numpy(m) for m in self.grids(painted) if m is not None]
         return torch.stack(there).to(self.device)
 
-    def _grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
+    def grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
         """Masks as the network sees their pictures, ``s s``."""
         return [None if m is None else on_grid(m, SIDE) for m in painted]
 
@@ -307,7 +320,7 @@ class Segmenter:
 
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``3 s s`` uint8."""
-        return torch.from_numpy(squash(picture, SIDE)).permute(2, 0, 1)
+        return torch.from_numpy(self.squashed(picture)).permute(2, 0, 1)
 
     def _see(self, pictures: Tensor) -> Seen:
         """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""

@@ -80,6 +80,14 @@ def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
     return [Path(image) for image, _ in pairs], [Path(mask) for _, mask in pairs]
 
 
-def fit_examples(segmenter: Segmenter, support: list[str] | None, adapt: bool | None) -> None:
+def fit_examples(
+    segmenter: Segmenter,
+    support: list[str] | None,
+    adapt: bool | None,
+    name: str = "object",
+    keep_pictures: bool = False,
+) -> None:
     images, masks = pairs(some(support))
-    segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt)
+    segmenter.fit(
+        images, {name: masks}, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures
+    )

@@ -13,6 +13,7 @@ from asgnet import __version__
 from asgnet.faces import _console as console
 from asgnet.faces import _segment_options as given
 from asgnet.faces import study_commands as study
+from asgnet.faces.concept_command import app as concept_app
 from asgnet.faces.doctor_command import doctor
 from asgnet.faces.export_command import export
 from asgnet.faces.segment_command import segment
@@ -65,6 +66,7 @@ def demo(
 
 
 app.command()(segment)
+app.add_typer(concept_app, name="concept")
 app.command()(doctor)
 app.command()(suggest)
 app.command()(serve)
@@ -77,6 +79,16 @@ def fit(
     support: given.Supports = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: given.Adapt = None,
+    name: Annotated[
+        str, typer.Option(help="What the object is called, where there are several classes.")
+    ] = "object",
+    forget_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--forget-pictures",
+            help="Keep no pictures in the file: it can be given to anybody, but no example be added to it.",
+        ),
+    ] = False,
     device: given.Device = "cpu",
     weights: given.Weights = None,
 ) -> None:
@@ -90,7 +102,7 @@ def fit(
     if out.exists() and not overwrite:
         raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
     segmenter = given.load_segmenter(weights, device)
-    given.fit_examples(segmenter, support, adapt)
+    given.fit_examples(segmenter, support, adapt, name, not forget_pictures)
     segmenter.concept.save(out)
     console.put(str(out))
 

@@ -1,0 +1,72 @@
+"""What fitting makes of supports: a Concept's tensors, and the supports as it keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import asgnet
+from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.recall import stacked
+from asgnet.data.images import png_bytes
+from asgnet.model.evidence import Knowledge
+from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.fine import Seen
+from asgnet.types import Mask, Picture, Shot
+
+Painted = Mapping[str, Sequence[Mask | None]]
+"""Of each class a mask ``s s`` per support, None where it is not shown."""
+
+
+def learn_classes(
+    net: EvidenceNet, seen: Seen, painted: Painted, adapt: bool, seed: int, device: torch.device
+) -> dict[str, NDArray]:
+    """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
+
+    Args:
+        net: in eval mode.
+        seen: the k supports.
+        painted: k masks a class, at least one of them there.
+        adapt: as for ``Segmenter.fit``.
+        seed: the same.
+        device: of ``net``.
+    """
+    knowledge, adaptations = [], []
+    for masks in painted.values():
+        shown = [i for i, mask in enumerate(masks) if mask is not None]
+        own, grid_masks = seen[shown], torch.stack([torch.from_numpy(m) for m in masks if m is not None])
+        grid_masks = grid_masks.to(device)  # k' s s
+        with torch.inference_mode():
+            knowledge.append(net.learn([m[None] for m in own.maps], grid_masks[None]))
+            adaptations.append(adapt_to_supports(net, own, grid_masks, adapt, seed))
+    arrays = {name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields}
+    return arrays | Adaptation.to_arrays(adaptations)
+
+
+def shots_of(
+    prepared: NDArray[np.uint8], painted: Painted, sizes: Sequence[tuple[int, int]]
+) -> tuple[Shot, ...]:
+    """Supports ``k s s 3``, as the network saw them, for a Concept to keep."""
+    return tuple(
+        Shot(
+            png_bytes(picture),
+            tuple(None if masks[i] is None else png_bytes(masks[i]) for masks in painted.values()),
+            (int(size[0]), int(size[1])),
+        )
+        for i, (picture, size) in enumerate(zip(prepared, sizes, strict=True))
+    )
+
+
+def picture_hash(picture: Picture) -> str:
+    """SHA-256 of the pixels: the same picture in another file format has the same."""
+    return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
+
+
+def origin() -> tuple[str, str]:
+    """When a Concept is made, and by which asgnet."""
+    return datetime.now(UTC).isoformat(timespec="seconds"), asgnet.__version__
