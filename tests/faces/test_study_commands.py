@@ -80,6 +80,29 @@ def test_evaluate_writes_what_it_prints(asgnet, tmp_path):
     assert "boundary_f" not in json.loads((out / "results.json").read_text())["seeds"][0]
 
 
+def test_several_shots_ask_the_same_queries_with_supports_that_grow(asgnet, tmp_path):
+    result = asgnet("evaluate", *NET, "-k", 3, "-k", 1, "-k", 2, "-n", 4, "--out", "out", "--no-boundary")
+    out = tmp_path / "out"
+    assert sorted(p.name for p in out.iterdir()) == ["1-shot", "2-shot", "3-shot", "shots.json"]
+    rows = {
+        k: [json.loads(line) for line in (out / f"{k}-shot/episodes.jsonl").read_text().splitlines()]
+        for k in (1, 2, 3)
+    }
+    for k in (1, 2, 3):
+        assert [r["query"] for r in rows[k]] == [r["query"] for r in rows[3]]
+        assert [r["supports"] for r in rows[k]] == [r["supports"][:k] for r in rows[3]]
+        one = json.loads((out / f"{k}-shot/results.json").read_text())
+        assert one["protocol"]["shots"] == k
+        assert json.loads((out / "shots.json").read_text())[str(k)] == one["summary"]
+        assert f"| {k}-shot | {100 * one['summary']['miou']['mean']:.2f} |" in result.stdout
+    with pytest.raises(OutputError, match=r"exists already"):
+        asgnet("evaluate", *NET, "-n", 3, "--out", "out")
+    lists = [word for k in (1, 2) for word in ("--list", f"out/{k}-shot/list-0.jsonl")]
+    again = json.loads(asgnet("evaluate", *NET, *lists, "--no-boundary", "--out", "again", "--json").stdout)
+    for k in "12":
+        assert again[k]["seeds"] == json.loads((out / f"{k}-shot/results.json").read_text())["seeds"]
+
+
 def test_a_folds_thin_classes_are_named(asgnet):
     said = asgnet("evaluate", *NET, "-n", 2, "--min-pictures", 5).stderr
     assert "left out for too few pictures: 2" in said

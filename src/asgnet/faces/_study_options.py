@@ -1,12 +1,20 @@
-"""The options that ``episodes``, ``evaluate`` and ``ablate`` share, each named and explained once."""
+"""What ``episodes``, ``evaluate`` and ``ablate`` share: options, each explained once, and what they mean."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from asgnet.errors import UsageError
+from asgnet.faces import _console as console
+
+if TYPE_CHECKING:
+    from asgnet.data.benchmarks import Dataset
+    from asgnet.data.episodes import EpisodeList
+    from asgnet.model.asgnet import ASGNet
 
 
 class ResizeRule(StrEnum):
@@ -56,3 +64,101 @@ Keep = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
+
+
+def lists(
+    dataset: Dataset,
+    protocol: str,
+    fold: int,
+    convention: str | None,
+    seeds: int,
+    seed: int,
+    min_pictures: int,
+    **options: Any,
+) -> list[EpisodeList]:
+    """One list a seed, of the fold's classes."""
+    from asgnet.data.episodes import draw
+    from asgnet.data.folds import open_fold
+
+    if seeds < 1:
+        raise UsageError("--seeds is at least 1.")
+    cut = open_fold(dataset, protocol, fold, convention=convention)
+    drawn = [
+        draw(dataset, cut.test, seed=seed + i, min_pictures=min_pictures, protocol=cut.name, **options)
+        for i in range(seeds)
+    ]
+    left_out = [dataset.classes[index] for index in cut.test if index not in drawn[0].classes]
+    if left_out:
+        console.say(f"{cut.name}: left out for too few pictures: {', '.join(left_out)}.")
+    return drawn
+
+
+def lists_by_shots(
+    dataset: Dataset,
+    protocol: str,
+    fold: int,
+    convention: str | None,
+    seeds: int,
+    seed: int,
+    min_pictures: int,
+    shots: list[int],
+    **options: Any,
+) -> dict[int, list[EpisodeList]]:
+    """Lists for every number of shots, about the same queries, with supports that grow."""
+    # the same classes for all: those with pictures enough for the most shots
+    enough = max(min_pictures, max(shots) + 1)
+    return {
+        k: lists(dataset, protocol, fold, convention, seeds, seed, enough, shots=k, **options)
+        for k in sorted(set(shots))
+    }
+
+
+def predictor(
+    weights: str | None,
+    adapt: bool | None,
+    edges: bool,
+    net: str | None,
+    preset: str,
+    device: str,
+    keep: int,
+) -> tuple[Any, dict[str, Any]]:
+    """The Segmenter and its options of ``fit``, or with ``--net`` the network, which has none."""
+    if net is not None:
+        if weights is not None or adapt is not None or not edges:
+            raise UsageError(
+                "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
+            )
+        return load_net(net, preset, device), {}
+    if device != "cpu":
+        raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
+    from asgnet.apply.memory import remembering
+    from asgnet.apply.segmenter import Segmenter
+
+    segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
+    if keep:
+        segmenter = remembering(segmenter, keep, predictions=True)
+    return segmenter, {} if adapt is None else {"adapt": adapt}
+
+
+def load_net(net: str, preset: str, device: str) -> ASGNet:
+    """A weights folder or file, a published checkpoint, or a preset with an untrained head."""
+    from asgnet.model.asgnet import ASGNet
+    from asgnet.model.weights import load_published, load_weights
+
+    path = Path(net).expanduser()
+    if path.suffix in (".pth", ".pt"):
+        found = load_published(path, preset)
+    elif path.exists():
+        found = load_weights(path)
+    else:
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the same head, and so the same numbers, at every run
+            found = ASGNet.from_preset(net)
+        console.say(f"{net} is a preset: its head is untrained.")
+    try:
+        return found.to(device)
+    except (RuntimeError, AssertionError) as problem:
+        reason = str(problem).splitlines()[0].rstrip(".")
+        raise UsageError(f"The device {device!r} cannot be used: {reason}.") from problem

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asgnet.errors import OutputError, UsageError
+from asgnet.errors import OutputError
 from asgnet.faces import _console as console
 from asgnet.faces import _study_options as given
 
 if TYPE_CHECKING:
     from asgnet.data.benchmarks import Dataset
     from asgnet.data.episodes import EpisodeList
-    from asgnet.model.asgnet import ASGNet
+    from asgnet.study.report import Report
 
 
 def episodes(
@@ -48,7 +48,7 @@ def episodes(
 
     _free(out, overwrite)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
-    (listed,) = _lists(
+    (listed,) = given.lists(
         opened, protocol, fold, convention, 1, seed, min_pictures,
         shots=shots, ways=ways, count=count, min_pixels=min_pixels,
     )  # fmt: skip
@@ -82,7 +82,7 @@ def evaluate(
     protocol: given.Protocol = "all",
     fold: given.FoldNumber = 0,
     convention: given.Convention = None,
-    shots: given.Shots = 1,
+    shots: given.ManyShots = [1],  # noqa: B006  (typer's way of a repeatable default)
     ways: given.Ways = 1,
     count: given.Count = 1000,
     seed: given.Seed = 0,
@@ -115,45 +115,59 @@ def evaluate(
     """Measure the Segmenter, or a bare network (--net), on frozen episodes of a dataset.
 
     Prints a table; writes results.json (metrics, protocol, list hashes, environment), episodes.jsonl (one
-    line an episode) and the lists themselves, ready to be replayed.
+    line an episode) and the lists themselves, ready to be replayed. With several -k every one has a folder of
+    its own, on the same queries and with supports that grow, and a table shows what more examples are worth.
 
     **Examples**
 
     `asgnet evaluate voc:VOCdevkit --protocol pascal-5i --fold 1 -k 5 --seeds 5`
 
+    `asgnet evaluate folder:cells -k 1 -k 2 -k 3 -k 5 -k 10 -n 200`
+
     `asgnet evaluate coco2014:coco --protocol coco-20i --convention every-fourth --net epoch50.pth --size 641`
     """
     from asgnet.data.benchmarks import open_dataset
     from asgnet.data.episodes import load
+    from asgnet.study.evaluate import as_predictor
     from asgnet.study.evaluate import evaluate as run
+    from asgnet.study.report import markdown, save_curve
 
-    _free(out / "results.json", overwrite)
-    predictor, fit_options = _predictor(weights, adapt, edges, net, preset, device)
+    for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
+        _free(file, overwrite)
+    predictor, fit_options = given.predictor(weights, adapt, edges, net, preset, device, keep)
+    asked = as_predictor(predictor, size=size, resize=resize.value)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
-    lists = [load(path, opened) for path in frozen or ()] or _lists(
-        opened, protocol, fold, convention, seeds, seed, min_pictures,
-        shots=shots, ways=ways, count=count, min_pixels=min_pixels,
+    by_shots: dict[int, list[EpisodeList]] = {}
+    for one in [load(path, opened) for path in frozen or ()]:
+        by_shots.setdefault(one.shots, []).append(one)
+    by_shots = by_shots or given.lists_by_shots(
+        opened, protocol, fold, convention, seeds, seed, min_pictures, shots,
+        ways=ways, count=count, min_pixels=min_pixels,
     )  # fmt: skip
-    report = run(
-        predictor, opened, lists, size=size, resize=resize.value, presence=presence, boundary=boundary,
-        fit_options=fit_options, command=_command(),
-    )  # fmt: skip
-    file = report.save(out)
-    for i, one in enumerate(lists):
-        one.save(out / f"list-{i}.jsonl")
-    if pictures:
-        from asgnet.data.images import save_png
-        from asgnet.study.evaluate import as_predictor
-        from asgnet.study.pictures import draw_grid
-
-        asked = as_predictor(predictor, size=size, resize=resize.value)
-        grid = draw_grid(asked, opened, lists, report.episodes, pictures, fit_options=fit_options)
-        save_png(out / "pictures.png", grid)
-    if as_json:
-        console.emit(report.as_dict())
+    reports = {}
+    for k, lists in sorted(by_shots.items()):
+        folder = out if len(by_shots) == 1 else out / f"{k}-shot"
+        report = reports[k] = run(
+            asked, opened, lists, presence=presence, boundary=boundary, fit_options=fit_options,
+            command=_command(), title=f"{k}-shot",
+        )  # fmt: skip
+        report.save(folder)
+        for i, one in enumerate(lists):
+            one.save(folder / f"list-{i}.jsonl")
+        if pictures:
+            _draw(folder / "pictures.png", asked, opened, lists, report, pictures, fit_options)
+        if not as_json:
+            _print(report.table())
+    if len(reports) == 1:
+        if as_json:
+            console.emit(report.as_dict())
     else:
-        _print(report.table())
-    console.say(f"results in {file}")
+        rows = save_curve(out / "shots.json", reports)
+        if as_json:
+            console.emit({str(k): report.as_dict() for k, report in reports.items()})
+        else:
+            print(f"\n{markdown(rows)}")
+    console.say(f"results in {out if len(reports) > 1 else out / 'results.json'}")
 
 
 def ablate(
@@ -194,17 +208,13 @@ def ablate(
     from asgnet.study.ablate import paper_variants
     from asgnet.study.report import markdown
 
-    loaded = _load_net(net, preset, device)
+    loaded = given.load_net(net, preset, device)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
-    # the same classes in every column: those with pictures enough for the most shots
-    enough = max(min_pictures, max(shots) + 1)
-    lists = {
-        f"{k}-shot": _lists(
-            opened, protocol, fold, convention, seeds, seed, enough,
-            shots=k, ways=1, count=count, min_pixels=min_pixels,
-        )
-        for k in shots
-    }  # fmt: skip
+    by_shots = given.lists_by_shots(
+        opened, protocol, fold, convention, seeds, seed, min_pictures, shots,
+        ways=1, count=count, min_pixels=min_pixels,
+    )  # fmt: skip
+    lists = {f"{k}-shot": of_one for k, of_one in by_shots.items()}
     found = {}
     for title, variants in paper_variants(loaded, size=size, resize=resize.value).items():
         found[title] = run(variants, opened, lists, boundary=False)
@@ -214,69 +224,19 @@ def ablate(
         console.emit({"command": _command(), "tables": found})
 
 
-def _lists(
+def _draw(
+    file: Path,
+    asked: Any,
     dataset: Dataset,
-    protocol: str,
-    fold: int,
-    convention: str | None,
-    seeds: int,
-    seed: int,
-    min_pictures: int,
-    **options: Any,
-) -> list[EpisodeList]:
-    """One list a seed, of the fold's classes."""
-    from asgnet.data.episodes import draw
-    from asgnet.data.folds import open_fold
+    lists: list[EpisodeList],
+    report: Report,
+    number: int,
+    fit_options: dict[str, Any],
+) -> None:
+    from asgnet.data.images import save_png
+    from asgnet.study.pictures import draw_grid
 
-    if seeds < 1:
-        raise UsageError("--seeds is at least 1.")
-    cut = open_fold(dataset, protocol, fold, convention=convention)
-    lists = [
-        draw(dataset, cut.test, seed=seed + i, min_pictures=min_pictures, protocol=cut.name, **options)
-        for i in range(seeds)
-    ]
-    left_out = [dataset.classes[index] for index in cut.test if index not in lists[0].classes]
-    if left_out:
-        console.say(f"{cut.name}: left out for too few pictures: {', '.join(left_out)}.")
-    return lists
-
-
-def _predictor(
-    weights: str | None, adapt: bool | None, edges: bool, net: str | None, preset: str, device: str
-) -> tuple[Any, dict[str, Any]]:
-    """The Segmenter and its options of ``fit``, or with ``--net`` the network, which has none."""
-    if net is not None:
-        if weights is not None or adapt is not None or not edges:
-            raise UsageError(
-                "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
-            )
-        return _load_net(net, preset, device), {}
-    if device != "cpu":
-        raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
-    from asgnet.apply.segmenter import Segmenter
-
-    segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
-    return segmenter, {} if adapt is None else {"adapt": adapt}
-
-
-def _load_net(net: str, preset: str, device: str) -> ASGNet:
-    """A weights folder or file, a published checkpoint, or a preset with an untrained head."""
-    from asgnet.model.asgnet import ASGNet
-    from asgnet.model.weights import load_published, load_weights
-
-    path = Path(net).expanduser()
-    if path.suffix in (".pth", ".pt"):
-        found = load_published(path, preset)
-    elif path.exists():
-        found = load_weights(path)
-    else:
-        found = ASGNet.from_preset(net)
-        console.say(f"{net} is a preset: its head is untrained.")
-    try:
-        return found.to(device)
-    except (RuntimeError, AssertionError) as problem:
-        reason = str(problem).splitlines()[0].rstrip(".")
-        raise UsageError(f"The device {device!r} cannot be used: {reason}.") from problem
+    save_png(file, draw_grid(asked, dataset, lists, report.episodes, number, fit_options=fit_options))
 
 
 def _free(file: Path, overwrite: bool) -> None:

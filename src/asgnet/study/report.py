@@ -186,7 +186,10 @@ def environment(predictor: object, command: str = "") -> dict[str, Any]:
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of ``ablate`` as a Markdown table: mIoU and FB-IoU in percent per list, ± over seeds."""
     columns = list(rows[0]["results"])
-    head = ["variant", *(f"{column} {metric}" for column in columns for metric in ("mIoU", "FB-IoU"))]
+    head = [
+        "variant" if any(columns) else "",
+        *(f"{column} {metric}".strip() for column in columns for metric in ("mIoU", "FB-IoU")),
+    ]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for row in rows:
         cells = [
@@ -196,6 +199,27 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         ]
         lines.append([str(row["name"]), *cells])
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def save_curve(file: str | Path, reports: Mapping[int, Report]) -> list[dict[str, Any]]:
+    """What more examples are worth: write each number of shots with its summary; returns them as rows.
+
+    Args:
+        file: JSON, written at once.
+        reports: shots → report, about the same queries.
+
+    Returns:
+        Rows for :func:`markdown`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from asgnet.files import atomic_path
+
+    summaries = {str(k): report.summary for k, report in sorted(reports.items())}
+    with atomic_path(Path(file)) as partial:
+        partial.write_text(json.dumps(summaries, indent=1) + "\n", "utf-8")
+    return [{"name": f"{k}-shot", "results": {"": summary}} for k, summary in summaries.items()]
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
