@@ -4,9 +4,9 @@
     python benchmarks/serve.py --clients 8 --requests 2 --out serve.json
 
 Prints one object: seconds from the command to /readyz; seconds from starting a job to its first result, the
-concept being fitted; milliseconds of a request beyond the prediction itself (upload, decoding, encoding, queue),
-median of 30; requests of all clients at once that were lost; the server's memory after them, and by how much it
-grew. The exit code is 1 if one of BOUNDS is passed. Start it on an idle machine.
+concept fitted; milliseconds of a request beyond the prediction itself (upload, decoding, encoding, queue),
+the median of 30; requests of all clients at once that were lost; the server's memory after them, and by how
+much it grew. The exit code is 1 if one of BOUNDS is passed. Start it on an idle machine.
 """
 
 from __future__ import annotations
