@@ -1,6 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, import contracts and all tests
 # make bench  how long everything takes on this machine
+# make style · coverage · fuzz · soak · mutate · audit · sbom · fresh   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -11,9 +12,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 BIN := $(VENV)/bin
 OUT ?= demo_out
 
-.PHONY: help demo test bench format
+.PHONY: help demo test bench format style coverage fuzz soak mutate audit sbom fresh
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
 demo: $(VENV)/.ready
 	$(BIN)/asgnet demo --out "$(OUT)"
@@ -28,6 +29,35 @@ bench: $(VENV)/.ready-dev
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+style: $(VENV)/.ready-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=src $(BIN)/lint-imports
+
+# Branches of the three rooms that everything rests on; the other tests run in make test alone.
+coverage: $(VENV)/.ready-dev
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest tests/model tests/data tests/apply tests/test_files.py \
+		--cov=asgnet.model --cov=asgnet.data --cov=asgnet.apply --cov-branch --cov-report=term-missing:skip-covered \
+		--cov-fail-under=90
+
+fuzz: $(VENV)/.ready-dev
+	ASGNET_FUZZ=$(or $(TIMES),40) $(BIN)/python -m pytest tests/hard/test_fuzz.py
+
+soak: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/soak.py
+
+mutate: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/mutate.py
+
+audit: $(VENV)/.ready-audit
+	$(BIN)/python .ci/audit
+
+SBOM ?= sbom.json
+sbom: $(VENV)/.ready-audit
+	$(BIN)/cyclonedx-py environment --output-reproducible --of JSON -o "$(SBOM)" $(BIN)/python
+
+PYTHONS ?= $(PYTHON)
+fresh:
+	.ci/fresh $(PYTHONS)
+
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "asgnet needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
@@ -40,3 +70,7 @@ $(VENV)/.ready: pyproject.toml | $(BIN)/python
 $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[dev]'
 	@touch $@ $(VENV)/.ready
+
+$(VENV)/.ready-audit: pyproject.toml | $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[audit]'
+	@touch $@
