@@ -85,7 +85,15 @@ export class Painter extends EventTarget {
     this.corners = [];
     this.clicks = [];
     this.item?.history?.cancel();
+    this.#untouched();
     this.stage.refresh();
+  }
+
+  /** A result on which nothing was painted after all is again what was found. */
+  #untouched() {
+    const { item } = this;
+    if (item?.kind !== "result" || !item.mask || item.taught || item.record.corrected) return;
+    if (!item.history?.canUndo && !item.history?.canRedo) item.mask = item.history = null;
   }
 
   /** Close the polygon, or be content with the proposal. */

@@ -15,7 +15,7 @@ const WORDS = {
 export function verdictOf(example, examining = false) {
   if (!example.painted) return ["none", "brush", "Not painted yet"];
   if (example.finding) return WORDS[example.finding.verdict] ?? WORDS.fair;
-  return examining ? ["none", "info", "Being checked …"] : ["none", "check", "Painted"];
+  return examining ? ["none", "info", "Checking …"] : ["none", "check", "Painted"];
 }
 
 export class Examples {

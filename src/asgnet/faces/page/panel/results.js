@@ -147,7 +147,7 @@ export class Results {
     $("#empty-results").hidden = results.length > 0;
     const parts = [`${found.length} of ${plural(results.length, "picture")} done`];
     if (absent) parts.push(`${absent} perhaps without the object`);
-    if (failed) parts.push(`${failed} could not be read`);
+    if (failed) parts.push(`${failed} failed`);
     $("#results-words").textContent = found.length || failed ? `${parts.join(", ")}.` : "They appear here one by one.";
     this.#addresses();
   }

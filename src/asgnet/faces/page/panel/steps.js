@@ -45,6 +45,8 @@ export class Steps {
     if (!results.length) return `Find ${names}: add pictures first`;
     if (job && stale) return `Find again in ${plural(results.length, "picture")}`;
     if (job && open) return `Find in ${plural(open, "more picture")}`;
+    const failed = results.filter(({ record }) => record.status === "failed").length;
+    if (job && !this.#open() && failed) return `Done, but ${failed} of ${results.length} failed`;
     if (job && !this.#open()) return results.length === 1 ? "Done" : `All ${results.length} pictures are done`;
     if (job) return "Find in the rest";
     return `Find ${names} in ${plural(results.length, "picture")}`;

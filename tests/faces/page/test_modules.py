@@ -1,0 +1,108 @@
+"""The page's arithmetic, run where it runs: in the browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.draw import polygon2mask
+
+
+@pytest.fixture
+def run(opened):
+    """``(script, argument)``: a script's answer; it may import the page's modules."""
+    page = opened()
+    return lambda script, argument=None: page.evaluate(script, argument)
+
+
+def test_a_brush_paints_the_pixels_whose_centre_it_covers(run):
+    script = """async ([w, h, from, to, radius]) => {
+      const { stroke } = await import('/page/paint/brush.js');
+      const mask = new Uint8Array(w * h);
+      const touched = stroke(mask, w, h, from, to, radius, 1);
+      return [[...mask], touched];
+    }"""
+    mask, _ = run(script, [5, 3, [2.5, 1.5], [2.5, 1.5], 1])
+    assert np.reshape(mask, (3, 5)).tolist() == [[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]]
+    mask, _ = run(script, [5, 1, [0.2, 0.4], [0.2, 0.4], 0.1])
+    assert mask == [1, 0, 0, 0, 0]  # the finest brush still paints its pixel
+    assert run(script, [5, 3, [40, 40], [41, 41], 2])[1] is None
+    mask, _ = run(script, [40, 30, [5, 6], [31, 22], 4.2])
+    rows, columns = np.indices((30, 40)) + 0.5
+    along = np.clip(((columns - 5) * 26 + (rows - 6) * 16) / (26**2 + 16**2), 0, 1)
+    near = (columns - 5 - along * 26) ** 2 + (rows - 6 - along * 16) ** 2 <= 4.2**2
+    assert (np.reshape(mask, (30, 40)) == near).all()
+
+
+def test_a_polygon_is_filled_as_skimage_fills_it(run):
+    script = """async ([w, h, points]) => {
+      const { polygon } = await import('/page/paint/brush.js');
+      const mask = new Uint8Array(w * h);
+      polygon(mask, w, h, points, 3);
+      return [...mask];
+    }"""
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        points = random.uniform(2, 38, (7, 2))
+        mask = np.reshape(run(script, [40, 40, points.tolist()]), (40, 40))
+        expected = polygon2mask((40, 40), points[:, ::-1] - 0.5)
+        assert (mask == 3 * expected).all()
+
+
+def test_undo_and_redo_give_back_every_pixel(run):
+    script = """async () => {
+      const { History } = await import('/page/paint/history.js');
+      const mask = new Uint8Array(12), history = new History(mask, 4), states = [[...mask]];
+      for (const [at, value] of [[5, 1], [0, 2], [11, 3]]) {
+        history.begin(); mask[at] = value; history.end(); states.push([...mask]);
+      }
+      const back = [], forth = [];
+      for (let i = 0; i < 3; i++) { history.undo(); back.push([...mask]); }
+      const none = history.undo();
+      for (let i = 0; i < 3; i++) { history.redo(); forth.push([...mask]); }
+      history.begin(); const changed = history.end();
+      return { states, back, forth, none, changed };
+    }"""
+    told = run(script)
+    assert told["back"] == told["states"][2::-1]
+    assert told["forth"] == told["states"][1:]
+    assert (told["none"], told["changed"]) == (False, False)
+
+
+def test_masks_go_and_come_as_png_without_a_change(run):
+    values = np.random.default_rng(1).integers(0, 256, (7, 13)).astype(np.uint8)
+    script = """async ([values, w, h]) => {
+      const { greyPng, readGrey } = await import('/page/parts/png.js');
+      const blob = await greyPng(Uint8Array.from(values), w, h);
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      return [btoa(String.fromCharCode(...bytes)), [...(await readGrey(blob)).values]];
+    }"""
+    encoded, back = run(script, [values.ravel().tolist(), 13, 7])
+    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded)))) == values).all()
+    assert back == values.ravel().tolist()
+
+
+def test_the_threshold_decides_as_the_library_does(run):
+    script = """async ([layers, threshold]) => {
+      const { decided } = await import('/page/view/lens.js');
+      return [...decided(layers.map((layer) => Uint8Array.from(layer)), threshold)];
+    }"""
+    assert run(script, [[[0, 127, 128, 255]], 0.5]) == [0, 0, 1, 1]
+    assert run(script, [[[10, 200, 200, 90], [10, 100, 220, 80]], 0.5]) == [0, 1, 2, 0]
+
+
+def test_zooming_leaves_the_point_under_the_pointer_where_it_is(run):
+    script = """async () => {
+      const { Frame } = await import('/page/view/frame.js');
+      const frame = new Frame();
+      frame.fit(400, 300, 800, 800);
+      const before = frame.toPicture(300, 310);
+      frame.zoom(2.5, 300, 310, 0.1);
+      return [before, frame.toPicture(300, 310), frame.scale];
+    }"""
+    before, after, scale = run(script)
+    assert after == pytest.approx(before)
+    assert scale == 5
