@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +76,7 @@ def curves(rounds: int = 3) -> Iterator[Curve]:
         yield Curve(*name, tuple(runs), tuple(found.values()))
 
 
-def _sides(predict: partial | object) -> dict[int, Run]:
+def _sides(predict: Callable[..., work.Work]) -> dict[int, Run]:
     return {side: predict(side=side).ours for side in (129, 257, 385, 513, 641)}
 
 

@@ -44,3 +44,9 @@ def test_the_network_itself_stays_as_it_is():
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(p.requires_grad for p in net.decoder.parameters())
     assert not any(isinstance(module, Winograd) for module in quick.modules())
+
+
+def test_compiling_waits_for_the_first_pictures_and_keeps_torch_s_convolutions():
+    quick = lean(ASGNet.from_preset("paper-r50"), compiled=True)
+    assert all(part._compiled_call_impl is not None for part in (quick.backbone, quick.decoder))
+    assert not any(isinstance(module, Winograd) for module in quick.modules())

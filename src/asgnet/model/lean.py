@@ -21,8 +21,8 @@ def lean(net: ASGNet, winograd: bool | None = None, compiled: bool = False) -> A
 
     Args:
         net: in any mode; the copy is in eval mode.
-        winograd: compute 3×3 convolutions by :mod:`asgnet.model.winograd`; by default on a CPU. Not for
-            bf16, which it has too few digits for.
+        winograd: compute 3×3 convolutions by :mod:`asgnet.model.winograd`; by default on a CPU, unless
+            compiled. Not for bf16, which has too few digits for it.
         compiled: backbone and decoder through ``torch.compile``, which needs a C++ compiler and takes a
             minute or two at the first pictures of each size.
     """
@@ -32,7 +32,9 @@ def lean(net: ASGNet, winograd: bool | None = None, compiled: bool = False) -> A
         copied.decoder.inner = nn.ModuleList()
     elif isinstance(copied.decoder, Atrous):
         copied.decoder.inner = None
-    if device.type == "cpu" if winograd is None else winograd:
+    if winograd is None:
+        winograd = device.type == "cpu" and not compiled  # a compiler fuses what is around torch's own
+    if winograd:
         for name in [name for name, module in copied.named_modules() if suits(module)]:
             copied.set_submodule(name, Winograd(copied.get_submodule(name)))
     if compiled:
