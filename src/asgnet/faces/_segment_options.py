@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,7 +37,16 @@ Supports = Annotated[
     typer.Option(
         "--support",
         metavar="IMG MASK",
-        help="A picture and its mask (non-zero = object). Repeat for more examples.",
+        help="A picture and its mask (non-zero = object) or annotation file. Repeat for more examples.",
+    ),
+]
+SupportDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--support-dir",
+        metavar="FOLDER",
+        help="A folder of pictures and their masks (mug.jpg and mug.png or mug_mask.png; images/ and masks/) "
+        "or annotation files (labelme, COCO, YOLO, Label Studio). Says what it paired.",
     ),
 ]
 Weights = Annotated[
@@ -69,7 +78,7 @@ def load_segmenter(
     return Segmenter.from_pretrained(weights, device, runtime.value, precision.value)
 
 
-def some(support: list[str] | None) -> list[str]:
+def some(support: list[Any] | None) -> list[Any]:
     if not support:
         raise UsageError("Give at least one example: --support IMG MASK.")
     return support
@@ -80,14 +89,47 @@ def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
     return [Path(image) for image, _ in pairs], [Path(mask) for _, mask in pairs]
 
 
+def examples(
+    support: list[str] | None, support_dir: Path | None, name: str | None = None
+) -> tuple[list[Path], dict[str, list[Any]]]:
+    """The pictures, and their masks by class; what a folder's files were taken for is said on stderr."""
+    from asgnet.data.annotations import is_annotations
+
+    images, masks = pairs(support or [])
+    named: dict[str, list[Any]] = {}
+    listed: list[tuple[Path, Path]] = []
+    if any(is_annotations(mask) for mask in masks):
+        listed, images, masks = list(zip(images, masks, strict=True)), [], []
+    if support_dir is not None:
+        from asgnet.apply.pairing import pair_folder
+
+        paired = pair_folder(support_dir)
+        for line in paired.words:
+            console.say(line)
+        listed += paired.pairs
+    if listed:
+        from asgnet.apply.pairing import read_pairs
+
+        more, named = read_pairs(listed)
+        named = {one: [*[None] * len(images), *their] for one, their in named.items()}
+        masks, images = [*masks, *[None] * len(more)], [*images, *more]
+    if any(mask is not None for mask in masks):
+        only = next(iter(named), "object") if len(named) < 2 else "object"
+        own = named.get(only, [None] * len(masks))
+        named[only] = [m if o is None else o for m, o in zip(masks, own, strict=True)]
+    some(images)
+    if name is not None and len(named) > 1:
+        raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out --name.")
+    return images, {name: next(iter(named.values()))} if name is not None else named
+
+
 def fit_examples(
     segmenter: Segmenter,
     support: list[str] | None,
     adapt: bool | None,
-    name: str = "object",
+    name: str | None = None,
     keep_pictures: bool = False,
+    support_dir: Path | None = None,
 ) -> None:
-    images, masks = pairs(some(support))
-    segmenter.fit(
-        images, {name: masks}, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures
-    )
+    images, masks = examples(support, support_dir, name)
+    segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures)

@@ -77,11 +77,13 @@ app.command()(export)
 def fit(
     out: Annotated[Path, typer.Option(help="The concept file to write, mug.concept, say.")],
     support: given.Supports = None,
+    support_dir: given.SupportDir = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: given.Adapt = None,
     name: Annotated[
-        str, typer.Option(help="What the object is called, where there are several classes.")
-    ] = "object",
+        str | None,
+        typer.Option(help="What the object is called. Default: object, or what the annotations call it."),
+    ] = None,
     forget_pictures: Annotated[
         bool,
         typer.Option(
@@ -98,11 +100,11 @@ def fit(
     """
     from asgnet.errors import OutputError
 
-    given.some(support)
+    given.some(support or [support_dir] * (support_dir is not None))
     if out.exists() and not overwrite:
         raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
     segmenter = given.load_segmenter(weights, device)
-    given.fit_examples(segmenter, support, adapt, name, not forget_pictures)
+    given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir)
     segmenter.concept.save(out)
     console.put(str(out))
 

@@ -8,11 +8,22 @@ from typing import Annotated
 import typer
 
 from asgnet.faces import _console as console
-from asgnet.faces._segment_options import AsJson, Device, Supports, Weights, load_segmenter, pairs, some
+from asgnet.faces._segment_options import (
+    AsJson,
+    Device,
+    SupportDir,
+    Supports,
+    Weights,
+    examples,
+    load_segmenter,
+    pairs,
+    some,
+)
 
 
 def doctor(
     support: Supports = None,
+    support_dir: SupportDir = None,
     out: Annotated[
         Path | None, typer.Option(help="Also draw the findings: the PNG file to write, doctor.png, say.")
     ] = None,
@@ -30,7 +41,11 @@ def doctor(
 
     if out is not None and out.exists() and not overwrite:
         raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
-    images, masks = pairs(some(support))
+    if support_dir is None:
+        images, masks = pairs(some(support))
+    else:
+        images, named = examples(support, support_dir)
+        masks = named if len(named) > 1 else next(iter(named.values()))
     diagnosis = diagnose(load_segmenter(weights, device), images, masks)
     for finding in diagnosis.findings:
         if as_json:

@@ -59,6 +59,7 @@ def segment(
         str, typer.Option(help="Folder for the results, made if missing; or an address (s3://bucket/masks).")
     ],
     support: given.Supports = None,
+    support_dir: given.SupportDir = None,
     concept: Annotated[
         Path | None, typer.Option(help="A file that asgnet fit made, instead of --support.")
     ] = None,
@@ -124,6 +125,8 @@ def segment(
 
     [bold]asgnet segment photos/ --support mug1.jpg mug1_mask.png --out masks/[/bold]
 
+    [bold]asgnet segment photos/ --support-dir examples/ --out masks/[/bold]
+
     [bold]asgnet segment *.jpg --support a.jpg a.png --support b.jpg b.png --out masks/ --json[/bold]
 
     [bold]asgnet segment photos/ --concept mug.concept --out masks/ --format png --format coco --report[/bold]
@@ -133,7 +136,7 @@ def segment(
     from asgnet.apply.batch import segment_all
     from asgnet.data.listing import list_sources
 
-    if bool(support) == bool(concept):
+    if bool(support or support_dir) == bool(concept):
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     if engine is Engine.local and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
@@ -144,7 +147,7 @@ def segment(
 
         segmenter.concept = Concept.load(concept)
     else:
-        given.fit_examples(segmenter, support, adapt)
+        given.fit_examples(segmenter, support, adapt, support_dir=support_dir)
 
     def told(result: Result) -> None:
         step()

@@ -1,0 +1,182 @@
+"""Which mask belongs to which picture: by name, and said aloud; nothing is guessed where two would do."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from asgnet.apply.pairing import pair_folder, read_pairs
+from asgnet.errors import SupportError, UsageError
+from asgnet.faces._segment_options import examples
+
+
+@pytest.fixture
+def put(tmp_path):
+    """``put("a/b.jpg", …)``: pictures of 4 by 6, all of them with the same corner painted."""
+
+    def write(*names, value=1):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.zeros((4, 6), np.uint8)
+            pixels[:2, :3] = value
+            Image.fromarray(pixels).save(path)
+        return tmp_path
+
+    return write
+
+
+def paired(folder):
+    found = pair_folder(folder)
+    pairs = {p.name: m.relative_to(folder).as_posix() for p, m in found.pairs}
+    return pairs, {p.name: reason for p, reason in found.left}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.jpg", "a.png"], {"a.jpg": "a.png"}),
+        (["a.jpg", "a_mask.png", "b.png", "b-mask.png"], {"a.jpg": "a_mask.png", "b.png": "b-mask.png"}),
+        (["A.JPG", "a_mask.png"], {"A.JPG": "a_mask.png"}),
+        (["images/a.png", "masks/a.png"], {"a.png": "masks/a.png"}),
+        (["a.jpg", "masks/a_mask.png"], {"a.jpg": "masks/a_mask.png"}),
+        (["JPEGImages/a.jpg", "SegmentationClass/a.png"], {"a.jpg": "SegmentationClass/a.png"}),
+        (["images/x_mask.jpg", "masks/x_mask.png", "images/y.jpg", "masks/y.png"], {"y.jpg": "masks/y.png"}),
+    ],
+)  # fmt: skip
+def test_by_name(put, names, expected):
+    assert paired(put(*names))[0] == expected
+
+
+def test_what_is_left_is_said(put):
+    folder = put(
+        "a.jpg",
+        "a.png",
+        "b.jpg",
+        "c_mask.png",
+        "d.jpg",
+        "d.bmp",
+        "d_mask.png",
+        "e.jpg",
+        "e.png",
+        "e_mask.png",
+    )
+    pairs, left = paired(folder)  # fmt: skip
+    assert pairs == {"a.jpg": "a.png"}
+    assert left["b.jpg"] == "there is no mask for it"
+    assert left["c_mask.png"] == "there is no picture for it"
+    assert "d.bmp has the same stem" in left["d.jpg"]
+    assert left["e.jpg"].startswith("several masks")
+    assert left["e.png"] == "its picture was left out"
+    words = pair_folder(folder).words
+    assert words[0] == "paired a.jpg with a.png"
+    assert len(words) == 1 + len(left)
+
+
+def test_nothing_to_pair(put, tmp_path):
+    with pytest.raises(UsageError, match="There is no folder"):
+        pair_folder(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="No picture in"):
+        pair_folder(tmp_path)
+    with pytest.raises(UsageError, match=r"a\.jpg: there is no mask.*mug_mask\.png"):
+        pair_folder(put("a.jpg"))
+
+
+def labelme(*labels, points=((0, 0), (3, 0), (3, 2), (0, 2))):
+    shapes = [{"label": one, "shape_type": "polygon", "points": points} for one in labels]
+    return {"shapes": shapes, "imagePath": "a.jpg", "imageHeight": 4, "imageWidth": 6}
+
+
+def test_annotations_name_their_classes(put):
+    folder = put("a.jpg", "b.jpg")
+    (folder / "a.json").write_text(json.dumps(labelme("Straße/1", "кот")), "utf-8")
+    (folder / "b.txt").write_text("1 0 0 .5 0 .5 .5 0 .5\n")
+    (folder / "classes.txt").write_text("cup\nкот\n", "utf-8")
+    images, masks = read_pairs(pair_folder(folder).pairs)
+    assert [p.name for p in images] == ["a.jpg", "b.jpg"]
+    assert set(masks) == {"Straße/1", "кот"}
+    assert masks["Straße/1"][1] is None
+    assert masks["кот"][0].sum() == masks["кот"][1].sum() == 6
+
+
+def coco(*names):
+    return {
+        "images": [{"id": i, "file_name": n, "height": 4, "width": 6} for i, n in enumerate(names)],
+        "categories": [{"id": 1, "name": "cup"}],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 1, "segmentation": [[0, 0, 3, 0, 3, 2, 0, 2]]}
+            for i, _ in enumerate(names)
+        ],
+    }  # fmt: skip
+
+
+def test_one_file_about_all_pictures(put):
+    folder = put("images/a.jpg", "images/b.jpg", "images/c.jpg")
+    (folder / "annotations.json").write_text(json.dumps(coco("a.jpg", "b.jpg")))
+    (folder / "other.json").write_text('{"neither": "nor"}')
+    pairs, left = paired(folder)
+    assert pairs == {"a.jpg": "annotations.json", "b.jpg": "annotations.json"}
+    assert left["c.jpg"] == "there is no mask for it"
+    assert "none of the kinds" in left["other.json"]
+    images, masks = read_pairs(pair_folder(folder).pairs)
+    assert len(images) == 2
+    assert [m.sum() for m in masks["cup"]] == [6, 6]
+
+
+def test_indices_with_a_list_of_classes(put):
+    folder = put("JPEGImages/a.jpg", "SegmentationClass/a.png", "JPEGImages/b.jpg")
+    put("SegmentationClass/b.png", value=2)
+    (folder / "classes.txt").write_text("background\ncup\ncat\n")
+    _, masks = read_pairs(pair_folder(folder).pairs)
+    assert list(masks) == ["cup", "cat"]
+    assert masks["cup"][0].sum() == masks["cat"][1].sum() == 6
+    assert masks["cup"][1] is masks["cat"][0] is None
+    put("SegmentationClass/b.png", value=3)
+    with pytest.raises(SupportError, match=r"b\.png.* value 3.*classes\.txt names 2"):
+        read_pairs(pair_folder(folder).pairs)
+
+
+def test_unusable_ones_are_refused_by_name(put):
+    folder = put("a.jpg")
+    (folder / "a.json").write_text(json.dumps(labelme("cup", points=[[-9, -9], [-7, -9], [-7, -7]])))
+    with pytest.raises(SupportError, match=r"Nothing is painted in a\.json"):
+        read_pairs(pair_folder(folder).pairs)
+    (folder / "a.json").write_text('{"shapes": 3}')
+    with pytest.raises(SupportError, match=r"a\.json"):
+        read_pairs(pair_folder(folder).pairs)
+    (folder / "a.json").write_text(json.dumps(labelme("cup")))
+    (folder / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(SupportError, match=r"An example cannot be used.*a\.jpg"):
+        read_pairs(pair_folder(folder).pairs)
+
+
+def test_a_folder_beside_single_examples(put, capsys):
+    folder = put("dir/a.jpg", "dir/a.png", "b.jpg", "b_mask.png")
+    single = [f"{folder / 'b.jpg'}\0{folder / 'b_mask.png'}"]
+    images, masks = examples(single, folder / "dir")
+    assert [p.name for p in images] == ["b.jpg", "a.jpg"]
+    assert list(masks) == ["object"]
+    assert masks["object"][0] == folder / "b_mask.png"
+    assert masks["object"][1].sum() == 6
+    told = capsys.readouterr()
+    assert told.err == "paired a.jpg with a.png\n"
+    assert not told.out
+    assert list(examples(single, None, "mug")[1]) == ["mug"]
+    (folder / "dir/a.png").unlink()
+    Path(folder / "dir/a.json").write_text(json.dumps(labelme("cup", "cat")))
+    with pytest.raises(UsageError, match=r"2 classes \(cup, cat\).*--name"):
+        examples(None, folder / "dir", "mug")
+    with pytest.raises(UsageError, match="at least one example"):
+        examples(None, None)
+
+
+def test_a_single_example_may_have_an_annotation_file(put):
+    folder = put("a.jpg", "b.jpg", "b_mask.png")
+    (folder / "a.json").write_text(json.dumps(labelme("cup", "cat")))
+    pairs = [(folder / "a.jpg", folder / "a.json"), (folder / "b.jpg", folder / "b_mask.png")]
+    images, masks = examples(["\0".join(map(str, pair)) for pair in pairs], None)
+    assert len(images) == 2
+    assert [m if m is None else m.sum() for m in masks["object"]] == [None, 6]
+    assert masks["cat"][0].sum() == 6
