@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -71,7 +74,41 @@ def nothing(folder: Path) -> Iterator[None]:
     yield
 
 
-PREPARED: dict[str, Callable[[Path], AbstractContextManager[None]]] = {}
+@contextmanager
+def server(folder: Path) -> Iterator[None]:
+    """``asgnet serve`` at ``$ASGNET``."""
+    httpx = pytest.importorskip("httpx", reason="the page's client needs httpx: pip install httpx")
+    if not shutil.which("curl"):
+        pytest.skip("the page's commands need curl: apt install curl")
+    code = "import sys; from asgnet.faces.cli import main; sys.exit(main(sys.argv[1:]))"
+    options = ["serve", "--port", "0", "--no-browser", "--data-dir", str(folder / "kept")]
+    process = subprocess.Popen([sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip().rstrip("/")
+        for _ in range(600):
+            if httpx.get(f"{address}/readyz", timeout=60).status_code == 200:
+                break
+            time.sleep(0.1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ASGNET", address)
+            yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def own_cache(folder: Path) -> Iterator[None]:
+    """Indices and features of datasets stay in the page's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield
+
+
+PREPARED: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
+    "api.md": server,
+    "research.md": own_cache,
+}
 """Pages that need more, by their path under docs/: a context manager, given the folder."""
 
 
