@@ -77,27 +77,27 @@ def test_the_order_of_shots(segmenter, three):
     np.testing.assert_allclose(after.probability, before.probability, atol=1e-4)
     adapted = [segmenter.fit(images[::s], masks[::s]).predict(query) for s in (1, -1)]
     moved, same = change(*adapted)
-    assert moved < 0.02
-    assert same > 0.95
+    assert moved < 1e-3
+    assert same > 0.99
 
 
 def test_a_shot_shown_twice(segmenter, three):
-    """Without adaptation the answer moves by little; with it there are two shots to learn on, not one."""
+    """By little, and no more when the second shot is there to learn on, too."""
     images, masks, query = three
-    for adapt, most in ((False, 0.02), (True, 0.1)):
+    for adapt, most in ((False, 0.01), (True, 0.01)):
         once = segmenter.fit(images[:1], masks[:1], adapt=adapt).predict(query)
         twice = segmenter.fit(images[:1] * 2, masks[:1] * 2, adapt=adapt).predict(query)
         moved, same = change(once, twice)
         assert moved < most
-        assert same > 0.9
+        assert same > 0.98
 
 
 def test_a_mirrored_picture_has_a_mirrored_answer(segmenter, three):
     images, masks, query = three
     segmenter.fit(images, masks, adapt=False)
     before, after = segmenter.predict(query), segmenter.predict(np.ascontiguousarray(query[:, ::-1]))
-    assert np.abs(before.probability - after.probability[:, ::-1]).mean() < 0.03
-    assert iou(before.mask, after.mask[:, ::-1]) > 0.9
+    assert np.abs(before.probability - after.probability[:, ::-1]).mean() < 0.02
+    assert iou(before.mask, after.mask[:, ::-1]) > 0.98
     assert abs(before.presence - after.presence) < 0.1
 
 
@@ -107,4 +107,4 @@ def test_a_crop_has_the_same_answer_inside(segmenter, three):
     segmenter.fit(images, masks, adapt=False)
     whole, part = segmenter.predict(query), segmenter.predict(np.ascontiguousarray(query[:-12, :-16]))
     inside = np.s_[8:-20, 8:-24]
-    assert iou(whole.mask[inside], part.mask[8:-8, 8:-8]) > 0.8
+    assert iou(whole.mask[inside], part.mask[8:-8, 8:-8]) > 0.95
