@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from pathlib import Path
@@ -85,6 +86,7 @@ def _run(settings: Settings, port: int, no_browser: bool) -> int:
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
             timeout_keep_alive=30, h11_max_incomplete_event_size=64 << 10,
         )  # fmt: skip
+        logging.getLogger("uvicorn.error").addFilter(_worth_telling)
         server = uvicorn.Server(config)
         address = _address(settings, listener)
         loaded = app.state.service.loaded
@@ -105,6 +107,13 @@ def _run(settings: Settings, port: int, no_browser: bool) -> int:
         if loaded.done() and not loaded.cancelled() and loaded.exception() is not None:
             raise loaded.exception()
     return 0
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Not that a request was still waited for when the server was ended."""
+    from asyncio import CancelledError
+
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
 
 
 def _listening(host: str, port: int) -> socket.socket:
