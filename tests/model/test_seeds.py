@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from asgnet.model.seeds import count_prototypes, place_seeds, seed_masks
+from asgnet.model.seeds import count_prototypes, place_seeds, seed_masks, seeds_on_device
+from asgnet.model.sgc import cluster
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,31 @@ def test_batch_is_padded_and_slot_zero_is_always_used():
     assert (seeds[~valid] == 0).all()
     np.testing.assert_array_equal(seeds[1, :2], place_seeds(masks[1] == 1, 2))
     assert (seeds[2, :, 0] >= 5).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    arrays(
+        np.uint8,
+        st.tuples(st.integers(1, 3), st.integers(1, 11), st.integers(1, 11)),
+        elements=st.sampled_from([0, 1, 1, 1, 1, 255]),
+    ),
+    st.integers(1, 30),
+    st.integers(1, 6),
+    st.sampled_from(["floor", "round"]),
+)
+def test_on_a_device_the_seeds_are_the_same(masks, area, most, rounding):
+    masks = torch.from_numpy(masks)
+    for found, expected in zip(
+        seeds_on_device(masks, area, most, rounding), seed_masks(masks, area, most, rounding), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+def test_a_device_is_never_waited_for():
+    """Meta tensors hold nothing that could be asked for."""
+    seeds, valid = seed_masks(torch.ones(2, 9, 7, dtype=torch.uint8, device="meta"), area=5)
+    assert (seeds.shape, valid.shape) == ((2, 5, 2), (2, 5))
+    features = torch.randn(2, 4, 9, 7, device="meta")
+    region = torch.ones(2, 9, 7, dtype=torch.bool, device="meta")
+    assert cluster(features, region, seeds, valid).shape == (2, 5, 4)

@@ -119,9 +119,10 @@ class EvidenceNet(ASGNet):
         seen = self._appearance(query, found.evidence.shape[-2:])
         trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(seen.shape[0])  # b
         answers, traced = [], torch.jit.is_tracing()  # a traced graph serves every trust
-        if traced or bool((trust > 0).any()):
+        known = trust if torch.is_tensor(appearance) else torch.tensor(appearance)  # there a GPU need not tell
+        if traced or bool((known > 0).any()):
             answers.append((trust, *self.decoder(found.evidence, seen, fused)))
-        if traced or bool((trust < 1).any()):
+        if traced or bool((known < 1).any()):
             answers.append((1 - trust, *self.decoder(found.evidence, torch.zeros_like(seen), fused)))
         logits = []
         for i in range(self.decoder.rounds):

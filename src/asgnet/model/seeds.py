@@ -93,6 +93,8 @@ def seed_masks(
         valid: ``b n`` bool, the slots in use. Slot 0 always is: a mask too small for two superpixels (or
             empty) has one prototype, its average.
     """
+    if border and masks.device.type != "cpu":
+        return seeds_on_device(masks, area, most, rounding)
     regions = (masks == 1).cpu().numpy()
     seeds = np.zeros((len(regions), most, 2), np.int64)
     valid = np.zeros((len(regions), most), bool)
@@ -102,3 +104,41 @@ def seed_masks(
         seeds[i, : len(placed)] = placed
         valid[i, : len(placed)] = True
     return torch.from_numpy(seeds).to(masks.device), torch.from_numpy(valid).to(masks.device)
+
+
+def seeds_on_device(masks: Tensor, area: int, most: int, rounding: Rounding) -> tuple[Tensor, Tensor]:
+    """As :func:`seed_masks` with a border, without waiting for a GPU: all masks at once, nothing comes back.
+
+    The exact squared distance is a minimum along columns and then one along rows; the largest tensors are
+    ``b h h w`` and ``b h w w``.
+    """
+    batch, height, width = masks.shape
+    region = masks == 1
+    distance = _all_squared_distances(region)  # b h w
+    share = region.flatten(1).sum(1).double() / area
+    count = (share.floor() if rounding == "floor" else share.round()).clamp(max=most)  # b
+    used = torch.arange(most, device=masks.device) < count[:, None]  # b most
+    row, column = torch.arange(height, device=masks.device), torch.arange(width, device=masks.device)
+    pixels = height * width
+    earlier = torch.arange(pixels - 1, -1, -1, device=masks.device)  # of equal ones the first wins
+    seeds = torch.zeros(batch, most, 2, dtype=torch.int64, device=masks.device)
+    for i in range(most):
+        place = pixels - 1 - (distance.flatten(1) * pixels + earlier).amax(1) % pixels  # b
+        y, x = (place // width)[:, None], (place % width)[:, None]
+        seeds[:, i] = torch.cat([y, x], 1) * used[:, i : i + 1]
+        to_seed = ((row - y) ** 2)[:, :, None] + ((column - x) ** 2)[:, None]  # b h w
+        distance = torch.minimum(distance, to_seed)
+    used[:, 0] = True
+    return seeds, used
+
+
+def _all_squared_distances(region: Tensor) -> Tensor:
+    """``b h w`` bool -> squared distance of each pixel to the nearest one outside or beyond the grid."""
+    height, width = region.shape[1:]
+    far = (height + width + 2) ** 2
+    padded = torch.nn.functional.pad(region, (1, 1, 1, 1))  # b h+2 w+2
+    row, column = (torch.arange(n + 2, device=region.device) for n in (height, width))
+    down = (row[:, None] - row) ** 2  # h+2 h+2
+    across = (column[:, None] - column) ** 2
+    nearest = (down[:, :, None] + far * padded[:, None]).amin(2)  # b h+2 w+2, within each column
+    return (nearest[:, :, None] + across).amin(3)[:, 1:-1, 1:-1]

@@ -88,9 +88,12 @@ def _with_coordinates(features: Tensor, compactness: float) -> Tensor:
 
 
 def _gather(features: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:
-    """The region's pixels first: ``b p c`` features, zero beyond, and ``b p`` bool, p the largest region."""
+    """The region's pixels first: ``b p c`` features, zero beyond, and ``b p`` bool, p the largest region or
+    more.
+    """
     region = region.flatten(1)  # b hw
-    most = max(int(region.sum(1).max()), 1)
+    # A GPU takes all of the grid along: asking it how many pixels there are would mean waiting for it.
+    most = max(int(region.sum(1).max()), 1) if region.device.type == "cpu" else region.shape[1]
     order = region.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]  # b p
     inside = region.gather(1, order)  # b p
     pixels = features.flatten(2).mT.gather(1, order[..., None].expand(-1, -1, features.shape[1]))
