@@ -119,7 +119,7 @@ class EvidenceNet(ASGNet):
         seen = self._appearance(query, found.evidence.shape[-2:])
         trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(seen.shape[0])  # b
         answers, traced = [], torch.jit.is_tracing()  # a traced graph serves every trust
-        known = trust if torch.is_tensor(appearance) else torch.tensor(appearance)  # there a GPU need not tell
+        known = trust if torch.is_tensor(appearance) else torch.tensor(appearance)  # no GPU need tell
         if traced or bool((known > 0).any()):
             answers.append((trust, *self.decoder(found.evidence, seen, fused)))
         if traced or bool((known < 1).any()):
