@@ -4,7 +4,7 @@
     python benchmarks/folder.py --counts 16 32     # to see whether it works
 
 Every number is of a process of its own that reads JPEGs and writes PNGs, as ``asgnet segment`` does. The
-pictures are pieces of scikit-image's photographs, all different; they and the masks lie in a temporary folder.
+pictures are pieces of scikit-image's photographs, all different, in a temporary folder, as are the masks.
 One JSON object a run on stdout. Runs with one class and with two take turns, ``--repeat`` times.
 """
 
