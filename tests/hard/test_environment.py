@@ -149,7 +149,7 @@ def started(*words: str, before: str = "pass") -> subprocess.Popen:
 def test_too_little_memory_is_one_sentence(world, megabytes):
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20},) * 2)"
     run = started(*FIT, before=limit)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=180)
     assert run.returncode != 0
     assert out == ""
     assert "Traceback" not in err
@@ -166,7 +166,7 @@ def test_a_signal_at_any_moment_leaves_whole_files_and_no_others(world, number, 
     run.stdout.readline()  # it has begun
     time.sleep(random.uniform(0, 0.5))
     run.send_signal(number)
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=180)
     assert run.returncode in {signal.SIGINT: (130, 0), signal.SIGTERM: (143, 0)}[number], err
     assert "Traceback" not in err
     for path in Path("out").glob("*.png"):
@@ -181,7 +181,7 @@ def test_a_signal_while_everything_is_still_loading(world, number, code):
         f"threading.Timer(0.3, os.kill, (os.getpid(), {int(number)})).start()"
     )
     run = started(*FIT, before=begin)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=180)
     assert run.returncode == code, err
     assert "Traceback" not in err
     assert out == ""
