@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -52,8 +53,8 @@ def address(tmp_path_factory) -> Iterator[str]:
             time.sleep(0.1)
         yield address
     finally:
-        process.terminate()
-        process.wait(60)
+        process.kill()  # asked to end it would finish what the doctor looks at
+        process.wait()
 
 
 @pytest.fixture
@@ -90,7 +91,8 @@ def shot():
     def keep(page, name: str) -> None:
         if folder:
             page.wait_for_timeout(4000)  # messages at the bottom go
-            page.screenshot(path=Path(folder) / f"page-{name}.png")
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            picture.quantize(256).save(Path(folder) / f"page-{name}.png", optimize=True)
 
     return keep
 

@@ -19,6 +19,8 @@ def test_keyboard_alone(opened, cups):
     press = page.keyboard.press
     tab_to(page, "#own")
     press("Enter")
+    page.wait_for_selector("#stage-empty button:focus")
+    page.wait_for_timeout(1000)  # chromium opens no chooser for a second Enter at once
     with page.expect_file_chooser() as choosing:
         press("Enter")
     choosing.value.set_files(cups[0])
