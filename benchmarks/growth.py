@@ -97,6 +97,7 @@ def _several(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> None:
 def plot(found: Sequence[Curve], path: Path) -> None:
     """A panel for each thing that grows."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     things = list(dict.fromkeys(curve.grows for curve in found))
     figure = Figure(figsize=(3 * len(things), 3.2), layout="constrained")
@@ -105,6 +106,9 @@ def plot(found: Sequence[Curve], path: Path) -> None:
             if curve.grows == thing:
                 label = f"{curve.work}: power {curve.exponent:.1f}"
                 axes.loglog(curve.sizes, 1000 * np.array(curve.seconds), "o-", markersize=3, label=label)
+        sizes = sorted({size for curve in found if curve.grows == thing for size in curve.sizes})
+        axes.set_xticks(sizes, list(map(str, sizes)), fontsize="small")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set(xlabel=thing)
         axes.grid(True, which="both", alpha=0.25)
         axes.legend(fontsize="x-small")
