@@ -158,3 +158,19 @@ def test_some_of_the_pictures():
         some = seen[rows]
         assert torch.equal(some.fine, seen.fine[rows])
         assert all(torch.equal(a, b[rows]) for a, b in zip(some.maps, seen.maps, strict=True))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+def test_channels_of_chosen_pixels_are_those_of_the_enlarged_maps(size):
+    generator = torch.Generator().manual_seed(0)
+    maps = tuple(torch.randn(1, 3 + s, size[0] // s, size[1] // s, generator=generator) for s in (1, 2, 4))
+    seen = Seen(maps, torch.randn(1, 5, *size, generator=generator))
+    chosen = torch.arange(size[0] * size[1])
+    larger = [
+        F.interpolate(F.normalize(m, dim=1), size, mode="bilinear", align_corners=False) for m in maps[1:]
+    ]
+    whole = torch.cat([seen.fine, *larger], 1)[0].flatten(1)
+    torch.testing.assert_close(fine._channels(seen, (1, 2), chosen), whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        fine._channels(seen, (1, 2), chosen[[7, 3]]), whole[:, [7, 3]], atol=1e-5, rtol=0
+    )

@@ -91,10 +91,9 @@ def pixel_moments(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0)
     """
     found = []
     for i, mask in enumerate(masks):
-        channels = _stacked(seen[i : i + 1], read)[0].flatten(1)  # d p
         sides = []
         for chosen in _sample(mask, seen.fine.shape[-2:], seed):
-            pixels = F.pad(channels[:, chosen], (0, 0, 0, 1), value=1.0)  # d+1 p
+            pixels = F.pad(_channels(seen[i : i + 1], read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
         found.append(Moments(*sides))
     return found
@@ -133,10 +132,25 @@ def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Te
     return scores
 
 
-def _stacked(seen: Seen, read: Sequence[int]) -> Tensor:
-    """``b f+c h/4 w/4``: everything on the fine grid."""
-    grid = seen.fine.shape[-2:]
-    return torch.cat([seen.fine, *(to_grid(F.normalize(seen.maps[i], dim=1), grid) for i in read)], 1)
+def _channels(seen: Seen, read: Sequence[int], chosen: Tensor) -> Tensor:
+    """``f+c p``: one picture's fine channels and its read levels, enlarged to the fine grid, at p pixels.
+
+    Only the chosen pixels are interpolated, which is most of the time of fitting.
+    """
+    height, width = seen.fine.shape[-2:]
+    rows, columns = chosen // width, chosen % width
+    place = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1) * 2 - 1  # p 2
+    levels = [
+        F.grid_sample(
+            F.normalize(seen.maps[i], dim=1),
+            place[None, None],
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=False,
+        )[0, :, 0]
+        for i in read
+    ]
+    return torch.cat([seen.fine[0].flatten(1)[:, chosen], *levels])
 
 
 def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> list[Tensor]:
