@@ -1,5 +1,7 @@
 """Adaptation: whoever is right about supports that it has not learnt from is believed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.apply import demo
-from asgnet.apply.adapt import Adaptation, Prior, adapt_to_supports, mix
+from asgnet.apply.adapt import STRONGEST, Adaptation, Prior, adapt_to_supports, believe, mix
 from asgnet.data.images import squash, squash_mask
 from asgnet.model.decoder import Outputs
 from asgnet.model.fine import Seen
@@ -159,6 +161,20 @@ def test_mixing_goes_from_one_opinion_to_the_other():
     torch.testing.assert_close(none[2], all_[0] / scores[0] * scores[2], atol=1e-4, rtol=1e-4)
 
 
+def test_believe_adds_the_strongest_four_hundredth():
+    """Of 1,600 cells of four pixels the four strongest count, each the mean of its pixels."""
+    logits = torch.full((2, 80, 80), -5.0)
+    logits[1, :4, :4] = 3.0  # four cells
+    found = believe(torch.tensor([1.0, -1.0]), logits)
+    torch.testing.assert_close(found, torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
+    assert believe(torch.zeros(1), torch.ones(1, 1, 1)).item() == pytest.approx(STRONGEST)
+
+
+def test_more_supports_ask_for_more_before_presence_is_believed(net, page):
+    one, two = (real(net, page[0][:k], page[1][:k]) for k in (1, 2))
+    assert two.doubt - one.doubt == pytest.approx(Prior().doubt_gain * np.log(2))
+
+
 numbers = st.floats(-50, 50, width=32)
 
 
@@ -181,6 +197,7 @@ def test_by_default_the_logits_are_those_of_the_probability():
     logits = np.array([-2.0, 0.0, 3.0], np.float32)
     np.testing.assert_allclose(one.calibrated(logits), 1 / (1 + np.exp(-logits)), atol=1e-6)
     assert one.presence(0.0) == 0.5
+    assert replace(one, doubt=4.0).presence(4.0) == 0.5
     assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
 
 

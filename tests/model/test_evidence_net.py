@@ -259,7 +259,7 @@ def test_without_the_backbones_package(monkeypatch):
 def test_the_preset_is_small_and_its_backbone_frozen(default):
     assert isinstance(default, EvidenceNet)
     trainable = {name for name, p in default.named_parameters() if p.requires_grad}
-    assert {name.split(".")[0] for name in trainable} == {"projection", "decoder"}
+    assert {name.split(".")[0] for name in trainable} == {"projection", "decoder", "presence"}
     assert sum(p.numel() for p in default.parameters() if p.requires_grad) == 437_633
     assert default.backbone.channels == list(default.levels.channels) == [24, 40, 80, 112, 192, 320]
     assert [default.levels.grid, default.levels.fine, *default.levels.fused] == [3, 1, 3, 4]

@@ -1,4 +1,4 @@
-"""The decoder: where training starts, what self-support says exactly, dropped appearance, presence."""
+"""The decoder: where training starts, what self-support says exactly, dropped appearance."""
 
 import pytest
 import torch
@@ -33,13 +33,13 @@ def inputs(b=2, grid=(8, 6), seed=0):
 @torch.inference_mode()
 def test_training_starts_from_prototypes_and_readout():
     evidence, appearance, maps = inputs()
-    answers, presence = decoder(random=False)(evidence, appearance, maps)
+    answers, deep = decoder(random=False)(evidence, appearance, maps)
     differences = evidence[:, [PER_LEVEL * level + 2 for level in LEVELS.fused]].sum(1, keepdim=True)
     readout = evidence[:, 4 * PER_LEVEL :][:, :1]
     assert len(answers) == 2
     for logits in answers:
         torch.testing.assert_close(logits, 0.5 * differences + 0.3 * readout - 0.5)
-    assert torch.isfinite(presence).all()
+    assert torch.isfinite(deep).all()
 
 
 def test_the_seven_maps_of_two_colours_exactly():
@@ -99,22 +99,22 @@ def test_self_support_asks_for_directions_only(factor, seed):
 @given(st.integers(1, 3), st.integers(1, 19), st.integers(1, 19))
 @torch.inference_mode()
 def test_grids_of_any_size(b, height, width):
-    answers, presence = decoder()(*inputs(b, (height, width)))
+    answers, deep = decoder()(*inputs(b, (height, width)))
     assert [a.shape for a in answers] == [(b, 1, height, width)] * 2
-    assert presence.shape == (b,)
-    assert all(torch.isfinite(t).all() for t in (*answers, presence))
+    assert deep.shape[:2] == (b, 16)
+    assert all(torch.isfinite(t).all() for t in (*answers, deep))
 
 
 @torch.inference_mode()
 def test_an_episode_alone_is_as_in_a_batch():
     evidence, appearance, maps = inputs(3)
     made = decoder()
-    answers, presence = made(evidence, appearance, maps)
+    answers, deep = made(evidence, appearance, maps)
     for i in range(3):
         s = slice(i, i + 1)
-        alone, present = made(evidence[s], appearance[s], [m[s] for m in maps])
+        alone, own = made(evidence[s], appearance[s], [m[s] for m in maps])
         torch.testing.assert_close(alone[-1], answers[-1][s], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(present, presence[s], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(own, deep[s], atol=1e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -147,19 +147,9 @@ def test_training_drops_appearance_for_some_episodes():
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("level", [-1e4, -200.0, 0.0, 200.0, 1e4])
-def test_presence_and_its_gradient_are_finite_for_any_answer(level):
-    made = decoder()
-    logits = torch.full((2, 1, 5, 7), level, requires_grad=True)
-    presence = made._presence(logits, torch.zeros(2, 16, 2, 2))
-    presence.sum().backward()
-    assert torch.isfinite(presence).all()
-    assert torch.isfinite(logits.grad).all()
-
-
 def test_every_weight_learns():
     made = decoder().train()
     made.drop = 0.0
-    answers, presence = made(*inputs())
-    (sum(a.square().mean() for a in answers) + presence.square().mean()).backward()
+    answers, _ = made(*inputs())
+    sum(a.square().mean() for a in answers).backward()
     assert all(p.grad.abs().sum() > 0 for p in made.parameters())

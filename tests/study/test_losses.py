@@ -64,3 +64,13 @@ def test_presence():
     assert sure.item() == pytest.approx(0, abs=1e-6)
     assert presence_loss(torch.zeros(2), target).item() == pytest.approx(math.log(2))
     assert presence_loss(torch.tensor([-20.0, 20.0]), target).item() == pytest.approx(20)
+
+
+def test_an_absent_object_weighs_what_it_is_told_to():
+    """Two episodes, one without any object: its share of the loss is scaled, the other's is not."""
+    target = torch.zeros(2, 4, 4, dtype=torch.uint8)
+    target[0, :2] = 1
+    logits = torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    each = [soft_episode_loss(Outputs(logits[i : i + 1]), target[i : i + 1], grid=4) for i in (0, 1)]
+    found = soft_episode_loss(Outputs(logits), target, grid=4, absent=0.25)
+    torch.testing.assert_close(found, (each[0] + 0.25 * each[1]) / 2)

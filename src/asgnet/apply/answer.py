@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from asgnet.apply.adapt import mix
+from asgnet.apply.adapt import believe, mix
 from asgnet.apply.recall import Learnt
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
     Attributes:
         logits: ``b n h w``, object against background, before calibration.
-        presence: ``b n`` logits.
+        presence: ``b n`` logits, see :func:`~asgnet.apply.adapt.believe`.
         guide_map: ``b n h' w'`` int64.
     """
 
@@ -66,7 +66,8 @@ class Answering(nn.Module):
         scores = all_fine_scores(seen, readout, self.net.read).flatten(0, 1)
         logits = mix(logits, scores, per_picture(shares))
         each = (count, classes)
-        return Answer(*(x.unflatten(0, each) for x in (logits, outputs.presence, found.guide_map)))
+        presence = believe(outputs.presence, logits)
+        return Answer(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
 
 
 def tensors_of(learnt: Learnt) -> dict[str, Tensor]:

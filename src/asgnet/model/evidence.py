@@ -145,7 +145,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     pooled = every.reshape(batch, -1, every.shape[2])  # b kp C
     means = _unit_levels(torch.stack([on_object, on_background], 1) @ pooled, levels)  # b 2 C
     readouts, biases = _fit_readouts(pooled, on_object, on_background, levels)
-    fused_pixels = torch.cat([pooled[..., _columns(levels)[i]] for i in levels.fused], -1)  # b kp D
+    fused_pixels = torch.cat([pooled[..., columns_of(levels)[i]] for i in levels.fused], -1)  # b kp D
     pixels, seen = fill(fused_pixels, on_object, on_background, shots)
     knowledge = Knowledge(
         *prototypes, *valid, means, readouts, biases, pixels, seen, *(pooled.new_zeros(0),) * 3
@@ -183,7 +183,7 @@ def guide_map(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> T
     """``b h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
     grid = maps[levels.grid].shape[-2:]
     total: Tensor | int = 0
-    for i, (m, columns) in enumerate(zip(maps, _columns(levels), strict=True)):
+    for i, (m, columns) in enumerate(zip(maps, columns_of(levels), strict=True)):
         if i in levels.fused:
             fit = knowledge.object[..., columns] @ F.normalize(m, dim=1).flatten(2)
             total = total + to_grid(fit.unflatten(2, m.shape[-2:]), grid)
@@ -234,7 +234,7 @@ def _superpixels(fused: Tensor, share: Tensor, area: int, most: int) -> tuple[Te
     return torch.where(alone[:, None, None], first, weights) * used[..., None], used
 
 
-def _columns(levels: Levels) -> list[slice]:
+def columns_of(levels: Levels) -> list[slice]:
     """Each level's columns among all C."""
     ends = torch.tensor(levels.channels).cumsum(0).tolist()
     return [slice(end - width, end) for end, width in zip(ends, levels.channels, strict=True)]
@@ -260,7 +260,7 @@ def _maps(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Se
     means' difference; then the readouts.
     """
     found, scores = [], knowledge.biases[..., None, None]
-    for level, (m, columns) in enumerate(zip(maps, _columns(levels), strict=True)):
+    for level, (m, columns) in enumerate(zip(maps, columns_of(levels), strict=True)):
         unit = F.normalize(m, dim=1).flatten(2)  # b c hw
         best = [
             _best(prototypes[..., columns] @ unit, valid)

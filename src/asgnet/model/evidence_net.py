@@ -20,6 +20,7 @@ from asgnet.model.backbone import Backbone, lite0
 from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
 from asgnet.model.fine import Seen, fine_features
+from asgnet.model.presence import Presence
 from asgnet.model.weigh import Weigh
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -45,6 +46,7 @@ class EvidenceNet(ASGNet):
         levels = Levels(tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3)
         super().__init__(backbone, Weigh(levels, config.channels), config, fused=APPEARANCE_LEVELS)
         self.levels = levels
+        self.presence = Presence(levels, self.decoder.widths[-1])
         self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
 
     @classmethod
@@ -121,9 +123,10 @@ class EvidenceNet(ASGNet):
         answers, traced = [], torch.jit.is_tracing()  # a traced graph serves every trust
         known = trust if torch.is_tensor(appearance) else torch.tensor(appearance)  # no GPU need tell
         if traced or bool((known > 0).any()):
-            answers.append((trust, *self.decoder(found.evidence, seen, fused)))
+            answers.append((trust, *self._judged(found.evidence, seen, fused, query, knowledge)))
         if traced or bool((known < 1).any()):
-            answers.append((1 - trust, *self.decoder(found.evidence, torch.zeros_like(seen), fused)))
+            unseen = torch.zeros_like(seen)
+            answers.append((1 - trust, *self._judged(found.evidence, unseen, fused, query, knowledge)))
         logits = []
         for i in range(self.decoder.rounds):
             mixed = sum(weight[:, None, None, None] * rounds[i] for weight, rounds, _ in answers)
@@ -131,6 +134,18 @@ class EvidenceNet(ASGNet):
             logits.append(both if size is None else resize(both, size))
         presence = sum(weight * present for weight, _, present in answers)
         return Outputs(logits[-1], tuple(logits[:-1]), presence)
+
+    def _judged(
+        self,
+        evidence: Tensor,
+        seen: Tensor,
+        fused: Sequence[Tensor],
+        query: Sequence[Tensor],
+        knowledge: Knowledge,
+    ) -> tuple[list[Tensor], Tensor]:
+        """The decoder's answers ``b 1 h w``, one per round, and the presence logit ``b`` of the last."""
+        rounds, deep = self.decoder(evidence, seen, fused)
+        return rounds, self.presence(rounds[-1], deep, query, knowledge)
 
     def _appearance(self, maps: Sequence[Tensor], fine: Sequence[int]) -> Tensor:
         grid = maps[self.levels.grid].shape[-2:]

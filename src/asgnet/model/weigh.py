@@ -20,8 +20,6 @@ SELF_SUPPORT = 7
 GROUPS = 8
 AFFINITY = 15.0
 """Inverse temperature of the query's similarity to itself."""
-EMPTY = 1e-6
-"""Least share of the picture that counts as area: the root of 0 has no gradient."""
 
 
 class Weigh(nn.Module):
@@ -44,7 +42,7 @@ class Weigh(nn.Module):
         rounds: int = 2,
     ) -> None:
         super().__init__()
-        self.levels, self.drop, self.rounds = levels, drop, rounds
+        self.levels, self.drop, self.rounds, self.widths = levels, drop, rounds, tuple(widths)
         fine, half, quarter = widths
         self.mix = _block(levels.count + appearance + SELF_SUPPORT, fine, size=1)
         self.fine = _block(fine, fine)
@@ -56,7 +54,6 @@ class Weigh(nn.Module):
         self.join = _block(fine + half, fine)
         self.out = nn.Conv2d(fine, 1, 1)
         self.direct = nn.Conv2d(levels.count, 1, 1, bias=False)
-        self.present = nn.Sequential(nn.Linear(2 * quarter + 3, 64), nn.GELU(), nn.Linear(64, 1))
         self._start()
 
     def _start(self) -> None:
@@ -80,8 +77,8 @@ class Weigh(nn.Module):
             maps: the query's maps at the fused levels, each ``b c h' w'``.
 
         Returns:
-            one ``b 1 h w`` object logit per round, the last is the answer; ``b`` presence logit: is the
-            object in this query at all.
+            one ``b 1 h w`` object logit per round, the last is the answer; ``b q h' w'`` deep features of
+            the last round, which :class:`~asgnet.model.presence.Presence` reads.
         """
         if self.training:
             keep = torch.rand(len(evidence), 1, 1, 1, device=evidence.device) > self.drop
@@ -93,7 +90,7 @@ class Weigh(nn.Module):
                 recalled = self_support(answers[-1].sigmoid(), maps)
             logits, deep = self._weigh(evidence, appearance, recalled)
             answers.append(logits)
-        return answers, self._presence(answers[-1], deep)
+        return answers, deep
 
     def _weigh(self, evidence: Tensor, appearance: Tensor, recalled: Tensor) -> tuple[Tensor, Tensor]:
         """One round: ``b 1 h w`` logits and ``b q h' w'`` deep features."""
@@ -105,15 +102,6 @@ class Weigh(nn.Module):
         half = self.up(torch.cat([half, to_grid(deep, half.shape[-2:])], 1))
         fine = self.join(torch.cat([fine, to_grid(half, fine.shape[-2:])], 1))
         return self.out(fine) + self.direct(evidence), deep
-
-    def _presence(self, logits: Tensor, deep: Tensor) -> Tensor:
-        """``b`` logit from the deep features and the strongest hundredth of the answer."""
-        ranked = logits.flatten(1).sort(1, descending=True).values
-        top = ranked[:, : max(ranked.shape[1] // 100, 1)]
-        area = ranked.sigmoid().mean(1, keepdim=True)
-        extent = area.clamp(min=EMPTY).sqrt()
-        seen = [deep.mean((2, 3)), deep.amax((2, 3)), top.mean(1, keepdim=True), ranked[:, :1], extent]
-        return self.present(torch.cat(seen, 1))[:, 0]
 
 
 def self_support(probability: Tensor, maps: Sequence[Tensor]) -> Tensor:

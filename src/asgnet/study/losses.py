@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,7 +13,12 @@ SMALLEST_SHARE = 1e-3
 
 
 def soft_episode_loss(
-    outputs: Outputs, target: Tensor, grid: int = 96, dice: float = 0.5, auxiliary: float = 1.0
+    outputs: Outputs,
+    target: Tensor,
+    grid: int = 96,
+    dice: float = 0.5,
+    auxiliary: float = 1.0,
+    absent: float = 1.0,
 ) -> Tensor:
     """Mean over the episodes of cross-entropy plus ``dice`` times the soft Dice loss.
 
@@ -26,13 +32,15 @@ def soft_episode_loss(
         grid: cells per side.
         dice: weight of 1 − Dice (Milletari et al., V-Net, 2016), smoothed by 1.
         auxiliary: weight of the mean auxiliary loss.
+        absent: weight of an episode whose target shows nothing, beside 1 of the others.
     """
     share, valid = soft_target(target, grid)
-    main = _loss(outputs.logits, share, valid, dice)
+    weights = torch.where((target == 1).flatten(1).any(1), 1.0, absent)  # b
+    main = _loss(outputs.logits, share, valid, dice, weights)
     if not outputs.auxiliary or not auxiliary:
         return main
-    others = sum(_loss(logits, share, valid, dice) for logits in outputs.auxiliary) / len(outputs.auxiliary)
-    return (main + auxiliary * others) / (1 + auxiliary)
+    others = [_loss(logits, share, valid, dice, weights) for logits in outputs.auxiliary]
+    return (main + auxiliary * sum(others) / len(others)) / (1 + auxiliary)
 
 
 def soft_target(target: Tensor, grid: int) -> tuple[Tensor, Tensor]:
@@ -47,7 +55,7 @@ def presence_loss(presence: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(presence.float(), (target == 1).flatten(1).any(1).float())
 
 
-def _loss(logits: Tensor, share: Tensor, valid: Tensor, dice: float) -> Tensor:
+def _loss(logits: Tensor, share: Tensor, valid: Tensor, dice: float, weights: Tensor) -> Tensor:
     odds = (logits[:, 1:] - logits[:, :1]).float()
     if odds.shape[-2:] != share.shape[-2:]:
         odds = F.interpolate(odds, share.shape[-2:], mode="bilinear", align_corners=False)
@@ -57,4 +65,4 @@ def _loss(logits: Tensor, share: Tensor, valid: Tensor, dice: float) -> Tensor:
     found, there = odds.sigmoid() * valid, share * valid
     both = (found * there).sum((1, 2))
     overlap = (2 * both + 1) / (found.sum((1, 2)) + there.sum((1, 2)) + 1)
-    return (entropy + dice * (1 - overlap)).mean()
+    return ((entropy + dice * (1 - overlap)) * weights).mean()

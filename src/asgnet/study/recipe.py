@@ -43,7 +43,7 @@ class Recipe(BaseModel):
         weights: of the datasets in the order given; the last one goes for the rest.
         unions: share of episodes whose object is two classes together.
         absent: share whose query comes from a picture without the class; presence: weight of the loss of a
-            network's presence logit, if it has one.
+            network's presence logit, if it has one; absent_weight: of such an episode's mask loss.
         pseudo: share whose object is no class but a colour; alone: of these, share within one picture.
         mirror: probability that a cached picture is mirrored.
         class_pixels: a picture counts for a class from so many of its pixels on; support_pixels: least
@@ -107,6 +107,7 @@ class Recipe(BaseModel):
     dice: NotNegative = 0.5
     auxiliary: NotNegative = 1.0
     presence: NotNegative = 0.0
+    absent_weight: NotNegative = 1.0
 
     every: Count = 250
     validation: Count = 96

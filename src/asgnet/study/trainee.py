@@ -33,7 +33,8 @@ class Trainee(nn.Module):
         size = (recipe.loss_grid,) * 2 if recipe.loss == "soft" else target.shape[-2:]
         outputs = answer(self.net, batch, size, recipe)
         if recipe.loss == "soft":
-            loss = soft_episode_loss(outputs, target, recipe.loss_grid, recipe.dice, recipe.auxiliary)
+            numbers = (recipe.loss_grid, recipe.dice, recipe.auxiliary, recipe.absent_weight)
+            loss = soft_episode_loss(outputs, target, *numbers)
         else:
             loss = episode_loss(outputs, target, recipe.auxiliary)
         if outputs.presence is not None:  # at weight 0 too: processes wait for every weight's gradient
