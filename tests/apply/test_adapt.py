@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.apply import demo
-from asgnet.apply.adapt import STRONGEST, Adaptation, Prior, adapt_to_supports, believe, mix
+from asgnet.apply.adapt import OUTSIDE, STRONGEST, Adaptation, Prior, adapt_to_supports, believe, mix
 from asgnet.data.images import squash, squash_mask
 from asgnet.model.decoder import Outputs
 from asgnet.model.fine import Seen
@@ -192,10 +192,11 @@ def test_calibrated_probabilities_keep_the_order(shift, logits):
     assert 0 <= min(presence) <= max(presence) <= 1
 
 
-def test_by_default_the_logits_are_those_of_the_probability():
+def test_by_default_the_threshold_stays_and_background_is_surer():
     one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0)
     logits = np.array([-2.0, 0.0, 3.0], np.float32)
-    np.testing.assert_allclose(one.calibrated(logits), 1 / (1 + np.exp(-logits)), atol=1e-6)
+    expected = 1 / (1 + np.exp(-np.array([-2.0 * OUTSIDE, 0.0, 3.0])))
+    np.testing.assert_allclose(one.calibrated(logits), expected, atol=1e-6)
     assert one.presence(0.0) == 0.5
     assert replace(one, doubt=4.0).presence(4.0) == 0.5
     assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
