@@ -29,8 +29,8 @@ GAIN = 4.0
 STRONGEST = 0.8
 """Presence per logit of the strongest four-hundredth of an answer."""
 OUTSIDE = 2.0
-"""By how much logits below 0 are multiplied: around objects the decoder doubts too little. Like the numbers of
-:class:`Prior` chosen on fold 2; it moves no mask.
+"""By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
+like the numbers of :class:`Prior`; it moves no mask.
 """
 FOLDS = 5
 """Supports are left out one by one, or in this many groups if they are more."""
