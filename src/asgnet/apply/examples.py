@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from asgnet.data.images import read_picture
 from asgnet.data.masks import read_mask
 from asgnet.errors import PictureError, SupportError, UsageError
-from asgnet.types import Mask, Picture
+from asgnet.types import Mask, Picture, Support
 
 ONE_CLASS = "object"
 """Name of the class that was given none."""
@@ -64,6 +64,14 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
         if all(m is None for m in read[name]):
             raise SupportError(f"No example shows {name}: paint it in at least one picture.")
     return read, pictures
+
+
+def supports_of(pictures: Sequence[Picture], masks: Sequence[Mask | None]) -> list[Support]:
+    """One class's examples as read; its mask is empty where it is absent."""
+    return [
+        Support(p, np.zeros(p.shape[:2], np.uint8) if m is None else m, f"example {i + 1}")
+        for i, (p, m) in enumerate(zip(pictures, masks, strict=True))
+    ]
 
 
 def _listed(given: Any, what: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What fitting makes of supports: a Concept's tensors, and the supports as it keeps them."""
+"""What fitting makes of supports: a Concept's tensors, the superpixels, the supports as it keeps them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 import asgnet
 from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.grid import spread_labels
 from asgnet.apply.recall import stacked
 from asgnet.data.images import png_bytes
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
-from asgnet.types import Mask, Picture, Shot
+from asgnet.types import Mask, Picture, Shot, Support
 
 Painted = Mapping[str, Sequence[Mask | None]]
 """Of each class a mask ``s s`` per support, None where it is not shown."""
@@ -60,6 +61,33 @@ def shots_of(
         )
         for i, (picture, size) in enumerate(zip(prepared, sizes, strict=True))
     )
+
+
+def superpixels_of(
+    net: EvidenceNet,
+    seen: Seen,
+    grid_masks: Sequence[Mask | None],
+    supports: Sequence[Support],
+    device: torch.device,
+) -> list[NDArray[np.int32]]:
+    """Per support ``h w`` at its own size: the superpixel of its object, else -1.
+
+    Args:
+        net: in eval mode.
+        seen: the k supports.
+        grid_masks: their masks ``s s``, None where there is no object.
+        supports: the same, at their own sizes.
+        device: of ``net``.
+    """
+    shown = [i for i, mask in enumerate(grid_masks) if mask is not None]
+    masks = torch.stack([torch.from_numpy(mask) for mask in grid_masks if mask is not None])  # k' s s
+    with torch.inference_mode():
+        found = net.superpixels(seen[shown].maps, masks.to(device)).cpu().numpy()
+    parts = [np.full(support.mask.shape, -1, np.int32) for support in supports]
+    for shot, i in enumerate(shown):
+        numbered = np.where(found[shot] < 0, -1, found[shot] + shot * net.config.most)
+        parts[i] = spread_labels(numbered, supports[i].mask)
+    return parts
 
 
 def picture_hash(picture: Picture) -> str:

@@ -34,6 +34,21 @@ MAKING = threading.Lock()
 """Held while an engine is made: torch's tracer belongs to the whole process."""
 
 
+def choose_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        UsageError: there is none here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"There is no device {name!r}; take cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("No CUDA device is available here; take --device cpu.")
+    return device
+
+
 def choose_engine(engine: str, device: torch.device) -> str:
     """The engine meant: ``"auto"`` is the fastest that is installed, and torch on anything but a CPU.
 

@@ -22,16 +22,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.apply.answer import Answer
-from asgnet.apply.edges import follow_edges
-from asgnet.apply.examples import is_one, read_examples
-from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
-from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
+from asgnet.apply.examples import is_one, read_examples, supports_of
+from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of, superpixels_of
+from asgnet.apply.grid import on_grid
+from asgnet.apply.prediction import prediction_of
 from asgnet.apply.recall import Learnt, check_concept, recall
 from asgnet.apply.runtimes import (
     MAKING,
     AnyEngine,
     Engine,
     Precision,
+    choose_device,
     choose_engine,
     choose_precision,
     make_engine,
@@ -74,7 +75,7 @@ class Segmenter:
         precision: Precision = "fp32",
         edges: bool = True,
     ) -> None:
-        self.device = _device(device)
+        self.device = choose_device(device)
         self.engine = choose_engine(engine, self.device)
         self.precision = choose_precision(precision, self.engine)
         self.edges = edges
@@ -136,10 +137,12 @@ class Segmenter:
         check_concept(concept, self.net, self.device)
         self._keep(concept)
 
-    def _keep(self, concept: Concept) -> None:
+    def _keep(
+        self, concept: Concept, supports: Sequence[Support] = (), parts: Sequence[NDArray[np.int32]] = ()
+    ) -> None:
         self._learnt = recall(concept, self.device)
         self._concept, self._unkept = concept, None
-        self.supports, self._superpixels = [], []
+        self.supports, self._superpixels = list(supports), list(parts)
 
     def fit(
         self, images: Any, masks: Any, adapt: Adapt = "auto", seed: int = 0, keep_pictures: bool = True
@@ -181,14 +184,9 @@ class Segmenter:
             seed,
             *origin(),
         )
-        first = next(iter(named_masks.values()))
-        supports = [
-            Support(p, np.zeros(p.shape[:2], np.uint8) if m is None else m, f"example {i + 1}")
-            for i, (p, m) in enumerate(zip(pictures, first, strict=True))
-        ]
-        parts = self._part(seen, supports)
-        self._keep(concept)
-        self.supports, self._superpixels = supports, parts
+        first = next(iter(named_masks))
+        supports = supports_of(pictures, named_masks[first])
+        self._keep(concept, supports, superpixels_of(self.net, seen, painted[first], supports, self.device))
         if keep_pictures:
             sizes = [p.shape[:2] for p in pictures]
             self._unkept = partial(shots_of, prepared.permute(0, 2, 3, 1).numpy(), painted, sizes)
@@ -253,8 +251,7 @@ class Segmenter:
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        with torch.inference_mode():
-            return self._see(self._prepare(picture)[None])
+        return self._see(self._prepare(picture)[None])
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
@@ -275,18 +272,7 @@ class Segmenter:
 
     def _predict(self, learnt: Learnt, image: Any) -> Prediction:
         picture = read_picture(image)
-        size = picture.shape[:2]
-        answer = self._ask(self._prepare(picture)[None], learnt)
-        logits, presence, guides = (part[0] for part in answer)  # n h w, n, n h' w'
-        logits = follow_edges(logits, picture) if self.edges else enlarge(logits, size)  # n H W
-        found = {}
-        for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
-            probability = adaptation.calibrated(logits[i])  # H W
-            here = adaptation.presence(float(presence[i]))
-            found[name] = Prediction(
-                probability > 0.5, probability, here, nearest(guides[i].numpy(), size), (name,)
-            )
-        return _merged(found) if len(found) > 1 else next(iter(found.values()))
+        return prediction_of(self._ask(self._prepare(picture)[None], learnt), learnt, picture, self.edges)
 
     def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
         """``b 3 s s`` uint8 -> what the engine answers; it is made at the first question."""
@@ -297,26 +283,9 @@ class Segmenter:
                     self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
         return self._answers(pictures, learnt)
 
-    def _on_grid(self, painted: Sequence[Mask | None]) -> Tensor:
-        """``k' s s``: the masks that are there, as the network sees their pictures."""
-        there = [torch.from_numpy(m) for m in self.grids(painted) if m is not None]
-        return torch.stack(there).to(self.device)
-
     def grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
         """Masks as the network sees their pictures, ``s s``."""
         return [None if m is None else on_grid(m, SIDE) for m in painted]
-
-    def _part(self, seen: Seen, supports: Sequence[Support]) -> list[NDArray[np.int32]]:
-        """Superpixels of supports, see :meth:`superpixels`."""
-        shown = [i for i, support in enumerate(supports) if support.mask.any()]
-        parts = [np.full(s.mask.shape, -1, np.int32) for s in supports]
-        with torch.inference_mode():
-            masks = self._on_grid([supports[i].mask for i in shown])
-            found = self.net.superpixels(seen[shown].maps, masks).cpu().numpy()
-        for shot, i in enumerate(shown):
-            numbered = np.where(found[shot] < 0, -1, found[shot] + shot * self.net.config.most)
-            parts[i] = spread_labels(numbered, supports[i].mask)
-        return parts
 
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``3 s s`` uint8."""
@@ -324,35 +293,7 @@ class Segmenter:
 
     def _see(self, pictures: Tensor) -> Seen:
         """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""
-        normalise = self.net.backbone.normalise
         with torch.inference_mode():
-            each = [self.net.see(normalise(p[None].to(self.device))) for p in pictures]
+            each = [self.net.see(self.net.backbone.normalise(p[None].to(self.device))) for p in pictures]
         maps = tuple(torch.cat(level) for level in zip(*(e.maps for e in each), strict=True))
         return Seen(maps, torch.cat([e.fine for e in each]))
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"There is no device {name!r}; take cpu or cuda.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("No CUDA device is available here; take --device cpu.")
-    return device
-
-
-def _merged(found: dict[str, Prediction]) -> Prediction:
-    """Each pixel goes to the most probable class, or to none if all are at most one half."""
-    names = tuple(found)
-    probabilities = np.stack([p.probability for p in found.values()])  # n h w
-    winner = probabilities.argmax(0)
-    best = probabilities.max(0)
-    guides = np.stack([p.guide for p in found.values()])
-    return Prediction(
-        np.where(best > 0.5, winner + 1, 0).astype(np.int32),
-        best,
-        max(p.presence for p in found.values()),
-        np.take_along_axis(guides, winner[None], 0)[0],
-        names,
-        found,
-    )

@@ -1,0 +1,50 @@
+"""From an engine's answer to a Prediction at the picture's own size; several classes share out the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asgnet.apply.answer import Answer
+from asgnet.apply.edges import follow_edges
+from asgnet.apply.grid import enlarge, nearest
+from asgnet.apply.recall import Learnt
+from asgnet.types import Picture, Prediction
+
+
+def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool) -> Prediction:
+    """What an answer says about one picture.
+
+    Args:
+        answer: about this picture alone (b = 1) and n classes.
+        learnt: the same classes.
+        picture: ``h w 3`` uint8.
+        edges: the masks follow its edges (:mod:`asgnet.apply.edges`), or are only enlarged.
+    """
+    size = picture.shape[:2]
+    logits, presence, guides = (part[0] for part in answer)  # n h' w', n, n h'' w''
+    logits = follow_edges(logits, picture) if edges else enlarge(logits, size)  # n h w
+    found = {}
+    for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
+        probability = adaptation.calibrated(logits[i])  # h w
+        here = adaptation.presence(float(presence[i]))
+        found[name] = Prediction(
+            probability > 0.5, probability, here, nearest(guides[i].numpy(), size), (name,)
+        )
+    return _merged(found) if len(found) > 1 else next(iter(found.values()))
+
+
+def _merged(found: dict[str, Prediction]) -> Prediction:
+    """Each pixel goes to the most probable class, or to none if all are at most one half."""
+    names = tuple(found)
+    probabilities = np.stack([p.probability for p in found.values()])  # n h w
+    winner = probabilities.argmax(0)
+    best = probabilities.max(0)
+    guides = np.stack([p.guide for p in found.values()])
+    return Prediction(
+        np.where(best > 0.5, winner + 1, 0).astype(np.int32),
+        best,
+        max(p.presence for p in found.values()),
+        np.take_along_axis(guides, winner[None], 0)[0],
+        names,
+        found,
+    )
