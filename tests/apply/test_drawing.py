@@ -68,6 +68,19 @@ def test_share_bar_gives_each_prototype_its_length():
     assert (bar[:, 25:] == second).all()
 
 
+def test_share_bar_writes_percent_where_there_is_room():
+    bar = drawing.share_bar(np.array([0.97, 0.03]), 200, 20)
+    first, second = drawing.colours(2)
+    assert (bar[:, :194] != first).any(axis=(0, 2)).any()
+    assert (bar[:, 194:] == second).all()
+    other = drawing.share_bar(np.array([0.96, 0.04]), 200, 20)
+    assert (bar[:, 60:130] != other[:, 60:130]).any()
+
+
+def test_share_bar_is_empty_without_shares():
+    assert (drawing.share_bar(np.zeros(3), 100) == 238).all()
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_mosaic_shows_every_tile(n):
     tiles = [np.full((30, 40, 3), 40 * (i + 1), np.uint8) for i in range(n)]

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from asgnet.apply import drawing
-from asgnet.apply.explain import _numbered, explain
+from asgnet.apply.explain import _numbered, _verdict, explain
 from asgnet.types import Concept, Prediction, Support
 
 
@@ -57,6 +58,13 @@ def test_an_absent_object_is_said_and_drawn_without_outline():
     assert has(explain(fitted(), query(), found()), drawing.OBJECT)
     bare = SimpleNamespace(supports=[], superpixels=list, concept=None)
     assert not has(explain(bare, query(), found(area=False)), drawing.OBJECT)
+
+
+def test_the_verdict_doubts_what_was_found_where_the_object_seems_absent():
+    there, doubtful = found(), replace(found(), presence=0.2)
+    assert "probably not the object" not in _verdict(there)
+    assert "probably not the object" in _verdict(doubtful)
+    assert _verdict(found(area=False)).startswith("Nothing was found.")
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (3, 400), (400, 3), (33, 31)])

@@ -183,13 +183,20 @@ def natural_height(tiles: Sequence[Picture], width: int) -> int:
     return round(min(max(sum(tall) * width / columns, width / 2), width))
 
 
-def share_bar(shares: NDArray[np.floating], width: int, height: int = 14) -> Picture:
-    """One bar cut into the prototypes' colours, each as long as its share."""
-    bar = np.full((height, width, 3), 238, np.uint8)
-    ends = np.concatenate([[0], np.cumsum(shares)]) * width
-    for colour, start, end in zip(colours(len(shares)), ends[:-1], ends[1:], strict=True):
-        bar[:, round(start) : round(end)] = colour
-    return bar
+def share_bar(shares: NDArray[np.floating], width: int, height: int = 20) -> Picture:
+    """One bar cut into the prototypes' colours, each as long as its share, in percent where there is room."""
+    bar = Image.new("RGB", (width, height), (238, 238, 238))
+    draw, letters = ImageDraw.Draw(bar), font(SMALL_SIZE)
+    ends = [round(end) for end in np.concatenate([[0], np.cumsum(shares)]) * width]
+    for share, colour, start, end in zip(shares, colours(len(shares)), ends[:-1], ends[1:], strict=True):
+        if start == end:
+            continue
+        draw.rectangle((start, 0, end - 1, height), fill=tuple(colour.tolist()))
+        percent = f"{100 * share:.0f}"
+        if height > SMALL_SIZE and letters.getlength(percent) + 4 <= end - start:
+            ink = INK if colour @ (0.299, 0.587, 0.114) > 120 else PAPER
+            draw.text(((start + end) / 2, height / 2), percent, fill=ink, font=letters, anchor="mm")
+    return np.asarray(bar)
 
 
 def heat_bar(width: int, height: int = 14) -> Picture:

@@ -79,7 +79,7 @@ def explaining_rows(
         framed(drawing.coloured(guide, small, found)),
         f"{number + 2}  Each pixel picks its prototype",
         "The guide map: every pixel takes the colour of the part it resembles most, in full colour where the "
-        "object was found. The bar shows how much of it chose each part.",
+        "object was found. The bar shows how many percent of it chose each part.",
         drawing.share_bar(_shares(guide[found], known), cell),
     )
     likely = drawing.panel(
@@ -121,7 +121,7 @@ def support_panels(
             drawing.mosaic(pieces, cell, height),
             f"2  Superpixels: {known} {parts}",
             "Pixels that look alike to the network and lie together form one part; each part is "
-            "remembered as one prototype.",
+            "remembered as one prototype. The bar shows how many percent of the object each part is.",
             drawing.share_bar(_shares(all_labels[all_labels >= 0], known), cell),
         ),
     ]
@@ -165,6 +165,8 @@ def _shares(labels: NDArray[np.integer], known: int) -> NDArray[np.float64]:
 def _verdict(prediction: Prediction) -> str:
     """The result in words."""
     sure = f"Presence {prediction.presence:.2f} (1: surely there, 0: surely not)."
+    if prediction.presence < 0.5 and (prediction.mask > 0).any():
+        sure += " So what was found here is probably not the object."
     if not (prediction.mask > 0).any():
         return f"Nothing was found. {sure}"
     if len(prediction.classes) == 1:
