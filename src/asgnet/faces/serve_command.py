@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +11,9 @@ from asgnet.errors import UsageError
 from asgnet.faces import _console as console
 
 if TYPE_CHECKING:
+    import logging
+    import socket
+
     from asgnet.faces.server.settings import Settings
 
 
@@ -70,12 +70,16 @@ def serve(
         **({} if workers is None else {"workers": workers}),
     )  # fmt: skip
     if not settings.local and token is None:
+        import secrets
+
         settings = replace(settings, token=secrets.token_urlsafe(24))
         console.say("asgnet: reachable from other machines, so a token was made; --token sets your own.")
     return _run(settings, port, no_browser)
 
 
 def _run(settings: Settings, port: int, no_browser: bool) -> int:
+    import logging
+
     import uvicorn
 
     with _listening(settings.host, port) as listener:
@@ -118,6 +122,8 @@ def _worth_telling(record: logging.LogRecord) -> bool:
 
 def _listening(host: str, port: int) -> socket.socket:
     """A socket that is bound already, so that who asks too early waits, and a taken port is said in words."""
+    import socket
+
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -132,6 +138,8 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:
+    import socket
+
     host, port = listener.getsockname()[:2]
     host = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     return f"http://{host}:{port}/" + (f"?token={settings.token}" if settings.token else "")
