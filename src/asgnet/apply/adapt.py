@@ -93,6 +93,7 @@ class Prior:
         trust: in appearance.
         trust_gain, share_gain: steepness of belief, per unit of measured overlap.
         handicap: of the fine readout with a single support, whose measurement flatters it.
+        most: share of the fine readout where it is believed: the two together beat either alone.
         shift: the decoder is too shy: added to its logits. A shift that made the left-out supports' masks
             best was two points worse on other pictures.
         doubt: the presence logit at which one support leaves it open; with k supports answers are surer, so
@@ -102,7 +103,8 @@ class Prior:
     trust: float = 0.9
     trust_gain: float = 30.0
     share_gain: float = 50.0
-    handicap: float = 0.03
+    handicap: float = 0.04
+    most: float = 0.75
     shift: float = 0.3
     doubt: float = 3.8
     doubt_gain: float = 0.7
@@ -157,12 +159,13 @@ def adapt_to_supports(
         appearance, plain, fine = _left_out(net, seen, masks, moments)
         odds = np.log(prior.trust / (1 - prior.trust))
         trust = _belief(odds + (appearance - plain) * prior.trust_gain)
-        share = _belief((fine - max(appearance, plain)) * prior.share_gain)
+        share = prior.most * _belief((fine - max(appearance, plain)) * prior.share_gain)
     elif enabled:
         itself = _on_itself(net, seen, masks, seed)
         if itself is not None:
             appearance, plain, fine = itself
-            share = _belief((fine - max(appearance, plain) - prior.handicap) * prior.share_gain)
+            lead = fine - max(appearance, plain) - prior.handicap
+            share = prior.most * _belief(lead * prior.share_gain)
     shift = prior.shift * (1 - share)
     doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
     return Adaptation(trust, share, readout.weights[0].cpu().numpy(), float(readout.bias[0]), shift, doubt)
