@@ -249,6 +249,7 @@ def test_interrupted_killed_and_run_again_nothing_is_lost_or_half_written(world,
         _, err = run.communicate(timeout=30)
         assert run.returncode == code
         assert "Traceback" not in err
+        assert ("the same command goes on from there" in err) == (number == signal.SIGINT)
         for path in Path("out").glob("*.png"):
             Image.open(path).load()
         if number != signal.SIGKILL:
@@ -258,6 +259,25 @@ def test_interrupted_killed_and_run_again_nothing_is_lost_or_half_written(world,
     assert len(states) == 40
     assert 2 <= states.count("skipped") < 40
     assert len(list(Path("out").glob("*.png"))) == 40
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["segment", "photos"], "goes on from there"),
+        (["--debug", "segment", "photos"], "goes on from there"),
+        (["train", "--out", "segment"], "with --resume"),
+        (["evaluate", "--out", "segment"], "starts again"),
+        ([], "starts again"),
+    ],
+)
+def test_a_signal_promises_only_what_the_command_does(monkeypatch, capsys, words, said):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asgnet.faces.cli.app", stop)
+    assert main(words) == 130
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are different there")

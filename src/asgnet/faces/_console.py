@@ -80,10 +80,13 @@ def emit(record: dict[str, Any]) -> None:
     put(json.dumps(record, allow_nan=False))
 
 
-def ending(run: Callable[[], Any], debug: bool = False) -> int:
+AGAIN = "nothing is half-written, the same command starts again"
+
+
+def ending(run: Callable[[], Any], debug: bool = False, stopped: str = AGAIN) -> int:
     """Run, and turn whatever happens into an exit code and at most one line on stderr.
 
-    With ``debug`` errors show their traceback as well.
+    With ``debug`` errors show their traceback as well; ``stopped`` tells what is left after a signal.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names that are no UTF-8 leave as they came
@@ -93,10 +96,10 @@ def ending(run: Callable[[], Any], debug: bool = False) -> int:
             sys.stdout.flush()
             return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
-        say("asgnet: interrupted; what is finished is complete, the same command goes on from there.")
+        say(f"asgnet: interrupted; {stopped}.")
         return 130
     except Terminated:
-        say("asgnet: terminated; what is finished is complete, the same command goes on from there.")
+        say(f"asgnet: terminated; {stopped}.")
         return 143
     except (ReaderGone, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush must not fail again

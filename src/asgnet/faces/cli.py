@@ -132,6 +132,14 @@ for _command in (train, study.episodes, study.evaluate, study.ablate):
     app.command(rich_help_panel="For researchers")(_command)
 
 
+STOPPED = {
+    "segment": "what is finished is complete, the same command goes on from there",
+    "evaluate": "what is finished is complete; the same command starts again, with --overwrite if asked for",
+    "train": "with --resume the same command goes on from the last state that was saved",
+}
+"""What a signal leaves of the commands that have results before they end."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; ``sys.argv`` if no arguments are given."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -140,4 +148,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def run() -> Any:
         return app(console.arranged(words), prog_name="asgnet", standalone_mode=False)
 
-    return console.ending(run, debug)
+    command = next((word for word in words if not word.startswith("-")), "")
+    return console.ending(run, debug, STOPPED.get(command, console.AGAIN))
