@@ -225,7 +225,9 @@ class Service:
         segmenter = self._another()
         modes = {"auto": "auto", "true": True, "false": False}
         self.tally["fits"] += 1
-        return segmenter.fit(*taught(pairs, classes), adapt=modes[adapt])  # type: ignore[arg-type]
+        mode: Any = modes[adapt]
+        # The store keeps the pictures; the file, which may be given away, must not.
+        return segmenter.fit(*taught(pairs, classes), adapt=mode, keep_pictures=False)
 
     def _diagnose(self, kept: KeptConcept) -> dict[str, Any]:
         from asgnet.apply.doctor import diagnose

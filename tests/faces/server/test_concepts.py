@@ -33,6 +33,19 @@ def test_its_file_is_a_concept_and_can_be_given_to_another_server(client, learn,
     assert refused.status_code == 422
 
 
+def test_its_file_shows_no_example(client, learn, painted, tmp_path):
+    concept = learn(client)
+    picture, mask = painted(1)
+    address = f"/v1/concepts/{concept['id']}"
+    files = [("images", ("b.png", picture)), ("masks", ("b.png", mask))]
+    for again in (False, True):
+        if again:
+            assert client.post(f"{address}/supports", files=files).status_code in (200, 201)
+        (tmp_path / "it.concept").write_bytes(client.get(f"{address}/file").content)
+        kept = Concept.load(tmp_path / "it.concept")
+        assert (kept.shots, len(kept.supports)) == ((), 1 + again)
+
+
 def test_a_file_that_is_no_concept_is_refused_without_a_path_of_the_server(client):
     answer = client.post("/v1/concepts/file", files={"file": ("mug.concept", b"nonsense")})
     assert answer.status_code == 422
