@@ -90,9 +90,12 @@ def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
 
 
 def examples(
-    support: list[str] | None, support_dir: Path | None, name: str | None = None
+    support: list[str] | None, support_dir: Path | None, name: str | None = None, option: str = "--name"
 ) -> tuple[list[Path], dict[str, list[Any]]]:
-    """The pictures, and their masks by class; what a folder's files were taken for is said on stderr."""
+    """The pictures, and their masks by class; what a folder's files were taken for is said on stderr.
+
+    ``name`` is that of the only class, given with ``option``.
+    """
     from asgnet.data.annotations import is_annotations
 
     images, masks = pairs(support or [])
@@ -119,7 +122,7 @@ def examples(
         named[only] = [m if o is None else o for m, o in zip(masks, own, strict=True)]
     some(images)
     if name is not None and len(named) > 1:
-        raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out --name.")
+        raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")
     return images, {name: next(iter(named.values()))} if name is not None else named
 
 

@@ -78,10 +78,13 @@ def merge(
 def add(
     file: File,
     support: given.Supports = None,
+    support_dir: given.SupportDir = None,
     class_name: Annotated[
         str | None,
         typer.Option(
-            "--class", help="What the examples show; a new name is a new class. Default: the only one."
+            "--class",
+            help="What the examples show; a new name is a new class. Default: what the annotations call it, "
+            "or the only one.",
         ),
     ] = None,
     out: Out = None,
@@ -93,13 +96,15 @@ def add(
 
     [bold]asgnet concept add mug.concept --support c.jpg c_mask.png --overwrite[/bold]
     """
+    from asgnet.apply.examples import ONE_CLASS
     from asgnet.types import Concept
 
-    images, masks = given.pairs(given.some(support))
+    images, named = given.examples(support, support_dir, class_name, "--class")
+    unnamed = class_name is None and list(named) == [ONE_CLASS]
     target = _target(file, out, overwrite)
     segmenter = given.load_segmenter(weights, device)
     segmenter.concept = Concept.load(file)
-    segmenter.add(images, masks if class_name is None else {class_name: masks})
+    segmenter.add(images, named[ONE_CLASS] if unnamed else named)
     _saved(segmenter.concept, target)
 
 

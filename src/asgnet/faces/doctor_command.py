@@ -16,8 +16,6 @@ from asgnet.faces._segment_options import (
     Weights,
     examples,
     load_segmenter,
-    pairs,
-    some,
 )
 
 
@@ -41,11 +39,9 @@ def doctor(
 
     if out is not None and out.exists() and not overwrite:
         raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
-    if support_dir is None:
-        images, masks = pairs(some(support))
-    else:
-        images, named = examples(support, support_dir)
-        masks = named if len(named) > 1 else next(iter(named.values()))
+    images, named = examples(support, support_dir)
+    only = next(iter(named.values()))
+    masks = named if len(named) > 1 or any(mask is None for mask in only) else only
     diagnosis = diagnose(load_segmenter(weights, device), images, masks)
     for finding in diagnosis.findings:
         if as_json:

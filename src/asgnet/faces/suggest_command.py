@@ -17,6 +17,7 @@ def suggest(
         list[str], typer.Argument(help="Pictures, folders of them, or patterns.", show_default=False)
     ],
     support: given.Supports = None,
+    support_dir: given.SupportDir = None,
     concept: Annotated[
         Path | None, typer.Option(help="A file that asgnet fit made, instead of --support.")
     ] = None,
@@ -32,7 +33,7 @@ def suggest(
     from asgnet.apply.suggest import suggest as suggested
     from asgnet.data.listing import list_pictures
 
-    if bool(support) == bool(concept):
+    if (support is None and support_dir is None) == (concept is None):
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     files = list_pictures(pictures)
     segmenter = given.load_segmenter(weights, device)
@@ -41,7 +42,7 @@ def suggest(
 
         segmenter.concept = Concept.load(concept)
     else:
-        given.fit_examples(segmenter, support, None)
+        given.fit_examples(segmenter, support, None, support_dir=support_dir)
     with console.bar(len(files), "pictures") as step:
         found = suggested(segmenter, files, count, step)
     for one in found.best:
