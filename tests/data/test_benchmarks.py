@@ -307,6 +307,22 @@ def test_the_index_is_counted_once_and_only_what_changed_again(tmp_path, opened,
     assert read == ["b"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there a file has no time of its last change")
+def test_the_index_knows_other_bytes_of_the_same_size_and_time(tmp_path, opened, monkeypatch):
+    root = folder(tmp_path / "mine")
+    file = root / "masks/b.png"
+    write(file, labels(c1=6))
+    first, before = opened(root), file.stat()
+    write(file, labels(c2=6))
+    assert file.stat().st_size == before.st_size
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    second = opened(root)
+    assert (first.counts["b"], second.counts["b"]) == ({1: H * W}, {2: H * W})
+    monkeypatch.setattr(index, "read_item_labels", None)  # touched, but not changed: not read as labels
+    os.utime(file)
+    assert opened(root).counts == second.counts
+
+
 def test_a_damaged_cache_is_counted_again(tmp_path, opened):
     root = folder(tmp_path / "mine")
     first = opened(root)

@@ -1,7 +1,8 @@
 """How many pixels of which class each picture holds: counted once, in parallel, kept in the user's cache.
 
-A row is trusted while the label file's name, size and modification time are what they were; a changed or new
-file is counted again, alone. What the cache cannot hold (a read-only home) is counted at every start.
+A row is trusted while the label file's name, size and times are what they were, the time of its last change
+included, which no program can set back. Otherwise its bytes are hashed, and counted again if they are others.
+What the cache cannot hold (a read-only home) is counted at every start.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from asgnet.types import IGNORE
 Counts = dict[int, int]
 """Class index (0 background and 255 ignore included) → pixels at the label's own size."""
 
-_Row = tuple[list, Counts]
+_Row = tuple[list, str, Counts]
+"""Signature, SHA-256 of the label file's bytes, counts."""
 _In, _Out = TypeVar("_In"), TypeVar("_Out")
 
 WORTH_A_POOL = 512
@@ -81,11 +83,12 @@ def build_index(
     signatures = {item.name: _signature(item, root) for item in items}
     missing = [i for i in items if i.name not in known or known[i.name][0] != signatures[i.name]]
     if missing:
-        counted = parallel(count_classes, missing, f"indexing {root.name}", workers)
-        for item, counts in zip(missing, counted, strict=True):
-            known[item.name] = (signatures[item.name], counts)
+        asked = [(item, known.get(item.name)) for item in missing]
+        counted = parallel(_count_if_changed, asked, f"indexing {root.name}", workers)
+        for item, (digest, counts) in zip(missing, counted, strict=True):
+            known[item.name] = (signatures[item.name], digest, counts)
         _store(file, known)
-    return {item.name: known[item.name][1] for item in items}
+    return {item.name: known[item.name][2] for item in items}
 
 
 def parallel(
@@ -127,6 +130,18 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _count_if_changed(asked: tuple[Item, _Row | None]) -> tuple[str, Counts]:
+    """Hash and counts of a label file; what is known of the same bytes is not counted again."""
+    item, row = asked
+    try:
+        digest = hashlib.sha256(item.labels.read_bytes()).hexdigest()
+    except OSError:
+        digest = ""  # counting says what is wrong
+    if row is not None and row[1] == digest != "" and row[0][-1] == item.value:
+        return digest, row[2]
+    return digest, count_classes(item)
+
+
 def _signature(item: Item, root: Path) -> list:
     try:
         stat = item.labels.stat()
@@ -135,7 +150,7 @@ def _signature(item: Item, root: Path) -> list:
             f"The labels of {item.name} are gone: {item.labels} ({problem.strerror})."
         ) from problem
     where = item.labels.relative_to(root) if item.labels.is_relative_to(root) else item.labels
-    return [where.as_posix(), stat.st_size, stat.st_mtime_ns, item.value]
+    return [where.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, item.value]
 
 
 def _read_sbd(path: Path) -> np.ndarray:
@@ -151,7 +166,11 @@ def _load(file: Path) -> dict[str, _Row]:
     """The cache's rows; an unreadable cache is an empty one, since it can always be counted again."""
     try:
         rows = json.loads(file.read_text("utf-8"))["pictures"]
-        return {n: (sign, {int(k): int(v) for k, v in counts.items()}) for n, (sign, counts) in rows.items()}
+        return {
+            n: (list(sign), str(digest), {int(k): int(v) for k, v in counts.items()})
+            for n, (sign, digest, counts) in rows.items()
+            if sign
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
