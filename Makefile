@@ -21,7 +21,7 @@ demo: $(VENV)/.ready
 
 # One thread: the tests' tensors are tiny, and on a busy machine threads mostly wait for each other.
 test: $(VENV)/.ready-dev
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=median,iqr,rounds
