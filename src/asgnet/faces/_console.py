@@ -15,9 +15,10 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
 from typing import Any
 
-from asgnet.errors import AsgnetError, UsageError
+from asgnet.errors import AsgnetError, OutputError, UsageError
 
 PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
@@ -78,6 +79,16 @@ def put(line: str) -> None:
 def emit(record: dict[str, Any]) -> None:
     """One JSON object, on one line of stdout."""
     put(json.dumps(record, allow_nan=False))
+
+
+def free(file: Path, overwrite: bool) -> None:
+    """Nothing is replaced unasked.
+
+    Raises:
+        OutputError: there is such a file already.
+    """
+    if file.exists() and not overwrite:
+        raise OutputError(f"{str(file)!r} exists already; give another --out, or --overwrite to replace it.")
 
 
 AGAIN = "nothing is half-written, the same command starts again"

@@ -98,11 +98,8 @@ def fit(
 
     [bold]asgnet fit --support a.jpg a_mask.png --support b.jpg b_mask.png --out mug.concept[/bold]
     """
-    from asgnet.errors import OutputError
-
     given.some(support or [support_dir] * (support_dir is not None))
-    if out.exists() and not overwrite:
-        raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
+    console.free(out, overwrite)
     segmenter = given.load_segmenter(weights, device)
     given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir)
     segmenter.concept.save(out)

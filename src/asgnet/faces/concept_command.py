@@ -65,7 +65,7 @@ def merge(
     from asgnet.apply.concepts import merged
     from asgnet.types import Concept
 
-    _free(out, overwrite)
+    console.free(out, overwrite)
     concepts = [Concept.load(file) for file in files]
     both = merged(concepts, name or ())
     if not both.shots and any(one.shots for one in concepts):
@@ -156,13 +156,8 @@ def _target(file: Path, out: Path | None, overwrite: bool) -> Path:
             f"{str(file)!r} would be replaced; say --overwrite, or name another file with --out."
         )
     if out is not None:
-        _free(out, overwrite)
+        console.free(out, overwrite)
     return file if out is None else out
-
-
-def _free(out: Path, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
-        raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
 
 
 def _saved(concept: Concept | None, target: Path) -> None:

@@ -35,10 +35,9 @@ def doctor(
     [bold]asgnet doctor --support a.jpg a_mask.png --support b.jpg b_mask.png --out doctor.png[/bold]
     """
     from asgnet.apply.doctor import diagnose
-    from asgnet.errors import OutputError
 
-    if out is not None and out.exists() and not overwrite:
-        raise OutputError(f"{str(out)!r} exists already; give another --out, or --overwrite to replace it.")
+    if out is not None:
+        console.free(out, overwrite)
     images, named = examples(support, support_dir)
     only = next(iter(named.values()))
     masks = named if len(named) > 1 or any(mask is None for mask in only) else only

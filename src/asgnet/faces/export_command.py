@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from asgnet.errors import OutputError
 from asgnet.faces import _console as console
 from asgnet.faces import _segment_options as given
 
@@ -47,10 +46,7 @@ def export(
         out = out.with_name(out.name + SUFFIXES[to])
     written = [out, out.with_suffix(".bin")] if to is Target.openvino else [out]
     for path in written:
-        if path.exists() and not overwrite:
-            raise OutputError(
-                f"{str(path)!r} exists already; give another --out, or --overwrite to replace it."
-            )
+        console.free(path, overwrite)
     from asgnet.apply.export import export as run
     from asgnet.apply.segmenter import Segmenter
 

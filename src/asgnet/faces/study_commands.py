@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asgnet.errors import OutputError
 from asgnet.faces import _console as console
 from asgnet.faces import _study_options as given
 
@@ -46,7 +45,7 @@ def episodes(
     """
     from asgnet.data.benchmarks import open_dataset
 
-    _free(out, overwrite)
+    console.free(out, overwrite)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
     (listed,) = given.lists(
         opened, protocol, fold, convention, 1, seed, min_pictures,
@@ -133,7 +132,7 @@ def evaluate(
     from asgnet.study.report import markdown, save_curve
 
     for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
-        _free(file, overwrite)
+        console.free(file, overwrite)
     predictor, fit_options = given.predictor(weights, adapt, edges, net, preset, device, keep)
     asked = as_predictor(predictor, size=size, resize=resize.value)
     opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
@@ -237,11 +236,6 @@ def _draw(
     from asgnet.study.pictures import draw_grid
 
     save_png(file, draw_grid(asked, dataset, lists, report.episodes, number, fit_options=fit_options))
-
-
-def _free(file: Path, overwrite: bool) -> None:
-    if file.exists() and not overwrite:
-        raise OutputError(f"{str(file)!r} exists already; give another --out, or --overwrite to replace it.")
 
 
 def _command() -> str:
