@@ -118,3 +118,20 @@ def test_a_damaged_file_is_named(tmp_path, files):
 )
 def test_one_or_several(given, single):
     assert is_one(given) == single
+
+
+@pytest.mark.parametrize("colours", [True, False], ids=["photograph", "soft edges"])
+def test_a_picture_and_its_mask_swapped_are_said_and_soft_masks_of_drawings_are_not(tmp_path, colours):
+    drawing = np.zeros((40, 40), np.uint8)
+    drawing[10:30, 10:30] = 255
+    ramp = np.linspace(0, 255, 1600).astype(np.uint8).reshape(40, 40)
+    other = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8) if colours else ramp
+    Image.fromarray(drawing).save(tmp_path / "mug_mask.png")
+    Image.fromarray(other).save(tmp_path / "mug.png")
+    if colours:
+        with pytest.raises(SupportError, match=r"mug_mask.png' is black and white, .*mug.png' .*swapped"):
+            read_examples(tmp_path / "mug_mask.png", tmp_path / "mug.png")
+        read_examples(tmp_path / "mug.png", tmp_path / "mug_mask.png")
+    else:
+        with pytest.warns(UserWarning, match="soft edges"):
+            read_examples(tmp_path / "mug_mask.png", tmp_path / "mug.png")

@@ -11,10 +11,13 @@ import numpy as np
 from asgnet.data.images import read_picture
 from asgnet.data.masks import read_mask
 from asgnet.errors import PictureError, SupportError, UsageError
+from asgnet.files import named
 from asgnet.types import Mask, Picture, Support
 
 ONE_CLASS = "object"
 """Name of the class that was given none."""
+MASK_COLOURS = 256
+"""No mask has more, not even one with soft edges in a colour."""
 
 
 def is_one(image: Any) -> bool:
@@ -55,6 +58,8 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
             raise UsageError(
                 f"There are {len(pictures)} pictures but {len(listed)} masks of {name}; give one each."
             )
+        for source, picture, mask in zip(sources, pictures, listed, strict=True):
+            _not_swapped(source, picture, mask)
         read[name] = [
             None
             if several and _absent(m)
@@ -84,6 +89,23 @@ def _listed(given: Any, what: str) -> list[Any]:
             f"The {what} cannot be a {type(given).__name__}; "
             "give a path, a PIL image, an array, or a list of them."
         ) from error
+
+
+def _not_swapped(source: Any, picture: Picture, mask: Any) -> None:
+    """Refuse a black and white file as picture of a mask that is a colour photograph."""
+    if not isinstance(source, str | os.PathLike) or not isinstance(mask, str | os.PathLike):
+        return
+    if not np.isin(picture, (0, 255)).all():
+        return
+    try:
+        colours = np.unique(read_picture(mask).reshape(-1, 3), axis=0)
+    except PictureError:
+        return  # read_mask says what is wrong with it
+    if len(colours) > MASK_COLOURS and (colours != colours[:, :1]).any():
+        raise SupportError(
+            f"{named(source)} is black and white, and its mask {named(mask)} is a photograph: they seem "
+            "to be swapped; give the picture first, then its mask."
+        )
 
 
 def _absent(mask: Any) -> bool:
