@@ -14,6 +14,9 @@ from asgnet.errors import OutputError
 
 PathLike = str | os.PathLike[str]
 
+HALF = ".asgnet-"
+"""What the names of files begin with that are not whole yet."""
+
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space or choose another disk, then run again",
     errno.EDQUOT: "your disk quota is used up; free some space or choose another disk, then run again",
@@ -53,7 +56,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     final = Path(path)
     if not final.name:
         raise OutputError(f"{os.fspath(path)!r} names no file; choose a file name.")
-    temporary = final.with_name(f".asgnet-{secrets.token_hex(6)}{final.suffix[:8]}")
+    temporary = final.with_name(f"{HALF}{secrets.token_hex(6)}{final.suffix[:8]}")
     try:
         if final.is_symlink():
             final = final.resolve()

@@ -260,7 +260,7 @@ def test_the_preset_is_small_and_its_backbone_frozen(default):
     assert isinstance(default, EvidenceNet)
     trainable = {name for name, p in default.named_parameters() if p.requires_grad}
     assert {name.split(".")[0] for name in trainable} == {"projection", "decoder", "presence"}
-    assert sum(p.numel() for p in default.parameters() if p.requires_grad) == 437_633
+    assert sum(p.numel() for p in default.parameters() if p.requires_grad) == 439_345
     assert default.backbone.channels == list(default.levels.channels) == [24, 40, 80, 112, 192, 320]
     assert [default.levels.grid, default.levels.fine, *default.levels.fused] == [3, 1, 3, 4]
     sides = [m.shape[-1] for m in default.backbone(torch.zeros(1, 3, 65, 97))]

@@ -28,7 +28,7 @@ def test_head_follows_from_the_seed():
     one, same, other = (make_net(recipe, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     differing = {name.split(".")[0] for name in one if not torch.equal(one[name], other[name])}
-    assert differing == {"decoder", "projection"}
+    assert differing == {"decoder", "presence", "projection"}
 
 
 def test_backbone_from_a_file_of_timm(resnet, tmp_path):

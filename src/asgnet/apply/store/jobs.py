@@ -18,7 +18,7 @@ from typing import Any, Literal
 from asgnet.apply.decide import Absent
 from asgnet.apply.store.database import Database, new_id, sweep
 from asgnet.apply.store.results import Files
-from asgnet.files import save_bytes
+from asgnet.files import HALF, save_bytes
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 DAY = 86_400.0
@@ -81,6 +81,8 @@ class Jobs:
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
         sweep(self._folder, {row["id"] for row in database.rows("SELECT id FROM job")})
+        for half in self._folder.rglob(f"{HALF}*"):  # written when the last process was killed
+            half.unlink(missing_ok=True)
 
     def all(self) -> list[KeptJob]:
         """Every job, the newest first."""
