@@ -62,16 +62,17 @@ def opened(browser, address):
     """``(**context) -> page`` with the app begun; in the end no page may have complained in its console."""
     contexts, complaints = [], []
 
-    def note(message) -> None:
+    def note(message, expected) -> None:
         # The tests read canvases back, of which chromium complains by itself.
-        if message.type in ("error", "warning") and not message.text.startswith("Canvas2D"):
+        known = message.text.startswith("Canvas2D") or (expected and expected in message.text)
+        if message.type in ("error", "warning") and not known:
             complaints.append(message.text)
 
-    def open_page(**how):
+    def open_page(expected: str = "", **how):
         contexts.append(browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **how}))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
-        page.on("console", note)
+        page.on("console", lambda message: note(message, expected))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         page.wait_for_selector("html[data-ready]")
