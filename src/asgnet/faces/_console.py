@@ -105,6 +105,8 @@ def ending(run: Callable[[], Any], debug: bool = False, stopped: str = AGAIN) ->
         with _terminable(), _plain_warnings(debug):
             code = run()
             sys.stdout.flush()
+            if code == 130:  # what typer makes of Ctrl-C, without a word
+                raise KeyboardInterrupt
             return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         say(f"asgnet: interrupted; {stopped}.")
