@@ -41,7 +41,7 @@ def _python(code: str) -> subprocess.CompletedProcess:
 
 
 def test_help_starts_in_no_time():
-    """Processor time, the least of several, against the 0.3 s promised: shared cores are half as slow again."""
+    """Processor time, the least of several; 0.3 s is promised, and shared cores are half as slow again."""
     code = "import sys; from asgnet.faces.cli import main; sys.exit(main(['--help']))"
     spent = []
     for _ in range(7):
