@@ -41,15 +41,15 @@ def _python(code: str) -> subprocess.CompletedProcess:
 
 
 def test_help_starts_in_no_time():
-    """Processor time, the least of several; 0.3 s is promised, and shared cores are half as slow again."""
+    """Processor time, so that a busy machine does not matter: on an idle one it is what a person waits."""
     code = "import sys; from asgnet.faces.cli import main; sys.exit(main(['--help']))"
     spent = []
-    for _ in range(7):
+    for _ in range(5):
         before = os.times()
         _python(code)
         after = os.times()
         spent.append(sum(after[2:4]) - sum(before[2:4]))
-    assert min(spent) < 0.45
+    assert sorted(spent)[2] < 0.3
 
 
 def test_help_and_import_load_nothing_heavy():

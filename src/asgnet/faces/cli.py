@@ -25,7 +25,7 @@ app = typer.Typer(
     name="asgnet",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 some pictures failed, 4 unusable support, mask or "
     "weights, 130 interrupted, 143 terminated. Results go to stdout, progress and messages to stderr.",
@@ -54,7 +54,7 @@ def demo(
 ) -> None:
     """Show the main job on photographs that come with the installation; works offline.
 
-    [bold]asgnet demo[/bold]
+    asgnet demo
     """
     from asgnet.apply.demo import SCENES, run_demo
     from asgnet.apply.segmenter import Segmenter
@@ -96,7 +96,7 @@ def fit(
 ) -> None:
     """Learn an object from examples once, and keep it in a small file for asgnet segment --concept.
 
-    [bold]asgnet fit --support a.jpg a_mask.png --support b.jpg b_mask.png --out mug.concept[/bold]
+    asgnet fit --support a.jpg a_mask.png --support b.jpg b_mask.png --out mug.concept
     """
     given.some(support or [support_dir] * (support_dir is not None))
     console.free(out, overwrite)
@@ -110,9 +110,9 @@ def fit(
 def info(as_json: given.AsJson = False, weights: given.Weights = None) -> None:
     """Print versions, weights, devices and licence.
 
-    [bold]asgnet info[/bold]
+    asgnet info
 
-    [bold]asgnet info --json[/bold]
+    asgnet info --json
     """
     from asgnet.apply.about import about
 
@@ -126,7 +126,7 @@ def info(as_json: given.AsJson = False, weights: given.Weights = None) -> None:
 
 
 for _command in (train, study.episodes, study.evaluate, study.ablate):
-    app.command(rich_help_panel="For researchers")(_command)
+    app.command()(_command)
 
 
 STOPPED = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Look into concepts, join them, add examples and take some away.",
 )
@@ -33,7 +33,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file i
 def info(file: File, as_json: given.AsJson = False) -> None:
     """Print classes, examples, origin and size of a concept.
 
-    [bold]asgnet concept info mug.concept[/bold]
+    asgnet concept info mug.concept
     """
     from asgnet.apply.concepts import about
     from asgnet.types import Concept
@@ -60,7 +60,7 @@ def merge(
 ) -> None:
     """Join concepts to one that finds all their classes at once, as if they had been fitted together.
 
-    [bold]asgnet concept merge mug.concept cat.concept --name mug --name cat --out both.concept[/bold]
+    asgnet concept merge mug.concept cat.concept --name mug --name cat --out both.concept
     """
     from asgnet.apply.concepts import merged
     from asgnet.types import Concept
@@ -94,7 +94,7 @@ def add(
 ) -> None:
     """Add examples: the result is what fitting all of them at once would have made.
 
-    [bold]asgnet concept add mug.concept --support c.jpg c_mask.png --overwrite[/bold]
+    asgnet concept add mug.concept --support c.jpg c_mask.png --overwrite
     """
     from asgnet.apply.examples import ONE_CLASS
     from asgnet.types import Concept
@@ -126,9 +126,9 @@ def remove(
 ) -> None:
     """Remove a class, an example, or the pictures: the result is what fitting without would have made.
 
-    [bold]asgnet concept remove mug.concept --shot 2 --overwrite[/bold]
+    asgnet concept remove mug.concept --shot 2 --overwrite
 
-    [bold]asgnet concept remove both.concept --class cat --out mug.concept[/bold]
+    asgnet concept remove both.concept --class cat --out mug.concept
     """
     from asgnet.apply import concepts
     from asgnet.types import Concept

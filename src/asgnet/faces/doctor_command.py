@@ -32,7 +32,7 @@ def doctor(
 ) -> int:
     """Check examples before relying on them: does each one agree with the others, and if not, why?
 
-    [bold]asgnet doctor --support a.jpg a_mask.png --support b.jpg b_mask.png --out doctor.png[/bold]
+    asgnet doctor --support a.jpg a_mask.png --support b.jpg b_mask.png --out doctor.png
     """
     from asgnet.apply.doctor import diagnose
 

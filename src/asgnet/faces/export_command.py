@@ -38,9 +38,9 @@ def export(
     Pictures and what a concept holds go in, logits, presence and guide map come out, for any number of
     pictures, classes and prototypes, and picture sides that are multiples of 32 from 96 on.
 
-    [bold]asgnet export --to onnx --out asgnet.onnx[/bold]
+    asgnet export --to onnx --out asgnet.onnx
 
-    [bold]asgnet export --to openvino --int8 --out asgnet.xml[/bold]
+    asgnet export --to openvino --int8 --out asgnet.xml
     """
     if out.suffix != SUFFIXES[to]:
         out = out.with_name(out.name + SUFFIXES[to])

@@ -123,15 +123,15 @@ def segment(
 ) -> int:
     """Segment pictures, given examples or a concept. Run again, it goes on where it was stopped.
 
-    [bold]asgnet segment photos/ --support mug1.jpg mug1_mask.png --out masks/[/bold]
+    asgnet segment photos/ --support mug1.jpg mug1_mask.png --out masks/
 
-    [bold]asgnet segment photos/ --support-dir examples/ --out masks/[/bold]
+    asgnet segment photos/ --support-dir examples/ --out masks/
 
-    [bold]asgnet segment *.jpg --support a.jpg a.png --support b.jpg b.png --out masks/ --json[/bold]
+    asgnet segment *.jpg --support a.jpg a.png --support b.jpg b.png --out masks/ --json
 
-    [bold]asgnet segment photos/ --concept mug.concept --out masks/ --format png --format coco --report[/bold]
+    asgnet segment photos/ --concept mug.concept --out masks/ --format png --format coco --report
 
-    [bold]find . -name "*.jpg" | asgnet segment - --concept mug.concept --out masks/[/bold]
+    find . -name "*.jpg" | asgnet segment - --concept mug.concept --out masks/
     """
     from asgnet.apply.batch import segment_all
     from asgnet.data.listing import list_sources

@@ -52,9 +52,9 @@ def serve(
 ) -> int:
     """Open a page that does the whole job, over an HTTP API that others can build on.
 
-    [bold]asgnet serve[/bold]
+    asgnet serve
 
-    [bold]asgnet serve --host 0.0.0.0 --no-browser --data-dir /srv/asgnet[/bold]
+    asgnet serve --host 0.0.0.0 --no-browser --data-dir /srv/asgnet
     """
     _needs_extra()
     from dataclasses import replace

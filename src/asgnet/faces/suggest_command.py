@@ -28,7 +28,7 @@ def suggest(
 ) -> int:
     """Say which pictures to paint next: the ones that stand for most of the others.
 
-    [bold]asgnet suggest photos/ --support mug1.jpg mug1_mask.png --count 3[/bold]
+    asgnet suggest photos/ --support mug1.jpg mug1_mask.png --count 3
     """
     from asgnet.apply.suggest import suggest as suggested
     from asgnet.data.listing import list_pictures
