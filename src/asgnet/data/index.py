@@ -11,6 +11,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -99,8 +100,14 @@ def parallel(
     if workers == 1 or len(items) < WORTH_A_POOL:
         yield from with_bar(map(function, items), len(items), title)
         return
-    with multiprocessing.get_context().Pool(workers) as pool:
+    with multiprocessing.get_context().Pool(workers, _obey) as pool:
         yield from with_bar(pool.imap(function, items, chunksize=32), len(items), title)
+
+
+def _obey() -> None:
+    """A worker ends when told to, without a word; Ctrl-C is its parent's matter."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def with_bar(steps: Iterable[_Out], total: int, title: str) -> Iterator[_Out]:
