@@ -10,12 +10,14 @@ import copy
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from asgnet.apply.decide import Absent, decide
 from asgnet.apply.runner import Runner
@@ -82,6 +84,7 @@ class Service:
         self._lock, self._diagnosing = threading.Lock(), threading.Lock()
         self._ready: OrderedDict[tuple[str, int], Segmenter] = OrderedDict()
         self._diagnoses: dict[tuple[str, int], Future] = {}
+        self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self.jobs.expire(self.bounds.days)
         self.warming: threading.Thread | None = None
         self.runner = Runner(self)
@@ -131,6 +134,15 @@ class Service:
         if new is not None:
             self._hold(new, segmenter)
         return new
+
+    @contextmanager
+    def turn(self, key: str) -> Iterator[None]:
+        """One worker at a time for each key: who learns from what is there must see what was added last."""
+        with self._lock:
+            mine = self._turns.get(key) or threading.Lock()
+            self._turns[key] = mine
+        with mine:
+            yield
 
     def adopt(self, name: str, concept: Concept) -> KeptConcept:
         """Keep a concept that was fitted elsewhere; to be called by a worker.

@@ -56,7 +56,8 @@ def serve(tmp_path, segmenter):
     with ExitStack() as stack:
 
         def started(base_url: str = "http://127.0.0.1:8008", **settings) -> TestClient:
-            app = create_app(Settings(tmp_path / "data", workers=2, **settings), load=lambda: segmenter)
+            settings = {"workers": 2, **settings}
+            app = create_app(Settings(tmp_path / "data", **settings), load=lambda: segmenter)
             client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
             stack.enter_context(client)
             app.state.service.loaded.result(60)

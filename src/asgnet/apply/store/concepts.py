@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Concepts:
 
     def __init__(self, database: Database):
         self._database = database
+        self._replacing = threading.Lock()  # two fits of one concept must not become the same version
         self._folder = database.folder / "concepts"
         sweep(self._folder, {row["id"] for row in database.rows("SELECT id FROM concept")})
         for kept in self.all():
@@ -128,6 +130,12 @@ class Concepts:
         self, identity: str, concept: Concept, examples: Sequence[Example], notes: Sequence[str]
     ) -> KeptConcept | None:
         """A new fit of a concept; None if it was deleted meanwhile."""
+        with self._replacing:
+            return self._replace(identity, concept, examples, notes)
+
+    def _replace(
+        self, identity: str, concept: Concept, examples: Sequence[Example], notes: Sequence[str]
+    ) -> KeptConcept | None:
         old, before = self.get(identity), self.examples(identity)
         if old is None:
             return None
@@ -154,7 +162,7 @@ class Concepts:
 
     def delete(self, identity: str) -> bool:
         """Forget one; False if there is none."""
-        with self._database.transaction() as index:
+        with self._replacing, self._database.transaction() as index:
             gone = index.execute("DELETE FROM concept WHERE id = ?", (identity,)).rowcount
         shutil.rmtree(self._folder / identity, ignore_errors=True)
         return bool(gone)

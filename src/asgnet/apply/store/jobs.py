@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from asgnet.apply.decide import Absent
 from asgnet.apply.store.database import Database, new_id, sweep
 from asgnet.apply.store.results import Files
+from asgnet.errors import PictureError, UsageError
 from asgnet.files import HALF, save_bytes
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -77,6 +79,7 @@ class Jobs:
 
     def __init__(self, database: Database):
         self._database = database
+        self._adding = threading.Lock()  # two uploads to one job must not take the same places
         self._folder = database.folder / "jobs"
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
@@ -124,25 +127,28 @@ class Jobs:
         return KeptJob(identity, concept, tuple(classes), threshold, absent, now, now)
 
     def add_pictures(self, identity: str, sources: Iterable[tuple[str, bytes | Path]]) -> None:
-        """Queue pictures: their names, and their bytes or a file that is kept already."""
-        start = self._database.rows(
-            "SELECT coalesce(max(position), -1) + 1 AS n FROM picture WHERE job = ?", identity
-        )[0]["n"]
-        added = []
-        for position, (name, source) in enumerate(sources, start):
-            place = Files(self._folder / identity, position).picture
-            if isinstance(source, Path):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.unlink(missing_ok=True)
-                os.link(source, place)
-            else:
-                save_bytes(place, source)
-            added.append((identity, position, name))
-        with self._database.transaction() as index:
-            index.executemany(
-                "INSERT INTO picture (job, position, name, status) VALUES (?, ?, ?, 'queued')", added
-            )
-            self._touch(index, identity)
+        """Queue pictures: their names, and their bytes or a file that is kept already.
+
+        Raises:
+            PictureError: a kept file is gone.
+            UsageError: the job was deleted meanwhile.
+        """
+        with self._adding:
+            question = "SELECT coalesce(max(position), -1) + 1 AS n FROM picture WHERE job = ?"
+            start, added = self._database.rows(question, identity)[0]["n"], []
+            for position, (name, source) in enumerate(sources, start):
+                _place(source, Files(self._folder / identity, position).picture, name)
+                added.append((identity, position, name))
+            with self._database.transaction() as index:
+                there = index.execute("SELECT 1 FROM job WHERE id = ?", (identity,)).fetchone()
+                if there:
+                    index.executemany(
+                        "INSERT INTO picture (job, position, name, status) VALUES (?, ?, ?, 'queued')", added
+                    )
+                    self._touch(index, identity)
+        if not there:
+            self.delete(identity)  # and the files just written
+            raise UsageError("The job was deleted meanwhile; start another.")
 
     def pictures(self, identity: str, after: int = -1, statuses: Sequence[str] = ()) -> list[KeptPicture]:
         """A job's pictures in order, or those of some statuses whose ``seq`` is greater, in order of that."""
@@ -190,10 +196,12 @@ class Jobs:
     def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> None:
         """A person painted the mask, with these facts; None: back to what was found, whose facts are kept."""
         with self._database.transaction() as index:
-            old = index.execute(
+            row = index.execute(
                 "SELECT record FROM picture WHERE job = ? AND position = ?", (identity, position)
-            )
-            record = json.loads(old.fetchone()["record"])
+            ).fetchone()
+            if row is None:  # deleted meanwhile
+                return
+            record = json.loads(row["record"])
             found = record.pop("found", None) or dict(record)
             record = found if facts is None else {**found, **facts, "found": found}
             index.execute(
@@ -202,12 +210,13 @@ class Jobs:
             )
             self._touch(index, identity)
 
-    def again(self, identity: str) -> None:
-        """Queue every picture once more that no person corrected."""
+    def again(self, identity: str, unfinished: bool = False) -> None:
+        """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only."""
+        which = "status IN ('cancelled', 'failed')" if unfinished else "status != 'running'"
         with self._database.transaction() as index:
             index.execute(
                 "UPDATE picture SET status = 'queued', error = NULL WHERE job = ? AND corrected = 0 "
-                "AND status != 'running'",
+                f"AND {which}",
                 (identity,),
             )
             self._touch(index, identity)
@@ -253,3 +262,19 @@ def _picture(row: Any) -> KeptPicture:
         row["job"], row["position"], row["name"], row["status"], row["seq"], row["error"],
         json.loads(row["record"] or "{}"), bool(row["corrected"]),
     )  # fmt: skip
+
+
+def _place(source: bytes | Path, place: Path, name: str) -> None:
+    """Bytes, or a file that is kept already: the same file once more, where the disk can do that."""
+    try:
+        if isinstance(source, Path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            try:
+                os.link(source, place)
+            except OSError:
+                save_bytes(place, source.read_bytes())
+        else:
+            save_bytes(place, source)
+    except FileNotFoundError as error:
+        raise PictureError(f"{name!r} is no longer there; upload it again.") from error

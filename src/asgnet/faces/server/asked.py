@@ -90,7 +90,7 @@ async def contents(file: UploadFile, service: Service) -> bytes:
     return await file.read()
 
 
-def within(files: Sequence[UploadFile], most: int, what: str) -> None:
+def within(files: Sequence[Any], most: int, what: str) -> None:
     """413 if there are too many of them."""
     if len(files) > most:
         raise Problem(413, f"{len(files)} {what} at once; send at most {most}.")

@@ -118,7 +118,7 @@ async def replace_examples(
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples instead."""
     kept = await asked.concept_of(service, concept)
-    return await _relearnt(service, kept, await _uploads(service, images, masks), [])
+    return await _relearnt(service, kept, await _uploads(service, images, masks), False)
 
 
 @router.post("/{concept}/supports", responses=problems(404, 409, 413, 429, 507))
@@ -132,11 +132,10 @@ async def add_examples(
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples as well ("use as example")."""
     kept = await asked.concept_of(service, concept)
-    before = await run_in_threadpool(service.concepts.examples, concept)
-    if not before:
+    if not await run_in_threadpool(service.concepts.examples, concept):
         raise Problem(409, "This concept came as a file, without its examples; replace them all (PUT).")
     if job is None or index is None:
-        return await _relearnt(service, kept, await _uploads(service, images or [], masks), before)
+        return await _relearnt(service, kept, await _uploads(service, images or [], masks), True)
     picture = await run_in_threadpool(service.jobs.picture, job, index)
     if picture is None:
         raise missing("picture", f"{index} in job {job[:40]}")
@@ -144,7 +143,7 @@ async def add_examples(
         raise Problem(422, "With job and index give one mask, and no picture.")
     data = await run_in_threadpool(service.jobs.files(picture.job, index).picture.read_bytes)
     upload = (picture.name, data, await asked.contents(masks[0], service))
-    return await _relearnt(service, kept, [upload], before)
+    return await _relearnt(service, kept, [upload], True)
 
 
 @router.get("/{concept}/supports", responses=problems(404))
@@ -212,10 +211,9 @@ def _examples(service: Service, uploads: Sequence[Upload], classes: int) -> list
 
 
 async def _relearnt(
-    service: Service, kept: KeptConcept, uploads: Sequence[Upload], before: Sequence[KeptExample]
+    service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
 ) -> schemas.Concept:
-    asked.within([*before, *uploads], service.bounds.supports, "examples")  # type: ignore[list-item]
-    work = partial(_relearn, service, kept, uploads, before)
+    work = partial(_relearn, service, kept, uploads, further)
     new = await asked.do(work, service, "slow")
     if new is None:
         raise missing("concept", kept.id)
@@ -223,14 +221,25 @@ async def _relearnt(
 
 
 def _relearn(
-    service: Service, kept: KeptConcept, uploads: Sequence[Upload], before: Sequence[KeptExample]
+    service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
 ) -> KeptConcept | None:
-    with guesses() as notes:
-        old = [
-            Example(e.picture.read_bytes(), e.mask.read_bytes(), e.name, (e.height, e.width)) for e in before
-        ]
+    """Learn from these examples, ``further``: and from those that are there when it is their turn."""
+    with guesses() as notes, service.turn(kept.id):
+        kept = service.concepts.get(kept.id) or kept
+        try:
+            before = _kept_examples(service, kept.id) if further else []
+        except FileNotFoundError:  # deleted meanwhile
+            return None
+        asked.within([*before, *uploads], service.bounds.supports, "examples")
         new = _examples(service, uploads, len(kept.classes))
-        return service.learn_again(kept, [*old, *new], [*(kept.notes if before else ()), *notes])
+        return service.learn_again(kept, [*before, *new], [*(kept.notes if further else ()), *notes])
+
+
+def _kept_examples(service: Service, concept: str) -> list[Example]:
+    return [
+        Example(e.picture.read_bytes(), e.mask.read_bytes(), e.name, (e.height, e.width))
+        for e in service.concepts.examples(concept)
+    ]
 
 
 async def _example(service: Service, concept: str, index: int) -> KeptExample:

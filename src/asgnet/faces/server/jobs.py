@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Header, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -68,13 +68,19 @@ async def add_pictures(service: Ready, job: Identity, pictures: Pictures) -> sch
 
 
 @router.post("/{job}/redo", status_code=202, responses=problems(404, 409, 429))
-async def redo(service: Ready, job: Identity) -> schemas.Job:
-    """Find the concept, as it is now, in all pictures again; masks that a person corrected stay."""
+async def redo(
+    service: Ready,
+    job: Identity,
+    only: Annotated[
+        Literal["unfinished"] | None, Query(description="Only what was cancelled or failed; default: all.")
+    ] = None,
+) -> schemas.Job:
+    """Find the concept, as it is now, in the pictures again; masks that a person corrected stay."""
     kept = await asked.job_of(service, job)
     if await run_in_threadpool(service.concepts.get, kept.concept) is None:
         raise Problem(409, "The job's concept was deleted; start another job (from_job) with another one.")
     _room(service, kept.total)
-    await run_in_threadpool(service.jobs.again, job)
+    await run_in_threadpool(service.jobs.again, job, only is not None)
     return await _running(service, job)
 
 

@@ -106,7 +106,8 @@ class Projects:
         with self._lock:
             self._waiting.discard(project)  # what is annotated from now on needs another turn
         try:
-            self.learn(project)
+            with self.service.turn(f"label-studio/{project}"):
+                self.learn(project)
         except AsgnetError as error:
             print(f"asgnet: Label Studio's project {project}: {error}", file=sys.stderr, flush=True)
 
