@@ -32,11 +32,10 @@ def list_sources(paths: Iterable[PathLike]) -> list[Path | str]:
         UsageError: nothing was found at all, or a store cannot be reached.
     """
     paths = [plain_path(path) for path in paths]
-    stored = [address for path in paths if is_url(path) for address in _stored(path)]
-    local = [path for path in paths if not is_url(path)]
-    if stored and not local:
-        return sorted(set(stored))
-    return [*list_pictures(local, endings=SUFFIXES | VIDEOS), *sorted(set(stored))]
+    stored = {path: _stored(path) for path in paths if is_url(path)}
+    local = {path: _expand(path, True, SUFFIXES | VIDEOS) for path in paths if not is_url(path)}
+    _all_or_some(paths, {**local, **stored})
+    return [*_sorted(local.values()), *sorted({address for here in stored.values() for address in here})]
 
 
 def read_list(data: bytes) -> list[str]:
@@ -56,17 +55,26 @@ def list_pictures(
     Raises:
         UsageError: nothing was found at all.
     """
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    found: dict[str, Path] = {}
-    for path in paths:
-        here = _expand(os.fspath(path), recursive, endings)
-        if not here:
-            warnings.warn(f"No pictures in {named(path)}.", AsgnetWarning, stacklevel=2)
-        found.update((os.path.abspath(p), Path(p)) for p in here)
-    if not found:
+    paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    found = {path: _expand(path, recursive, endings) for path in paths}
+    _all_or_some(paths, found)
+    return _sorted(found.values())
+
+
+def _all_or_some(paths: Iterable[str], found: dict[str, list[str]]) -> None:
+    """Say where nothing was found; UsageError if that is everywhere."""
+    if not any(found.values()):
         wanted = ", ".join(named(p) for p in paths) or "an empty list"
         raise UsageError(f"No pictures found in {wanted}; name pictures (PNG, JPEG ...) or a folder of them.")
-    return sorted(found.values(), key=os.fspath)
+    for path, here in found.items():
+        if not here:
+            warnings.warn(f"No pictures in {named(path)}.", AsgnetWarning, stacklevel=3)
+
+
+def _sorted(found: Iterable[list[str]]) -> list[Path]:
+    """Each file once, however often and by whatever way it was named."""
+    files = {os.path.abspath(path): Path(path) for here in found for path in here}
+    return sorted(files.values(), key=os.fspath)
 
 
 def _expand(path: str, recursive: bool, endings: frozenset[str]) -> list[str]:
@@ -106,6 +114,4 @@ def _stored(address: str) -> list[str]:
     else:
         return [address]
     wanted = [p for p in found if os.path.splitext(p)[1].lower() in SUFFIXES | VIDEOS]
-    if not wanted:
-        warnings.warn(f"No pictures in {named(address)}.", AsgnetWarning, stacklevel=3)
     return [store.unstrip_protocol(p) for p in wanted]
