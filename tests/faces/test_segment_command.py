@@ -98,3 +98,69 @@ def test_to_an_object_store(photos, capsys):
 def test_what_belongs_to_ray_needs_ray(photos, capsys, words):
     assert main([*SEGMENT, "photos", *words]) == 2
     assert "--engine ray" in capsys.readouterr().err
+
+
+def test_what_a_run_came_to_in_words(photos, capsys):
+    def told(*words: str) -> str:
+        main([*SEGMENT, *words])
+        return capsys.readouterr().err.splitlines()[-1]
+
+    Path("broken.png").write_text("no picture")
+    Image.new("RGB", (8, 8)).save("black.png")
+    assert told("broken.png") == "nothing segmented, 1 failed"
+    assert told("photos/a.png", "broken.png") == "1 segmented, 1 failed; results in out"
+    assert (
+        told("photos/a.png", "black.png")
+        == "1 segmented, 1 finished before, in 1 nothing found; results in out"
+    )
+    assert told("photos/a.png") == "1 finished before; results in out"
+
+
+def test_an_empty_folder_is_said_once(photos, capsys):
+    Path("empty").mkdir()
+    assert main([*SEGMENT, "empty"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "asgnet: No pictures found in 'empty'; name pictures (PNG, JPEG ...) or a folder of them."
+    ]
+
+
+def test_a_file_in_the_place_of_the_folder_for_results(photos, capsys):
+    Path("out").write_text("precious")
+    assert main([*SEGMENT, "photos"]) == 1
+    assert capsys.readouterr().err == "asgnet: 'out' is a file, not a folder; give another --out.\n"
+    assert Path("out").read_text() == "precious"
+
+
+def test_classes_with_slashes_and_other_letters_go_out_and_come_back(photos, capsys, monkeypatch):
+    """Two classes become a palette PNG and a list, which are read as examples of the same two classes."""
+    from asgnet.apply.pairing import pair_folder, read_pairs
+
+    names = ("cup/mug", "кот 猫")
+
+    class Two(Segmenter):
+        concept = Concept(names, {}, "a stand-in")
+
+        def predict(self, image):
+            bright = image[..., 0] > 100
+            mask = np.where(bright, np.where(np.arange(16) < 8, 1, 2), 0).astype(np.int32)
+            guide = np.zeros_like(mask)
+            by_class = {
+                name: Prediction(mask == i, np.float32(mask == i), 1.0, guide, (name,))
+                for i, name in enumerate(names, 1)
+            }
+            return Prediction(mask, np.float32(bright), 1.0, guide, names, by_class)
+
+    monkeypatch.setattr(_segment_options, "load_segmenter", lambda *_: Two())
+    assert main([*SEGMENT[:-1], "masks", "photos/b", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert [one["name"] for one in record["classes"]] == list(names)
+    image = Image.open("masks/a.png")
+    assert image.mode == "P"
+    indices = np.asarray(image)
+    assert [(indices == i).sum() for i in (1, 2)] == [16, 4]
+    assert Path("masks/classes.txt").read_text("utf-8") == "background\ncup/mug\nкот 猫\n"
+    Path("photos/a.png").unlink()
+    Path("photos/b").rename("images")
+    _, found = read_pairs(pair_folder(".").pairs)
+    assert list(found) == list(names)
+    assert [m.sum() for m in found["кот 猫"]] == [4, 4]

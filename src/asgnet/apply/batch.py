@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from asgnet.apply.manifest import Manifest, opened, settle
 from asgnet.apply.plan import Job, Wishes, groups, planned
 from asgnet.apply.steps import Event, Steps
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
-from asgnet.errors import AsgnetError, OutputError, UsageError
+from asgnet.errors import AsgnetError, AsgnetWarning, OutputError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -118,8 +119,9 @@ def segment_all(
     wishes = Wishes(
         tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report
     )  # fmt: skip
-    folder, jobs = folder_at(out_dir), planned(pictures, every)
+    folder = folder_at(out_dir)
     with opened(folder) as manifest:
+        jobs = planned(_without_results(pictures, folder, manifest), every)
         run = _Run(segmenter, folder, manifest, wishes, wishes.key(fingerprint(segmenter.concept)))
         run.refuse_losses(jobs)
         if isinstance(folder, LocalFolder):
@@ -256,6 +258,23 @@ class _Run:
             for name in self.wishes.outputs(job.stem).values():
                 if self.manifest.owns(name, job.name, self.key):
                     self.folder.remove(name)
+
+
+def _without_results(
+    pictures: Iterable[str | os.PathLike[str]], folder: Folder, manifest: Manifest
+) -> list[str | os.PathLike[str]]:
+    """The pictures, but for what runs wrote into this folder: it may lie in the one that was searched."""
+    given = list(pictures)
+    if not manifest.own:
+        return given
+    kept = [path for path in given if folder.name_of(path) not in manifest.own]
+    if given and not kept:
+        raise UsageError(f"All of these are results in {folder.place('')!r}; name the pictures themselves.")
+    if len(kept) < len(given):
+        found = f"{len(given) - len(kept)} of {len(given)} files"
+        message = f"Results in {folder.place('')!r} are not taken for pictures ({found})."
+        warnings.warn(message, AsgnetWarning, stacklevel=3)
+    return kept
 
 
 def _failure(job: Job, error: Exception) -> dict[str, Any]:

@@ -10,6 +10,7 @@ such lines into parts of their own (:class:`Part`), which the next opening takes
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -51,9 +52,7 @@ class Manifest:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot write there ({error.strerror}); give another --out."
-            ) from error
+            raise OutputError(_refusal(folder, error)) from error
         try:
             _lock(self._file, folder)
             self._replay()
@@ -125,7 +124,10 @@ class Manifest:
                     self._take(event, self._end, len(line))
                 self._end += len(line)
         if line and not line.endswith(b"\n"):
-            self._end += os.write(self._file, b"\n")
+            try:
+                self._end += os.write(self._file, b"\n")
+            except OSError as error:
+                raise self._unwritten(error) from error
 
     def _take(self, event: Event, start: int, length: int) -> None:
         picture = event["picture"]
@@ -229,6 +231,14 @@ def _event(line: bytes) -> Event | None:
         return {**event, **texts, "outputs": outputs}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _refusal(folder: Path, error: OSError) -> str:
+    """Why nothing can be written into a folder."""
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        file = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), folder)
+        return f"{named(file)} is a file, not a folder; give another --out."
+    return f"{folder}: cannot write there ({error.strerror}); give another --out."
 
 
 def _owner(picture: str, key: str) -> int:

@@ -117,7 +117,7 @@ def _frames(path: str, every: int) -> Iterable[int | None]:
         count = frame_count(path)
     except PictureError:
         count = None
-    return [None] if count is None else range(0, count, every)
+    return range(0, count, every) if count else [None]
 
 
 def _name(path: str, frame: int | None) -> str:

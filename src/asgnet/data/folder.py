@@ -85,6 +85,9 @@ class Folder(Protocol):
     def place(self, name: str) -> str:
         """The full path or URL of a name."""
 
+    def name_of(self, place: PathLike) -> str | None:
+        """The name of what lies at a path or URL in this folder; None if it lies elsewhere."""
+
     def save(self, name: str, data: bytes) -> None:
         """Write a whole file or nothing; OutputError if that cannot be."""
 
@@ -120,6 +123,13 @@ class LocalFolder:
     def place(self, name: str) -> str:  # noqa: D102
         return os.fspath(self.path / name)
 
+    def name_of(self, place: PathLike) -> str | None:  # noqa: D102
+        if is_url(place):
+            return None
+        path, folder = os.path.realpath(plain_path(place)), os.path.realpath(self.path)
+        inside = path.startswith(os.path.join(folder, ""))
+        return Path(os.path.relpath(path, folder)).as_posix() if inside else None
+
     def save(self, name: str, data: bytes) -> None:  # noqa: D102
         save_bytes(self.path / name, data)
 
@@ -152,6 +162,13 @@ class StoredFolder:
 
     def place(self, name: str) -> str:  # noqa: D102
         return f"{self.url}/{name}"
+
+    def name_of(self, place: PathLike) -> str | None:  # noqa: D102
+        protocol, found, _ = self.url.partition("://")
+        if not found or not os.fspath(place).startswith(f"{protocol}://"):
+            return None
+        path, folder = (self.store._strip_protocol(one).rstrip("/") + "/" for one in (place, self.inside))
+        return path[len(folder) : -1] if path.startswith(folder) else None
 
     def save(self, name: str, data: bytes) -> None:  # noqa: D102
         with _written(self.place(name)):

@@ -183,11 +183,13 @@ def _listed(pictures: list[str]) -> list[str]:
 
 
 def _in_words(summary: Any, out: str) -> str:
-    parts = [f"{summary.done} segmented"]
+    parts = [f"{summary.done} segmented"] if summary.done else []
     if summary.skipped:
         parts.append(f"{summary.skipped} finished before")
     if summary.absent:
         parts.append(f"in {summary.absent} nothing found")
     if summary.failed:
         parts.append(f"{len(summary.failed)} failed")
+    if not summary.done and not summary.skipped:
+        return ", ".join(["nothing segmented", *parts])
     return f"{', '.join(parts)}; results in {out}"
