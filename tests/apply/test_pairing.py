@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from asgnet.apply.pairing import pair_folder, read_pairs
-from asgnet.errors import SupportError, UsageError
+from asgnet.errors import AsgnetWarning, SupportError, UsageError
 from asgnet.faces._segment_options import examples
 
 
@@ -44,10 +44,22 @@ def paired(folder):
         (["a.jpg", "masks/a_mask.png"], {"a.jpg": "masks/a_mask.png"}),
         (["JPEGImages/a.jpg", "SegmentationClass/a.png"], {"a.jpg": "SegmentationClass/a.png"}),
         (["images/x_mask.jpg", "masks/x_mask.png", "images/y.jpg", "masks/y.png"], {"y.jpg": "masks/y.png"}),
+        (["images/train/a.jpg", "Masks/train/a.png"], {"a.jpg": "Masks/train/a.png"}),
+        (["train/images/a.jpg", "train/masks/a.png"], {"a.jpg": "train/masks/a.png"}),
+        (["day/a.jpg", "day/a.png", "night/b.jpg", "night/a.png"], {"a.jpg": "day/a.png"}),
+        (["a.jpg", "a.png", ".hidden/b.jpg", ".hidden/b.png"], {"a.jpg": "a.png"}),
     ],
 )  # fmt: skip
 def test_by_name(put, names, expected):
     assert paired(put(*names))[0] == expected
+
+
+def test_two_pictures_of_one_stem_in_different_folders(put):
+    folder = put("day/a.jpg", "day/a.png", "night/a.jpg", "night/a_mask.png")
+    assert pair_folder(folder).words == [
+        "paired day/a.jpg with day/a.png",
+        "paired night/a.jpg with night/a_mask.png",
+    ]
 
 
 def test_what_is_left_is_said(put):
@@ -123,6 +135,43 @@ def test_one_file_about_all_pictures(put):
     images, masks = read_pairs(pair_folder(folder).pairs)
     assert len(images) == 2
     assert [m.sum() for m in masks["cup"]] == [6, 6]
+
+
+def test_what_an_annotation_file_holds_that_is_no_area_is_said_once(put):
+    folder = put("a.jpg", "b.jpg")
+    content = coco("a.jpg", "b.jpg")
+    content["annotations"].append({"id": 9, "image_id": 0, "category_id": 1, "bbox": [0, 0, 2, 2]})
+    (folder / "annotations.json").write_text(json.dumps(content))
+    with pytest.warns(AsgnetWarning) as said:
+        read_pairs(pair_folder(folder).pairs)
+    assert [str(one.message) for one in said if one.category is AsgnetWarning] == [
+        "annotations.json: 1 objects with a box but no outline were left out."
+    ]
+
+
+def test_yolo_s_own_folders(put):
+    folder = put("images/train/a.jpg", "images/val/a.jpg")
+    for part, index in (("train", 0), ("val", 1)):
+        (folder / "labels" / part).mkdir(parents=True)
+        (folder / "labels" / part / "a.txt").write_text(f"{index} 0 0 .5 0 .5 .5 0 .5\n")
+    (folder / "data.yaml").write_text("names: [cup, cat]\n")
+    images, masks = read_pairs(pair_folder(folder).pairs)
+    assert [p.parent.name for p in images] == ["train", "val"]
+    assert masks["cup"][0].sum() == masks["cat"][1].sum() == 6
+
+
+def test_colours_with_a_label_map_as_cvat_writes_them(put):
+    folder = put("JPEGImages/a.jpg", "SegmentationClass/a.png")
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:2, :3], pixels[3, 5] = (250, 50, 83), (224, 224, 192)
+    Image.fromarray(pixels).save(folder / "SegmentationClass/a.png")
+    (folder / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\nкот/1:250,50,83::\n"
+    )
+    _, masks = read_pairs(pair_folder(folder).pairs)
+    assert list(masks) == ["кот/1"]
+    assert (masks["кот/1"][0] == 1).sum() == 6
+    assert masks["кот/1"][0][3, 5] == 255
 
 
 def test_indices_with_a_list_of_classes(put):

@@ -219,6 +219,16 @@ def test_a_picture_is_found_by_path_name_or_stem(tmp_path):
     assert read_annotations(written(tmp_path, content)).about("night/mug.jpg").regions == ()
 
 
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    content = coco({"segmentation": [[2, 1, 5, 1, 5, 4, 2, 4]]})
+    for entry, name in zip(content["images"], ("day/1/mug.jpg", "night/1/mug.jpg"), strict=False):
+        entry["file_name"] = name
+    found = read_annotations(written(tmp_path, content))
+    assert found.about("photos/day/1/mug.jpg").name == "day/1/mug.jpg"
+    assert found.about("photos/night/1/MUG.png").name == "night/1/mug.jpg"
+    assert found.about("photos/1/mug.jpg") is found.about("mug.jpg") is None
+
+
 def test_yolo_finds_its_names(tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()

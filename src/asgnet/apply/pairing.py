@@ -3,13 +3,17 @@
 examples/mug1.jpg  examples/mug1.png            a mask of the same stem, or mug1_mask.png
 examples/images/mug1.jpg  examples/masks/mug1.png
 examples/mug1.jpg  examples/mug1.json           labelme; mug1.txt: YOLO
+examples/images/train/mug1.jpg  examples/labels/train/mug1.txt
 examples/mug1.jpg … examples/annotations.json   COCO or Label Studio, about all of them
+
+Folders in it are looked through, too. Those that are called like folders of pictures or masks do not count;
+of the others a picture and its mask must have the same ones above them.
 """
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from asgnet.apply.examples import ONE_CLASS
+from asgnet.data.annotated import Annotations
 from asgnet.data.annotations import ENDINGS, picture_in, read_annotations
+from asgnet.data.decode import note
 from asgnet.data.images import read_picture
 from asgnet.data.listing import SUFFIXES
 from asgnet.data.masks import read_labels, read_mask
@@ -36,18 +42,24 @@ class Paired:
     """What a folder holds.
 
     Attributes:
+        folder: that was looked through.
         pairs: pictures, each with its mask or annotation file, sorted.
         left: files that belong to nothing, each with the reason.
     """
 
+    folder: Path
     pairs: tuple[tuple[Path, Path], ...]
     left: tuple[tuple[Path, str], ...]
 
     @property
     def words(self) -> list[str]:
         """For a person, a line each."""
-        lines = [f"paired {picture.name} with {mask.name}" for picture, mask in self.pairs]
-        return lines + [f"left out {path.name}: {reason}" for path, reason in self.left]
+
+        def name(path: Path) -> str:
+            return path.relative_to(self.folder).as_posix()
+
+        lines = [f"paired {name(picture)} with {name(mask)}" for picture, mask in self.pairs]
+        return lines + [f"left out {name(path)}: {reason}" for path, reason in self.left]
 
 
 def pair_folder(folder: str | os.PathLike[str]) -> Paired:
@@ -61,16 +73,16 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
         raise UsageError(f"There is no folder {str(folder)!r}; give one that holds pictures and masks.")
     files = _files(folder)
     painted = _painted(files, folder)
-    pictures = [f for f in files if f.suffix.lower() in SUFFIXES and f not in painted]
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path, stem in painted.items():
-        by_stem[stem].append(path)
-    stems = [_stem(p) for p in pictures]
+    pictures = {f: _key(f, folder, _stem(f)) for f in files if _is_picture(f) and f not in painted}
+    times = Counter(pictures.values())
+    by_key: dict[str, list[Path]] = defaultdict(list)
+    for path, key in painted.items():
+        by_key[key].append(path)
     pairs, left, open_ = [], [], []
-    for picture, stem in zip(pictures, stems, strict=True):
-        partners = by_stem.get(stem, [])
-        if stems.count(stem) > 1:
-            twins = ", ".join(p.name for p in pictures if _stem(p) == stem and p != picture)
+    for picture, key in pictures.items():
+        partners = by_key.get(key, [])
+        if times[key] > 1:
+            twins = ", ".join(p.name for p, other in pictures.items() if other == key and p != picture)
             left.append((picture, f"{twins} has the same stem, so its mask is not clear"))
         elif len(partners) > 1:
             left.append((picture, f"several masks could be its own: {', '.join(p.name for p in partners)}"))
@@ -85,8 +97,8 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
     left += [(p, "there is no mask for it") for p in open_]
     matched = {mask for _, mask in pairs} | set(whole)
     left += [
-        (m, "there is no picture for it" if stem not in stems else "its picture was left out")
-        for m, stem in painted.items()
+        (m, "there is no picture for it" if not times[key] else "its picture was left out")
+        for m, key in painted.items()
         if m not in matched
     ]
     if not pairs:
@@ -95,26 +107,27 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
             f"No picture in {str(folder)!r} has a mask{why}. Name a mask like its picture: mug.jpg and "
             "mug.png, or mug_mask.png."
         )
-    return Paired(tuple(sorted(pairs)), tuple(sorted(left)))
+    return Paired(folder, tuple(sorted(pairs)), tuple(sorted(left)))
 
 
 def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str, list[Mask | None]]]:
     """What ``Segmenter.fit`` takes: the pictures, and of each class a mask a picture, None where absent.
 
-    Annotations name their classes. Masks are of the class ``object``, or hold indices of the classes that a
-    ``classes.txt`` or ``labelmap.txt`` names, in their folder or the one above.
+    Annotations name their classes. Masks are of the class ``object``, or hold indices (or the colours) of the
+    classes that a ``classes.txt`` or ``labelmap.txt`` names, in their folder or the two above.
 
     Raises:
         SupportError: a picture, a mask or an annotation file cannot be used.
     """
     every: list[dict[str, Mask]] = []
     order: dict[str, None] = {}
+    known: dict[Path, Annotations] = {}
     for picture, mask in pairs:
         try:
             size = read_picture(picture).shape[:2]
         except PictureError as error:
             raise SupportError(f"An example cannot be used: {error}") from error
-        names, found = _masks_of(picture, mask, size)
+        names, found = _masks_of(picture, mask, size, known)
         order |= dict.fromkeys(names)
         every.append(found)
     classes = [name for name in order if any(name in found for found in every)]
@@ -123,17 +136,24 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
     return [p for p, _ in pairs], {name: [found.get(name) for found in every] for name in classes}
 
 
-def _masks_of(picture: Path, mask: Path, size: tuple[int, int]) -> tuple[Sequence[str], dict[str, Mask]]:
+def _masks_of(
+    picture: Path, mask: Path, size: tuple[int, int], known: dict[Path, Annotations]
+) -> tuple[Sequence[str], dict[str, Mask]]:
     """All names that are known there, in order, and the masks of the classes that the picture shows."""
     if mask.suffix.lower() in ENDINGS:
-        annotations = read_annotations(mask)
+        if mask not in known:  # a file about many pictures is read once
+            known[mask] = read_annotations(mask)
+            for sentence in known[mask].left:
+                note(f"{mask.name}: {sentence}")
+        annotations = known[mask]
         about = picture_in(annotations, picture, mask.name)
         return (*annotations.labels, *annotations.counts), about.masks(size, mask.name)
-    listed = names_near(mask, LISTS, above=1)
+    listed = names_near(mask, LISTS, above=2)
     if listed is None:
         return (ONE_CLASS,), {ONE_CLASS: read_mask(mask, size)}
     try:
-        names, labels = read_names(listed).classes, read_labels(mask)
+        names, colours = read_names(listed)
+        labels = read_labels(mask, colours)
     except (DataError, PictureError) as error:
         raise SupportError(str(error)) from error
     if labels.shape != size:
@@ -154,30 +174,42 @@ def _masks_of(picture: Path, mask: Path, size: tuple[int, int]) -> tuple[Sequenc
 
 
 def _files(folder: Path) -> list[Path]:
-    """Of the folder, and of those in it that are called like folders of pictures or masks."""
-    inner = [d for d in folder.iterdir() if d.is_dir() and d.name.lower() in PICTURES | MASKS]
-    found = [f for d in (folder, *sorted(inner)) for f in sorted(d.iterdir()) if f.is_file()]
-    return [f for f in found if not f.name.startswith(".") and f.name not in {*LISTS, *YOLO_LISTS}]
+    """All files in it and below, but for hidden ones and lists of names."""
+    found = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [Path(here, f) for f in sorted(files) if f not in {*LISTS, *YOLO_LISTS}]
+    return [f for f in found if not f.name.startswith(".") and f.is_file()]
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
 
 
 def _painted(files: Sequence[Path], folder: Path) -> dict[Path, str]:
-    """The files that say what is painted, and the stem of the picture that each is about."""
-    pictures = [f for f in files if f.suffix.lower() in SUFFIXES]
-    apart = any(f.parent != folder and f.parent.name.lower() in MASKS for f in pictures)
-    plain = {(f.parent, _stem(f)) for f in pictures if f.suffix.lower() != ".png"}
+    """The files that say what is painted, each with the key of the picture that it is about."""
+    apart = {f for f in files if MASKS & {part.lower() for part in f.relative_to(folder).parts[:-1]}}
+    separate = any(_is_picture(f) for f in apart)
+    plain = {(f.parent, _stem(f)) for f in files if _is_picture(f) and f.suffix.lower() != ".png"}
     found = {}
     for f in files:
         stem = _stem(f)
         tail = next((t for t in _TAILS if stem.endswith(t) and stem != t), "")
         if f.suffix.lower() in ENDINGS:
-            found[f] = stem
-        elif f not in pictures:
+            found[f] = _key(f, folder, stem)
+        elif not _is_picture(f):
             continue
-        elif (f.parent != folder and f.parent.name.lower() in MASKS) or (tail and not apart):
-            found[f] = stem.removesuffix(tail)
-        elif not apart and f.suffix.lower() == ".png" and (f.parent, stem) in plain:
-            found[f] = stem
+        elif f in apart or (tail and not separate):
+            found[f] = _key(f, folder, stem.removesuffix(tail))
+        elif not separate and f.suffix.lower() == ".png" and (f.parent, stem) in plain:
+            found[f] = _key(f, folder, stem)
     return found
+
+
+def _key(file: Path, folder: Path, stem: str) -> str:
+    """What a picture and its mask have in common: the stem, and the folders that mean something."""
+    parts = (part.casefold() for part in file.relative_to(folder).parts[:-1])
+    return "/".join([*(part for part in parts if part not in PICTURES | MASKS), stem])
 
 
 def _pair_all(
@@ -189,7 +221,7 @@ def _pair_all(
     except SupportError as error:
         left.append((file, str(error)))
         return
-    told = [p for p in pictures if (about := annotations.about(str(p))) is not None and about.regions]
+    told = {p: None for p in pictures if (about := annotations.about(str(p))) is not None and about.regions}
     pairs += [(p, file) for p in told]
     pictures[:] = [p for p in pictures if p not in told]
     if not told:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from pathlib import PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -108,13 +110,25 @@ class Annotations:
     def about(self, picture: str) -> Annotated | None:
         """What is said about a picture, found by its name; None if nothing, or if that is not clear."""
         wanted = plain_name(picture)
-        for alike in (_same_path, _same_name, _same_stem):
-            found = [p for p in self.pictures if p.name and alike(plain_name(p.name), wanted)]
-            if len(found) == 1:
-                return found[0]
-            if found and alike is _same_path:
+        for alike, known in self._by_name.items():
+            found = known.get(alike(wanted), [])
+            if len(found) > 1 and alike is _path:
                 return Annotated(found[0].name, found[0].size, tuple(r for p in found for r in p.regions))
+            near = _nearest(found, wanted)
+            if len(near) == 1:
+                return near[0]
         return None
+
+    @cached_property
+    def _by_name(self) -> dict[Callable[[PurePosixPath], str], dict[str, list[Annotated]]]:
+        """The pictures by path, by name and by stem: a file may be about a hundred thousand."""
+        every: dict[Callable[[PurePosixPath], str], dict[str, list[Annotated]]] = {}
+        names = [(p, plain_name(p.name)) for p in self.pictures if p.name]
+        for alike in (_path, _name, _stem):
+            known = every.setdefault(alike, {})
+            for picture, name in names:
+                known.setdefault(alike(name), []).append(picture)
+        return every
 
 
 def plain_name(name: str) -> PurePosixPath:
@@ -159,13 +173,24 @@ def checked_points(points: Sequence[Sequence[float]] | NDArray) -> NDArray[np.fl
     return array
 
 
-def _same_path(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one == other
+def _nearest(found: Sequence[Annotated], wanted: PurePosixPath) -> list[Annotated]:
+    """Of pictures of one name those with the most folders in common, from the innermost outwards."""
+
+    def common(one: Annotated) -> int:
+        pairs = zip(reversed(plain_name(one.name).parent.parts), reversed(wanted.parent.parts), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    folders = [common(one) for one in found]
+    return [one for one, count in zip(found, folders, strict=True) if count == max(folders)]
 
 
-def _same_name(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one.name == other.name
+def _path(path: PurePosixPath) -> str:
+    return str(path)
 
 
-def _same_stem(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one.stem.casefold() == other.stem.casefold()
+def _name(path: PurePosixPath) -> str:
+    return path.name
+
+
+def _stem(path: PurePosixPath) -> str:
+    return path.stem.casefold()

@@ -6,6 +6,7 @@ What had to be decided for the user (soft edges, 255 beside other values) is sai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,10 @@ from asgnet.data.decode import Source, decoded, note, refusals, upright
 from asgnet.data.images import image_of_array, read_picture
 from asgnet.errors import DataError, PictureError, SupportError
 from asgnet.files import PathLike, named
-from asgnet.types import IGNORE, Mask, Support
+from asgnet.types import IGNORE, Mask, Picture, Support
+
+VOID = (224, 224, 192)
+"""VOC's colour of what counts for nobody."""
 
 
 def read_mask(
@@ -69,22 +73,47 @@ def read_support(image: Source, mask: Source, *, name: str = "") -> Support:
     return Support(picture, read_mask(mask, picture.shape[:2]), name or named(image))
 
 
-def read_labels(path: PathLike) -> NDArray[np.uint8]:
+def read_labels(path: PathLike, colours: Sequence[tuple[int, int, int]] = ()) -> NDArray[np.uint8]:
     """Read class indices as ``h w`` uint8, untouched: palette indices or grey values, no EXIF turn.
+
+    Args:
+        path: of the file.
+        colours: of the classes from 1 on, for files that hold those instead of indices, as CVAT writes them;
+            black is background, VOC's colour of the void is 255.
 
     Raises:
         PictureError: missing or unreadable.
-        DataError: the file holds colours or values beyond 255 and so no class indices.
+        DataError: the file holds colours (or others than those) or values beyond 255: no class indices.
     """
     name = named(path)
     with refusals(name):
         image = decoded(path, name)
         values = np.array(image)
+    if values.ndim == 3 and colours:
+        return _labels_of_colours(np.asarray(image.convert("RGB")), colours, name)
     if values.ndim != 2 or values.dtype.kind == "f" or values.min() < 0 or values.max() > 255:
         raise DataError(
             f"{name} (mode {image.mode}) holds no class indices from 0 to 255; give a palette or grey PNG."
         )
     return values.astype(np.uint8, copy=False)
+
+
+def _labels_of_colours(
+    picture: Picture, colours: Sequence[tuple[int, int, int]], name: str
+) -> NDArray[np.uint8]:
+    values = (picture.astype(np.uint32) << (16, 8, 0)).sum(-1)  # h w: one number a colour
+    labels = np.zeros(values.shape, np.uint8)
+    strange = values != 0
+    for index, (red, green, blue) in ((IGNORE, VOID), *enumerate(colours, 1)):
+        here = values == (red << 16) + (green << 8) + blue
+        labels[here] = index
+        strange &= ~here
+    if strange.any():
+        red, green, blue = picture[strange][0].tolist()
+        raise DataError(
+            f"{name} has the colour {red},{green},{blue}, which the list of classes does not have."
+        )
+    return labels
 
 
 class _Levels(NamedTuple):
