@@ -379,7 +379,7 @@ def test_what_is_missing_is_named(tmp_path, opened, spec, split, said):
 def test_a_listed_picture_without_labels_is_named(tmp_path, opened):
     root = voc_devkit(tmp_path / "v")
     (root / "SegmentationClass/2007_c.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 2 pictures or their labels \(the first is 2007_c\)"):
+    with pytest.raises(DataError, match=r"1 of 2 pictures or their labels \(the first is '2007_c'\)"):
         opened(f"voc:{root}", "val")
 
 

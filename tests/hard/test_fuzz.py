@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import string
 import tomllib
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.hard.damage import damaged, fuzz, only_ours, placed
 
 from asgnet.apply.intake import labels_of, picture_of
 from asgnet.apply.manifest import Manifest
@@ -25,20 +25,10 @@ from asgnet.data.frames import frame_count
 from asgnet.data.listing import read_list
 from asgnet.data.masks import read_mask
 from asgnet.data.names import read_names
-from asgnet.errors import AsgnetError
 from asgnet.model.weights import load_published, load_weights
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes
 from asgnet.types import Concept
 
-fuzz = settings(
-    max_examples=25 * int(os.environ.get("ASGNET_FUZZ", "1")),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.too_slow,
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.data_too_large,
-    ],
-)
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -66,37 +56,6 @@ KINDS = [
     "DDS",
 ]
 WHOLE = [encoded(kind) for kind in KINDS]
-
-
-@st.composite
-def damaged(draw, wholes) -> bytes:
-    """A good file with bytes changed, cut off, doubled or put in; sometimes no file at all."""
-    data = bytearray(draw(st.sampled_from(wholes)))
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, max(len(data) - 1, 0)))
-        how = draw(st.sampled_from(["change", "cut", "insert", "remove", "huge"]))
-        if how == "change" and data:
-            data[at] = draw(st.integers(0, 255))
-        elif how == "cut":
-            del data[at:]
-        elif how == "insert":
-            data[at:at] = draw(st.binary(max_size=9))
-        elif how == "remove":
-            del data[at : at + draw(st.integers(1, 9))]
-        else:
-            data[at : at + 4] = b"\xff\xff\xff\x7f"
-    return bytes(data)
-
-
-def only_ours(call, *arguments):
-    """What it returns; None if it refused with one printable sentence."""
-    said = ""
-    try:
-        return call(*arguments)
-    except AsgnetError as error:
-        said = str(error)
-    assert said.isprintable()
-    return None
 
 
 @fuzz
@@ -145,19 +104,9 @@ LABELLED = [
 ]  # fmt: skip
 
 
-def placed(draw, value):
-    """The value with one of its parts, anywhere within, replaced by anything."""
-    if isinstance(value, (dict, list)) and value and draw(st.integers(0, 5)):
-        key = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
-        copy = value.copy()
-        copy[key] = placed(draw, value[key])
-        return copy
-    return draw(VALUES)
-
-
 @st.composite
 def documents(draw) -> bytes:
-    value = placed(draw, draw(st.sampled_from(LABELLED)))
+    value = placed(draw, draw(st.sampled_from(LABELLED)), VALUES)
     return json.dumps(value).encode()
 
 

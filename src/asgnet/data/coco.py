@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asgnet.data.coco_file import check_segmentation
+from asgnet.data.decode import MOST_PIXELS
 from asgnet.data.formats import coco_region
 from asgnet.data.index import cache_folder, parallel, short_hash
 from asgnet.data.layouts import Item, Layout
@@ -85,9 +87,17 @@ def paint(size: tuple[int, int], instances: tuple[tuple[int, float, bool, object
     Args:
         size: height and width.
         instances: (class index, area, is crowd, COCO segmentation: polygons or RLE) each.
+
+    Raises:
+        ValueError: no picture has that size, or a segmentation is damaged or of another size.
     """
+    if min(size) < 1 or size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(f"a picture of {size[1]}×{size[0]} pixels")
     labels = np.zeros(size, np.uint8)
     for index, _, crowd, shape in sorted(instances, key=lambda i: (not i[2], -i[1])):
+        if isinstance(shape, list):  # COCO's own files have rings of two points, which enclose nothing
+            shape = [ring for ring in shape if not isinstance(ring, list) or len(ring) > 4]
+        check_segmentation(shape, size)
         labels[coco_region(shape, size)] = IGNORE if crowd else index
     return labels
 
@@ -97,18 +107,18 @@ def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> No
     from asgnet.files import atomic_path
 
     content = _load(file)
-    categories = sorted(content["categories"], key=lambda category: category["id"])
-    if len(categories) >= IGNORE:
-        raise DataError(f"{file} has {len(categories)} categories; class-index masks hold at most 254.")
-    index_of = {category["id"]: index for index, category in enumerate(categories, 1)}
-    astray = [
-        n
-        for n in (p["file_name"] for p in content["images"])
-        if Path(n).is_absolute() or ".." in Path(n).parts
-    ]
-    if astray:
-        raise DataError(f"{file} names a picture outside its own folder: {astray[0]}.")
     try:
+        categories = sorted(content["categories"], key=lambda category: category["id"])
+        if len(categories) >= IGNORE:
+            raise DataError(f"{file} has {len(categories)} categories; class-index masks hold at most 254.")
+        index_of = {category["id"]: index for index, category in enumerate(categories, 1)}
+        astray = [
+            n
+            for n in (p["file_name"] for p in content["images"])
+            if Path(n).is_absolute() or ".." in Path(n).parts
+        ]
+        if astray:
+            raise DataError(f"{file} names a picture outside its own folder: {astray[0]!r}.")
         home.mkdir(parents=True, exist_ok=True)
         for _ in parallel(
             _paint_one, list(_sheets(content, index_of, home)), f"painting {file.name}", workers
@@ -124,9 +134,9 @@ def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> No
         raise DataError(
             f"COCO's class masks cannot be written to {home} ({problem.strerror}); name another --cache-dir."
         ) from problem
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise DataError(
-            f"{file} holds an instance that COCO's format does not allow: {problem!r}."
+            f"{file} holds what COCO's format does not allow ({problem!r:.99}); export it again."
         ) from problem
 
 
@@ -152,8 +162,8 @@ def _paint_one(sheet: _Sheet) -> None:
 def _load(file: Path) -> dict:
     try:
         content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as problem:
-        raise DataError(f"{file} cannot be read as JSON: {problem}") from problem
+    except (OSError, ValueError, RecursionError) as problem:
+        raise DataError(f"{file} cannot be read as JSON ({problem!s:.99}); export it again.") from problem
     if not isinstance(content, dict) or not {"images", "annotations", "categories"} <= content.keys():
         raise DataError(f"{file} is no COCO instance file: it needs images, annotations and categories.")
     return content
@@ -167,7 +177,7 @@ def _find_pictures(names: list[str], folders: list[Path], file: Path) -> dict[st
     if missing:
         looked = ", ".join(str(folder) for folder in folders)
         raise DataError(
-            f"{len(missing)} of {len(names)} pictures of {file.name} are missing (first {missing[0]}); "
+            f"{len(missing)} of {len(names)} pictures of {file.name} are missing (first {missing[0]!r}); "
             f"put them in one of {looked}; COCO's own are at {HOME}."
         )
     return {name: home / name for name in names}

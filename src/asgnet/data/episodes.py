@@ -129,7 +129,7 @@ def load(path: str | Path, dataset: Dataset | None = None) -> EpisodeList:
             tuple(_episode(row) for row in rows),
         )
         signed, count = head["sha256"], head["count"]
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise DataError(f"{path} is no episode list; make one with `asgnet episodes`.") from problem
     if signed != listed.hash or count != len(listed.episodes):
         raise DataError(

@@ -165,8 +165,10 @@ def _read_sbd(path: Path) -> np.ndarray:
 
     try:
         return np.asarray(loadmat(path)["GTcls"]["Segmentation"][0, 0], np.uint8)
-    except (ValueError, KeyError, IndexError, TypeError, NotImplementedError) as problem:
-        raise DataError(f"{path} is no SBD label file (GTcls.Segmentation): {problem}") from problem
+    except OSError:
+        raise
+    except Exception as problem:  # a damaged file makes scipy raise anything
+        raise DataError(f"{path} is no SBD label file (GTcls.Segmentation): {problem!s:.99}") from problem
 
 
 def _load(file: Path) -> dict[str, _Row]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from asgnet.data.names import read_text
 from asgnet.errors import DataError
 from asgnet.types import IGNORE
 
@@ -217,7 +218,7 @@ def _classes_file(root: Path) -> dict[int, str] | None:
     path = root / "classes.txt"
     if not path.is_file():
         return None
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+    lines = [line.strip() for line in read_text(path, str(path)).splitlines()]
     return {value: name for value, name in enumerate(lines) if value not in (0, IGNORE) and name}
 
 
@@ -229,12 +230,9 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> dict
 
 
 def _read_list(path: Path, home: str) -> list[str]:
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as problem:
-        raise DataError(
-            f"{path} cannot be read; {_get_it(home) or 'it lists one picture name a line'}."
-        ) from problem
+    if not path.is_file():
+        raise DataError(f"{path} cannot be read; {_get_it(home) or 'it lists one picture name a line'}.")
+    lines = read_text(path, str(path)).splitlines()
     # SBD-style lists name "/JPEGImages/x.jpg /SegmentationClassAug/x.png"; VOC's name "x".
     return [Path(line.split()[0]).stem for line in lines if line.strip()]
 
@@ -258,7 +256,9 @@ def _refuse_missing(
 ) -> None:
     if missing:
         remedy = _get_it(home) or "add them or shorten the list"
-        raise DataError(f"{root} lacks {len(missing)} of {of} {what} (the first is {missing[0]}); {remedy}.")
+        raise DataError(
+            f"{root} lacks {len(missing)} of {of} {what} (the first is {missing[0]!r}); {remedy}."
+        )
 
 
 def _get_it(home: str) -> str:
