@@ -50,7 +50,9 @@ def test_blocks_equal_timms_own_stages():
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (33, 34), (70, 71)])
 def test_lite0_is_timms_network_tensor_by_tensor(size):
     net = lite0(indices=(0, 1, 2, 3, 4, 5, 6))
-    theirs = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(0, 1, 2, 3, 4)).eval()
+    theirs = timm.create_model(
+        "tf_efficientnet_lite0", features_only=True, out_indices=(0, 1, 2, 3, 4)
+    ).eval()
     theirs.load_state_dict(net.net.state_dict())  # the same names, none missing
     images = torch.randn(2, 3, *size)
     for index, expected in zip((0, 1, 2, 4, 6), theirs(images), strict=True):
