@@ -60,10 +60,10 @@ def adapted(masks, *right, **options):
 def test_who_is_right_is_believed(shots):
     masks = blocks(shots)
     found = adapted(masks, True, False, False)
-    assert found.trust > 0.9
+    assert found.trust == 1
     assert found.share < 0.1
     found = adapted(masks, False, True, False)
-    assert found.trust < 0.1
+    assert found.trust == 0
     assert found.share < 0.1
     found = adapted(masks, False, False, True)
     assert found.share > 0.9 * Prior().most
@@ -75,7 +75,7 @@ def test_a_single_support_is_judged_by_its_halves():
     for right in ((True, False, False), (False, True, False), (True, True, False)):
         found = adapted(masks, *right)
         assert found.share < 0.1
-        assert found.trust == Prior().trust
+        assert found.trust == 1
 
 
 def test_with_a_single_support_the_readout_has_to_win_clearly():
@@ -94,10 +94,9 @@ def test_who_is_right_about_its_own_supports_only_is_not_believed():
 @pytest.mark.parametrize("shots", [1, 4])
 def test_without_adaptation_the_prior_holds(shots):
     masks = blocks(shots)
-    prior = Prior(trust=0.3)
     for right in ((True, False, True), (False, True, False)):
-        found = adapted(masks, *right, enabled=False, prior=prior)
-        assert (found.trust, found.share) == (0.3, 0)
+        found = adapted(masks, *right, enabled=False)
+        assert (found.trust, found.share) == (1, 0)
 
 
 @pytest.mark.parametrize("shots", [2, 5])

@@ -32,7 +32,7 @@ class Learnt(NamedTuple):
         knowledge: with n as its batch.
         adaptations: n.
         readout: the fine one, of n classes.
-        trusts: ``n``, in appearance; shares: ``n``, of the fine readout.
+        trusts: ``n``, in appearance, 0 or 1; shares: ``n``, of the fine readout.
     """
 
     classes: tuple[str, ...]

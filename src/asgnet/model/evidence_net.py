@@ -112,40 +112,18 @@ class EvidenceNet(ASGNet):
             query: maps ``b c h w`` per level.
             knowledge: of the same b episodes.
             size: of the logits; by default the fine grid.
-            appearance: trust in what objects look like in photographs, in [0, 1], one for all or ``b``: 0 and
-                1 are one answer without and with it, in between the two answers' logits are mixed.
+            appearance: look at what objects look like in photographs, or not: 1 or 0, one for all or ``b``.
             found: the evidence, if at hand.
         """
         found = self.find(query, knowledge) if found is None else found
-        fused = [query[i] for i in self.levels.fused]
         seen = self._appearance(query, found.evidence.shape[-2:])
-        trust = torch.as_tensor(appearance, dtype=seen.dtype, device=seen.device).expand(seen.shape[0])  # b
-        answers, traced = [], torch.jit.is_tracing()  # a traced graph serves every trust
-        known = trust if torch.is_tensor(appearance) else torch.tensor(appearance)  # no GPU need tell
-        if traced or bool((known > 0).any()):
-            answers.append((trust, *self._judged(found.evidence, seen, fused, query, knowledge)))
-        if traced or bool((known < 1).any()):
-            unseen = torch.zeros_like(seen)
-            answers.append((1 - trust, *self._judged(found.evidence, unseen, fused, query, knowledge)))
-        logits = []
-        for i in range(self.decoder.rounds):
-            mixed = sum(weight[:, None, None, None] * rounds[i] for weight, rounds, _ in answers)
-            both = torch.cat([torch.zeros_like(mixed), mixed], 1)  # b 2 h w
-            logits.append(both if size is None else resize(both, size))
-        presence = sum(weight * present for weight, _, present in answers)
+        looked = torch.as_tensor(appearance, device=seen.device).expand(seen.shape[0])[:, None, None, None]
+        seen = torch.where(looked > 0.5, seen, 0.0)
+        rounds, deep = self.decoder(found.evidence, seen, [query[i] for i in self.levels.fused])
+        presence = self.presence(rounds[-1], deep, query, knowledge)
+        answers = [torch.cat([torch.zeros_like(one), one], 1) for one in rounds]  # b 2 h w
+        logits = answers if size is None else [resize(one, size) for one in answers]
         return Outputs(logits[-1], tuple(logits[:-1]), presence)
-
-    def _judged(
-        self,
-        evidence: Tensor,
-        seen: Tensor,
-        fused: Sequence[Tensor],
-        query: Sequence[Tensor],
-        knowledge: Knowledge,
-    ) -> tuple[list[Tensor], Tensor]:
-        """The decoder's answers ``b 1 h w``, one per round, and the presence logit ``b`` of the last."""
-        rounds, deep = self.decoder(evidence, seen, fused)
-        return rounds, self.presence(rounds[-1], deep, query, knowledge)
 
     def _appearance(self, maps: Sequence[Tensor], fine: Sequence[int]) -> Tensor:
         grid = maps[self.levels.grid].shape[-2:]
