@@ -32,6 +32,7 @@ from asgnet.apply.runtimes import (
     AnyEngine,
     Engine,
     Precision,
+    TorchEngine,
     choose_device,
     choose_engine,
     choose_precision,
@@ -282,6 +283,10 @@ class Segmenter:
                     wanted = (self.engine, self.precision)
                     self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
         return self._answers(pictures, learnt)
+
+    def answer_in_torch(self) -> None:
+        """Until another engine takes over: no exporting, so the first answer does not wait."""
+        self._answers = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
 
     def grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
         """Masks as the network sees their pictures, ``s s``."""

@@ -92,13 +92,28 @@ class Service:
         self.loaded = self.workers.submit(partial(self._load, load), "slow")
 
     def _load(self, load: Callable[[], Segmenter]) -> None:
-        self.segmenter = load()
-        self.warming = threading.Thread(
-            target=_warm, args=(self.segmenter,), name="asgnet-warming", daemon=True
-        )
-        self.warming.start()
+        segmenter = load()
+        wanted = copy.copy(segmenter)
+        segmenter.answer_in_torch()
+        self.segmenter = segmenter
+        if segmenter.engine != "torch":
+            self.warming = threading.Thread(
+                target=self._warm, args=(wanted,), name="asgnet-warming", daemon=True
+            )
+            self.warming.start()
         for job in self.jobs.waiting():
             self.run(job)
+
+    def _warm(self, wanted: Segmenter) -> None:
+        """Make the engine that is wanted, once for all concepts; torch answers until then."""
+        import numpy as np
+
+        pixels = np.full((64, 64, 3), 40, np.uint8)
+        pixels[16:48, 16:48] = 220
+        wanted.fit(pixels, pixels[..., 0] > 128, adapt=False).predict(pixels)
+        with self._lock:
+            for one in (self.segmenter, *self._ready.values()):
+                one._answers = wanted._answers
 
     def close(self) -> None:
         """Finish what runs, leave what waits for the next start."""
@@ -267,20 +282,9 @@ class Service:
     def _hold(self, kept: KeptConcept, segmenter: Segmenter) -> None:
         segmenter.supports, segmenter._superpixels = [], []
         with self._lock:
+            segmenter._answers = self.segmenter._answers  # the engine may have come since it was copied
             for old in [k for k in self._ready if k[0] == kept.id]:
                 del self._ready[old]
             self._ready[kept.id, kept.version] = segmenter
             while len(self._ready) > HELD:
                 self._ready.popitem(last=False)
-
-
-def _warm(segmenter: Segmenter) -> None:
-    """Make what computes the answers now, once for all concepts, and not while the first person waits."""
-    import numpy as np
-
-    pixels = np.full((64, 64, 3), 40, np.uint8)
-    pixels[16:48, 16:48] = 220
-    twin = copy.copy(segmenter)
-    if segmenter._answers is None:
-        twin.fit(pixels, pixels[..., 0] > 128, adapt=False).predict(pixels)
-        segmenter._answers = twin._answers

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from asgnet.apply.runtimes import TorchEngine
 
 
 def _pixels(content: bytes) -> np.ndarray:
@@ -185,10 +188,39 @@ def test_a_job_whose_concept_is_forgotten_says_so(client, started, finish):
 def test_what_computes_the_answers_is_made_once_for_all_concepts(client, learn, painted, finish):
     """Two workers that each made it, of one network, once failed both."""
     service = client.app.state.service
-    service.warming.join()
     concept = learn(client)
+    if service.warming is not None:
+        service.warming.join()
     files = [("pictures", (f"{i}.png", painted(i)[0])) for i in range(4)]
     job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
     assert finish(client, job)[-1][1]["done"] == 4
     kept = service.concepts.get(concept["id"])
     assert service.ready(kept)._answers is service.segmenter._answers is not None
+
+
+def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
+    serve, segmenter, learn, painted, monkeypatch
+):
+    started, asked = threading.Event(), []
+
+    def slowly(net, learnt, engine, *rest):
+        assert engine == "onnx"
+        started.wait(60)
+        return lambda pictures, learnt: asked.append(learnt.classes) or in_torch(pictures, learnt)
+
+    in_torch = TorchEngine(segmenter.net)
+    monkeypatch.setattr("asgnet.apply.segmenter.make_engine", slowly)
+    monkeypatch.setattr(segmenter, "engine", "onnx")
+    monkeypatch.setattr(segmenter, "_answers", None)
+    client = serve()
+    service = client.app.state.service
+    concept = learn(client)
+    picture = {"picture": ("a.png", painted(1)[0])}
+    first = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
+    assert not asked
+    started.set()
+    service.warming.join()
+    asked.clear()
+    second = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
+    assert asked == [("object",)]
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
