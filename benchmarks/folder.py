@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.measure import peak_memory
 
 SIZE = (640, 480)
 PHOTOGRAPHS = ("coffee.png", "chelsea.png", "astronaut.png", "motorcycle_left.png", "rocket.jpg")
@@ -82,7 +86,6 @@ def child(folder: Path, count: int, classes: int, runtime: str) -> dict[str, flo
     written = len(list(Path(out).rglob("*.png")))
     if summary.done != count or written != count:
         raise SystemExit(f"{summary.done} done and {written} written, of {count}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "pictures": count,
         "classes": classes,
@@ -90,7 +93,7 @@ def child(folder: Path, count: int, classes: int, runtime: str) -> dict[str, flo
         "precision": segmenter.precision,
         "seconds": round(seconds, 2),
         "pictures_per_second": round(count / seconds, 2),
-        "peak_mb": round(peak),
+        "peak_mb": round(peak_memory()),
     }
 
 

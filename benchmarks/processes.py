@@ -19,10 +19,10 @@ START = {
     "load the default": "from asgnet import Segmenter; Segmenter.from_pretrained()",
 }
 PEAK = """
-import resource
 from benchmarks import work
+from benchmarks.measure import peak_memory
 work.segmenter("{engine}", {shots}).predict(work.scene()[1])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_memory())
 """
 
 

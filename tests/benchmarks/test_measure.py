@@ -1,10 +1,13 @@
 """Measuring without a clock gives exact numbers."""
 
 import itertools
+import subprocess
+import sys
 from importlib.metadata import version
 
+import numpy as np
 import torch
-from benchmarks.measure import flops, interleaved, machine, machine_peak, peak_bytes
+from benchmarks.measure import flops, interleaved, machine, machine_peak, peak_bytes, peak_memory
 
 
 def test_bytes_alive_at_once():
@@ -41,3 +44,10 @@ def test_the_machine_is_described():
     assert facts["torch"] == version("torch")
     assert all(facts.values())
     assert machine_peak(64, 1 << 12) > (0, 0)
+
+
+def test_peak_memory_is_of_this_process_not_of_its_parent():
+    del [np.ones(50_000_000)][:]  # 400 MB, held for a moment
+    program = "import sys; from benchmarks.measure import peak_memory; sys.stdout.write(str(peak_memory()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 10 < float(done.stdout) < peak_memory() - 300
