@@ -2,8 +2,8 @@
 
     python benchmarks/gallery.py --out docs/images/gallery.png
 
-A row a set, one painted example and three of its other pictures, chosen by their IoU among twelve episodes. Green is
-found and right, red found and wrong, blue missed.
+A row a set, one painted example and three of its other pictures, chosen by their IoU among twelve episodes.
+Green is found and right, red found and wrong, blue missed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from PIL import Image, ImageDraw, ImageFont
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.scenes import SEED, Scene, sets
+
 from asgnet import Segmenter
 from asgnet.apply.drawing import INK, PAPER, fitted, outlined, resized
 from asgnet.study.metrics import ratio
 from asgnet.study.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
-from benchmarks.scenes import SEED, Scene, sets
 
 EPISODES = 12
 CELL, GAP, LINE = (230, 184), 10, 20
@@ -47,7 +48,7 @@ def ranked(
 
 
 def line(name: str, rows: list[tuple[float, Scene, Scene, NDArray]]) -> Image.Image:
-    """One set: an example, then the best, the median and the worst answer, each beside its own example's set."""
+    """One set: an example, then the best, the median and the worst answer."""
     page = Image.new("RGB", ((CELL[0] + GAP) * (1 + len(RANKS)) + GAP, CELL[1] + LINE + GAP), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(13)
     _, (picture, mask), _, _ = rows[len(rows) // 2]

@@ -135,7 +135,7 @@ def machine_peak(side: int = 2048, copied: int = 1 << 25) -> tuple[float, float]
 
 
 def peak_memory() -> float:
-    """Megabytes that this process held at most since it was started; elsewhere than on Linux, or was forked."""
+    """Megabytes that this process held at most."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage answers with the parent's peak where that was higher
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
