@@ -160,8 +160,10 @@ class Concept:
         kind = facts.get("format", "")
         if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT):
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
+        stranger = WeightsError(f"{name} is a safetensors file, but not a concept of asgnet; fit it again.")
         try:
             classes, supports = (tuple(map(str, _listed(facts[key]))) for key in ("classes", "supports"))
+            "".join(classes).encode("utf-8", "surrogateescape")  # half a character is no name
             counts = tuple(map(int, _listed(facts["counts"])))
             network = facts["network"]
             adapt, seed = _listed(facts.get("fitting", "[true, 0]"))
@@ -169,7 +171,9 @@ class Concept:
             sizes = _listed(facts.get("sizes", "[]"))
             shots = _unpacked(tensors, sizes, len(classes))
         except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.") from error
+            raise WeightsError(
+                f"{name} is a safetensors file, but not a concept of asgnet; fit it again."
+            ) from error
         fitting = len(set(classes)) == len(classes) and len(counts) in (0, len(classes))
         per_class = all(t.shape[:1] == (len(classes),) for t in tensors.values())
         if shots:
@@ -177,7 +181,7 @@ class Concept:
             fitting &= shown == counts and len(shots) == len(supports)
         known = kind == (SHOTS_FORMAT if shots else CONCEPT_FORMAT)
         if not known or not classes or not fitting or not per_class:
-            raise WeightsError(f"{name} is a safetensors file, but not a concept of asgnet.")
+            raise stranger
         return cls(classes, tensors, network, supports, counts, shots, *origin)
 
 

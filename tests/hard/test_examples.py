@@ -77,6 +77,12 @@ def config(**changes):
     return weights(change)
 
 
+def strange(folder):
+    from safetensors.numpy import save_file
+
+    save_file({"layer.weight": np.ones((2, 3), np.float32)}, folder / SAFE)
+
+
 def cut(folder):
     data = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
@@ -94,6 +100,7 @@ WEIGHTS = {
     "unknown key": (lambda: config(frobnicate=1), "config.json", "update asgnet"),
     "wrong type": (lambda: config(hidden="many"), "hidden", "copy the folder"),
     "another width": (lambda: config(channels=3), SAFE, "one folder"),
+    "tensors of another model": (lambda: weights(strange), SAFE, "one folder"),
     "offline hub": (lambda: ["--weights", "some-one/some-model"], "some-one/some-model", "folder"),
 }  # fmt: skip
 
@@ -122,6 +129,11 @@ def concept(change):
     return "c.concept"
 
 
+def cut_concept():
+    data = Path(concept(lambda facts, tensors: None)).read_bytes()
+    return text(data[: len(data) // 2], "c.concept")
+
+
 def npz(name):
     np.savez("n", evil=np.array([{"a": 1}], object))
     return str(Path("n.npz").rename(name))
@@ -133,6 +145,9 @@ CONCEPTS = {
     "pickled": (lambda: evil("p.concept"), "p.concept", "fit it again"),
     "npz with objects": (lambda: npz("n.concept"), "n.concept", "fit it again"),
     "huge header": (lambda: text(b"\xff" * 8 + b"{}", "h.concept"), "h.concept", "fit it again"),
+    "cut short": (cut_concept, "c.concept", "fit it again"),
+    "a name that is half a character": (
+        lambda: concept(lambda f, t: f.update(classes=r'["\ud800"]')), "c.concept", "fit it again"),
     "another model's": (lambda: concept(lambda f, t: f.update(network="0" * 64)),
         "other weights", "fit it again"),
     "a future version": (lambda: concept(lambda f, t: f.update(format="asgnet-concept-9")),
@@ -225,3 +240,23 @@ def test_a_concept_of_another_class_is_no_concept(segmenter):
         segmenter.concept = "mug.concept"
     with pytest.raises(WeightsError, match="asgnet fit"):
         Concept.load("nowhere.concept")
+
+
+@pytest.mark.parametrize("kind", ["full", "one pixel", "classes 1 to 3", "palette", "255 beside 1", "soft"])
+def test_masks_that_are_unusual_teach_one_object_all_the_same(world, run, kind):
+    painted = np.array(Image.open("a_mask.png")) > 0
+    values = {
+        "full": np.full(painted.shape, 255),
+        "one pixel": np.arange(painted.size).reshape(painted.shape) == 700,
+        "classes 1 to 3": painted * (1 + np.arange(painted.shape[1]) % 3),
+        "palette": painted * 5,
+        "255 beside 1": np.where(np.roll(painted, 3, 0) & ~painted, 255, painted),
+        "soft": (painted * 2.0 + np.roll(painted, 1, 0)) / 3 * 255,
+    }[kind].astype(np.uint8)
+    image = Image.fromarray(values)
+    if kind == "palette":
+        image.putpalette([9, 9, 9] * 256)  # of one colour: the index counts
+    image.save("m.png")
+    words = ["--support", "a.png", "m.png", "--no-adapt"]
+    assert run("fit", *words, "--out", "x.concept").left == ["x.concept"]
+    assert Concept.load("x.concept").classes == ("object",)

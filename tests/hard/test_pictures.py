@@ -112,6 +112,8 @@ SEEN = {
     "one pixel": (encoded("PNG", RGB[:1, :1]), "a.png", RGB[:1, :1]),
     "a line of 10,000": (encoded("PNG", LINE), "a.png", LINE),
     "corrupt exif": (encoded("PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f"), "a.png", RGB),
+    "corrupt exif of a photo": (encoded("JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f"), "a.jpg",
+                                np.asarray(Image.open(io.BytesIO(JPEG)))),
     "rubbish behind the end": (PNG + b"rubbish" * 99, "a.png", RGB),
 }  # fmt: skip
 
@@ -124,6 +126,17 @@ def test_unusual_pictures_are_seen_as_a_person_sees_them(tmp_path, kind):
     expected = expected if expected.ndim == 3 else np.repeat(expected[..., None], 3, 2)
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, expected)
+
+
+def test_the_command_line_segments_all_of_them(world, run):
+    for i, (data, name, _) in enumerate(SEEN.values()):
+        Path(f"photos/{i:02}{Path(name).suffix}").write_bytes(data)
+    ended = run("segment", *sorted(Path("photos").iterdir()), 
+                "--support", "a.png", "a_mask.png", "--out", "out", "--runtime", "torch")  # fmt: skip
+    assert ended.code == 0, ended.err
+    first = [min(Path("out").glob(f"{i:02}*.png")) for i in range(len(SEEN))]  # of animations the first frame
+    sizes = [Image.open(path).size for path in first]
+    assert sizes == [expected.shape[1::-1] for *_, expected in SEEN.values()]
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "palette with transparency", "YCbCr"])
@@ -153,9 +166,7 @@ def test_every_exif_orientation_is_turned_upright(tmp_path, orientation):
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png")[..., 0], upright)
 
 
-@pytest.mark.parametrize(
-    "name", ["a b.png", "new\nline.png", "😀.png", "-dash.png", "'\".png", b"caf\xe9.png"]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_read_and_said_on_one_line(tmp_path, refused, name):
     path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))
     with open(path, "wb") as file:
