@@ -31,7 +31,7 @@ class Lite0(nn.Module):
         super().__init__()
         self.conv_stem = Same(3, STEM, 3, 2)
         self.bn1 = nn.BatchNorm2d(STEM, EPSILON)
-        self.act1 = nn.ReLU6()
+        self.act1 = nn.ReLU6(inplace=True)
         stages, into = [], STEM
         for times, side, stride, expansion, out in STAGES:
             kind = Bottleneck if expansion > 1 else Separable
@@ -75,7 +75,7 @@ class Separable(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``b c h w`` -> ``b k h/s w/s``."""
-        return self.bn2(self.conv_pw(F.relu6(self.bn1(self.conv_dw(x)))))
+        return self.bn2(self.conv_pw(F.relu6(self.bn1(self.conv_dw(x)), inplace=True)))
 
 
 class Bottleneck(nn.Module):
@@ -94,6 +94,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``b c h w`` -> ``b k h/s w/s``."""
-        wide = F.relu6(self.bn1(self.conv_pw(x)))
-        narrow = self.bn3(self.conv_pwl(F.relu6(self.bn2(self.conv_dw(wide)))))
+        wide = F.relu6(self.bn1(self.conv_pw(x)), inplace=True)
+        convolved = F.relu6(self.bn2(self.conv_dw(wide)), inplace=True)
+        narrow = self.bn3(self.conv_pwl(convolved))
         return x + narrow if self.same else narrow
