@@ -43,7 +43,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, metrics and checkpoints.")],
     recipe: Annotated[
-        str, typer.Option(help="default, paper-pascal, paper-coco, or a TOML file.")
+        str, typer.Option(help="default, light, paper-pascal, paper-coco, or a TOML file.")
     ] = "default",
     change: Annotated[
         list[str] | None,
