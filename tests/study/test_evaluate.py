@@ -359,6 +359,24 @@ def test_the_papers_variants_differ_where_they_should(dataset, net):
     assert net.config.most == 5
 
 
+def test_variants_look_at_a_picture_once_and_answer_as_a_network_alone_does(dataset, net, monkeypatch):
+    tables = paper_variants(net, size=64)
+    looked = []
+    see = net.backbone.forward
+    monkeypatch.setattr(net.backbone, "forward", lambda images: looked.append(len(images)) or see(images))
+    supports = [dataset.picture(n) for n in ("00", "01")], [dataset.mask(n, 1) for n in ("00", "01")]
+    for rows in tables.values():
+        for make in rows.values():
+            asked = make()
+            asked.fit(*supports)
+            found = asked.predict(dataset.picture("02"))
+    assert looked == [1, 1, 1]
+    alone = NetPredictor(net, size=64, fusion="vote")
+    alone.fit(*supports)
+    expected = alone.predict(dataset.picture("02")).probability
+    np.testing.assert_allclose(found.probability, expected, atol=1e-5)
+
+
 def test_random_and_worst_episodes_are_chosen():
     rows = [{"iou": iou} for iou in (0.5, 0.1, 0.9, 0.1, 0.7, 0.3)]
     random, worst = choose(rows, 3)

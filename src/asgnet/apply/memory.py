@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
+from asgnet.model.recent import Recent
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -44,32 +42,10 @@ class _SeesOnce(EvidenceNet):
 
     def __init__(self, net: EvidenceNet, most: int | None) -> None:
         self.__dict__.update(net.__dict__)
-        self._memory = _Memory(most)
+        self._memory: Recent[Seen] = Recent(most)
 
     def see(self, images: Tensor) -> Seen:
         """As :meth:`EvidenceNet.see`."""
         if len(images) != 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
             return super().see(images)
         return self._memory(images, super().see)
-
-
-class _Memory:
-    """The latest ``most`` pictures and what was seen in them; None: all."""
-
-    def __init__(self, most: int | None) -> None:
-        self.most = most
-        self.known: OrderedDict[bytes, Seen] = OrderedDict()
-
-    def __call__(self, images: Tensor, see: Callable[[Tensor], Seen]) -> Seen:
-        key = hashlib.sha256(images.contiguous().cpu().numpy().tobytes()).digest()
-        if key not in self.known:
-            self.known[key] = see(images)
-        self.known.move_to_end(key)
-        seen = self.known[key]
-        if self.most is not None and len(self.known) > self.most:
-            self.known.popitem(last=False)
-        return seen
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Memory:
-        """Empty: a copy of the network is made to compute in another way, such as fused."""
-        return _Memory(self.most)
