@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from asgnet.apply import edges
-from asgnet.apply.edges import follow_edges
+from asgnet.apply.edges import follow_edges, settled
+from asgnet.apply.found import small_pieces
 
 RED, BLUE = (200, 40, 40), (30, 60, 220)
 
@@ -72,3 +74,42 @@ def test_rows_at_a_time_are_the_whole(monkeypatch):
 def test_a_view_of_a_larger_picture_will_do():
     picture = two_colours()[::-1, ::2]
     assert follow_edges(torch.zeros(1, 4, 4), picture).shape == (1, 90, 60)
+
+
+def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
+    """A cell is 8 by 8 pixels: pieces of fewer than 8 pixels go."""
+    probability = np.full((64, 96), 0.1, np.float32)
+    probability[20:50, 30:70] = 0.9
+    probability[2, 2:9] = 0.8  # seven pixels
+    probability[60, 2:10] = 0.8  # eight
+    probability[30, 40:47] = 0.4
+    probability[40, 40:48] = 0.4
+    found = settled(probability.copy(), (8, 12))
+    changed = found != probability
+    assert changed.sum() == 14
+    assert (found[2, 2:9] == np.float32(0.49)).all()
+    assert (found[30, 40:47] == np.float32(0.51)).all()
+
+
+def test_in_a_small_picture_a_pixel_may_be_an_object():
+    probability = np.zeros((16, 16), np.float32)
+    probability[5, 5] = 1
+    assert settled(probability, (8, 8))[5, 5] == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24))),
+    st.integers(1, 3),
+    st.sampled_from([1, 2, 4]),
+)
+def test_no_small_piece_is_left_but_what_was_beside_one(mask, grid, scale):
+    """As labelling the whole picture would have it, specks first, then holes."""
+    mask = mask.repeat(scale, 0).repeat(scale, 1)
+    found = settled(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid)) > 0.5
+    least = edges.SPECK * mask.size / grid**2
+    wanted = mask
+    if least > 1 and mask.any():
+        wanted = mask & ~small_pieces(mask, least)
+        wanted = wanted | small_pieces(~wanted, least)
+    np.testing.assert_array_equal(found, wanted)

@@ -3,10 +3,13 @@
 The network answers on a grid of at most 128 cells a side. In every window of that grid the answer is
 explained by the picture's colours, as their best linear function, and that function is then asked at the
 picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering, 2013; He
-and Sun, Fast Guided Filter, 2015).
+and Sun, Fast Guided Filter, 2015). Single pixels whose colours stray leave specks and pinholes; what is much
+smaller than a cell the network did not see, and is taken for what is around it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,6 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asgnet.apply.found import small_pieces
+from asgnet.data.formats import window
 from asgnet.types import Picture
 
 RADIUS = 9
@@ -24,6 +29,10 @@ LIMIT = 2.0
 """Of the logits that colours explain: what goes beyond is certain, and added again."""
 ROWS = 256
 """So many rows at a time bound the memory that large pictures need."""
+SPECK = 1 / 8
+"""Of a cell: smaller pieces and smaller holes are closed."""
+DOUBT = 0.01
+"""What is closed has a probability so far from one half."""
 
 
 def follow_edges(logits: Tensor, picture: Picture) -> NDArray[np.float32]:
@@ -48,6 +57,28 @@ def follow_edges(logits: Tensor, picture: Picture) -> NDArray[np.float32]:
         here = _stretch(linear, first, len(part), height, width)  # n 4 r W
         found[:, first : first + ROWS] = ((here[:, :3] * colours).sum(1) + here[:, 3]).numpy()
     return found
+
+
+def settled(probability: NDArray[np.float32], grid: Sequence[int]) -> NDArray[np.float32]:
+    """The same probabilities without specks and pinholes where they are cut at one half.
+
+    Args:
+        probability: ``H W``, changed in place.
+        grid: ``h w`` of the answer that it was made of.
+    """
+    least = SPECK * probability.size / (grid[0] * grid[1])
+    found = probability > 0.5
+    around = window(found)
+    if least <= 1 or around is None:
+        return probability
+    top, bottom, left, right = around
+    rim = int(least) + 1  # so wide that what surrounds the object is no hole
+    near = np.s_[max(top - rim, 0) : bottom + rim, max(left - rim, 0) : right + rim]
+    region, part = found[near], probability[near]
+    specks = small_pieces(region, least)
+    part[specks] = 0.5 - DOUBT
+    part[small_pieces(~region | specks, least)] = 0.5 + DOUBT
+    return probability
 
 
 def _colours(picture: Picture, grid: torch.Size) -> Tensor:

@@ -85,7 +85,7 @@ def without_specks(prediction: Prediction, least: int) -> Prediction:
     mask = prediction.mask.copy()
     for i in range(1, len(prediction.classes) + 1):
         region = prediction.mask == i
-        mask[region & ~_large(region, least)] = 0
+        mask[small_pieces(region, least)] = 0
     by_class = {
         name: replace(one, mask=mask == i) for i, (name, one) in enumerate(prediction.by_class.items(), 1)
     }
@@ -114,11 +114,12 @@ def _pieces(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     return label(region)
 
 
-def _large(region: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+def small_pieces(region: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
+    """The pieces of ``h w`` that have fewer than ``least`` pixels; pieces are connected by sides."""
     numbers, _ = _pieces(region)
-    keep = np.bincount(numbers.ravel()) >= least
-    keep[0] = False
-    return keep[numbers]
+    small = np.bincount(numbers.ravel()) < least
+    small[0] = False
+    return small[numbers] if small.any() else np.zeros_like(region)
 
 
 def _split(region: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asgnet.apply.answer import Answer
-from asgnet.apply.edges import follow_edges
+from asgnet.apply.edges import follow_edges, settled
 from asgnet.apply.grid import enlarge, nearest
 from asgnet.apply.recall import Learnt
 from asgnet.types import Picture, Prediction
@@ -22,10 +22,12 @@ def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool)
     """
     size = picture.shape[:2]
     logits, presence, guides = (part[0] for part in answer)  # n h' w', n, n h'' w''
+    grid = logits.shape[-2:]
     logits = follow_edges(logits, picture) if edges else enlarge(logits, size)  # n h w
     found = {}
     for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
         probability = adaptation.calibrated(logits[i])  # h w
+        probability = settled(probability, grid) if edges else probability
         here = adaptation.presence(float(presence[i]))
         found[name] = Prediction(
             probability > 0.5, probability, here, nearest(guides[i].numpy(), size), (name,)
