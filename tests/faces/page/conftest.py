@@ -22,7 +22,7 @@ playwright = pytest.importorskip(
 )
 httpx = pytest.importorskip("httpx", reason="needs httpx: pip install -e '.[dev]'")
 
-PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
+PATIENCE = 300_000  # milliseconds; a busy machine is slow, not wrong
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -42,7 +42,8 @@ def browser():
 @pytest.fixture(scope="session")
 def address(tmp_path_factory) -> Iterator[str]:
     """Of ``asgnet serve``, started as a user starts it, with a data folder of its own."""
-    options = ["serve", "--port", "0", "--no-browser", "--data-dir", str(tmp_path_factory.mktemp("data"))]
+    data = str(tmp_path_factory.mktemp("data"))
+    options = ["serve", "--port", "0", "--no-browser", "--workers", "2", "--data-dir", data]
     code = "import sys; from asgnet.faces.cli import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen([sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True)
     try:

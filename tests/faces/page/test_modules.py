@@ -8,6 +8,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import rgb2lab
 from skimage.draw import polygon2mask
 
 
@@ -92,6 +93,52 @@ def test_the_threshold_decides_as_the_library_does(run):
     }"""
     assert run(script, [[[0, 127, 128, 255]], 0.5]) == [0, 0, 1, 1]
     assert run(script, [[[10, 200, 200, 90], [10, 100, 220, 80]], 0.5]) == [0, 1, 2, 0]
+
+
+# Machado, Oliveira & Fernandes 2009, severity 1: linear RGB as it is seen without one kind of cones.
+BLINDNESS = {
+    "none": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def test_colour_blind_eyes_tell_the_classes_apart(run):
+    script = """async () => {
+      const { colourOf, patternOf, heat } = await import('/page/view/palette.js');
+      const labels = Array.from({ length: 20 }, (_, i) => i + 1);
+      return [labels.map(colourOf), labels.map((label) => [...patternOf(label)]), [...heat]];
+    }"""
+    colours, patterns, heat = run(script)
+    first, shades = np.array(colours[:7]) / 255, np.reshape(heat, (256, 3)) / 255
+    for kind, matrix in BLINDNESS.items():
+        seen = _lab(first, matrix)
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)[np.triu_indices(7, 1)]
+        assert apart.min() > 10, kind  # some 2 can be seen side by side
+        assert (np.diff(_lab(shades, matrix)[:, 0]) > -0.2).all(), kind  # more probable is never darker
+    both = {(tuple(c), tuple(p)) for c, p in zip(colours, patterns, strict=True)}
+    assert len(both) == 20  # where colours come again they have other patterns
+
+
+def _lab(colours: np.ndarray, matrix) -> np.ndarray:
+    """sRGB in [0, 1] as such eyes see it, in CIE Lab."""
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.asarray(matrix).T, 0, 1)
+    back = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
+    return rgb2lab(back[None])[0]
 
 
 def test_zooming_leaves_the_point_under_the_pointer_where_it_is(run):

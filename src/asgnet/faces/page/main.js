@@ -41,7 +41,9 @@ painter.addEventListener("asking", () => say("Looking for the object …"));
 painter.addEventListener("failed", ({ detail }) => say(detail.message, true));
 project.addEventListener("note", ({ detail }) => say(detail));
 project.addEventListener("lost", ({ detail }) => detail && say("asgnet does not answer; still trying …", true));
-project.addEventListener("ended", ({ detail }) => say(`Finished: ${detail.done} of ${detail.total} pictures.`));
+project.addEventListener("ended", ({ detail: { status, done, total } }) => {
+  say(`${status === "cancelled" ? "Stopped" : "Finished"}: ${done} of ${total} pictures.`);
+});
 for (const what of ["phase", "results", "stale"]) {
   project.addEventListener(what, () => {
     desk.write();

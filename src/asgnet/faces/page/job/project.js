@@ -63,6 +63,7 @@ export class Project extends EventTarget {
   results = [];
   concept = null; // the server's Concept
   job = null; // id of the server's job
+  jobConcept = null; // id of the concept that the job looks for
   /** Examples changed since the concept was fitted. */
   stale = true;
   sample = false;
@@ -127,6 +128,24 @@ export class Project extends EventTarget {
   addPictures(files) {
     this.results.push(...files.map(({ name, blob }) => new Result(new Picture(name, blob))));
     this.tell("results");
+  }
+
+  /** From now on the results are those of this job. */
+  belongs({ id, concept }) {
+    this.job = id;
+    this.jobConcept = concept;
+  }
+
+  /** The job looks for an older concept, of other classes. */
+  get elsewhere() {
+    return Boolean(this.job && this.concept) && this.jobConcept !== this.concept.id;
+  }
+
+  /** Still to be looked at: new, stopped, or found with an older version of what was learnt. */
+  open({ index, record }) {
+    if (index === null || record.status === "cancelled") return true;
+    if (record.status !== "done" || record.corrected) return false;
+    return this.elsewhere || record.concept_version !== this.concept?.version;
   }
 
   clearPictures() {

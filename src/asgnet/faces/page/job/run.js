@@ -25,20 +25,26 @@ export class Run {
   /** Learn if the examples changed, then find in all pictures that have no answer of this concept yet. */
   async find() {
     if (this.busy) return;
-    const { project } = this;
     this.#cancelled = false;
     try {
-      const before = project.concept;
-      await this.learn();
-      const fresh = project.results.filter((result) => result.index === null);
-      const stopped = project.results.some(({ record }) => record.status === "cancelled");
-      if (project.job && (before !== project.concept || stopped)) await this.#again(before);
-      if (!this.#cancelled) await this.#send(fresh);
-      if (project.job && !this.#cancelled) await this.#follow();
+      await this.#work();
     } finally {
       this.#phase("");
     }
     this.examine().catch(() => {});
+  }
+
+  async #work() {
+    const { project } = this;
+    await this.learn();
+    if (this.#cancelled) return;
+    const open = project.results.filter((result) => project.open(result));
+    const fresh = open.filter((result) => result.index === null);
+    if (project.job && (project.elsewhere || open.length > fresh.length)) await this.#again(open);
+    if (!this.#cancelled) await this.#send(fresh);
+    if (!project.job) return;
+    if (this.#cancelled) await api.cancel(project.job); // what was on its way when Stop was pressed
+    await this.#follow();
   }
 
   /** Fit the concept to the examples as they are now. */
@@ -85,12 +91,12 @@ export class Run {
     }
   }
 
+  /** What is done stays; what is being learnt is learnt to its end. */
   async stop() {
+    const { phase } = this;
     this.#cancelled = true;
-    if (this.project.job && this.phase !== "learning") {
-      this.#phase("stopping");
-      await api.cancel(this.project.job);
-    }
+    this.#phase("stopping");
+    if (this.project.job && phase !== "learning") await api.cancel(this.project.job);
   }
 
   /** Go on listening to a job that the server still has. */
@@ -115,17 +121,20 @@ export class Run {
     this.project.tell("result", result);
   }
 
-  /** What was learnt is new: every picture is looked at again. */
-  async #again(before) {
+  /** What was stopped goes on; if what was learnt is new, every picture is looked at again. */
+  async #again(open) {
     const { project } = this;
-    const known = project.results.filter((result) => result.index !== null);
+    const { elsewhere } = project;
+    const all = elsewhere || open.some(({ record }) => record.status === "done");
+    if (elsewhere) project.belongs(await api.startFrom(project.concept.id, project.job));
+    else await api.redo(project.job, !all);
+    const known = (all ? project.results : open).filter(({ index }) => index !== null);
     for (const result of known) {
+      if (result.record.corrected && !elsewhere) continue;
       result.record = { ...result.record, status: "queued" };
       result.small = result.layers = result.guide = null;
       project.tell("result", result);
     }
-    if (before && before.id === project.concept.id) await api.redo(project.job);
-    else project.job = (await api.startFrom(project.concept.id, project.job)).id;
   }
 
   async #send(results) {
@@ -137,7 +146,7 @@ export class Run {
       if (this.#cancelled) return;
       const files = await Promise.all(few.map((result) => result.picture.file()));
       const job = project.job ? await api.more(project.job, files) : await api.start(project.concept.id, files);
-      project.job = job.id;
+      project.belongs(job);
       few.forEach((result, i) => Object.assign(result, { index: sent + i, record: { status: "queued" } }));
       sent += few.length;
       this.#told({ done: 0, total: project.results.length, seconds: null, sent });
@@ -148,7 +157,7 @@ export class Run {
   /** Until the job ends; resolves then. */
   #follow() {
     const { project } = this;
-    this.#phase("finding");
+    if (!this.#cancelled) this.#phase("finding");
     const byIndex = new Map(project.results.map((result) => [result.index, result]));
     return new Promise((finished, failed) => {
       this.#stopFollowing = api.follow(project.job, {
@@ -190,11 +199,9 @@ export class Run {
 
 /** Probabilities of each class and prototypes of a result, with a longer side of at most `most`. */
 export async function maps(project, result, most = Infinity, guide = false) {
-  const side = most === Infinity ? "" : `side=${most}`;
-  const one = async (name, query) =>
-    readGrey(await api.file(api.place(project.job, result.index, name, `?${query}&${side}`)), most);
+  const one = async (name, query) => readGrey(await api.file(api.place(project.job, result.index, name, query)), most);
   const layers = await Promise.all(
-    project.concept.classes.map((_, i) => one("probability.png", `class=${i + 1}`)),
+    project.concept.classes.map((_, i) => one("probability.png", `?class=${i + 1}`)),
   );
   const { width, height } = layers[0];
   return { layers: layers.map((l) => l.values), width, height, guide: guide ? (await one("guide.png", "")).values : null };

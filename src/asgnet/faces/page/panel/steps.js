@@ -22,9 +22,15 @@ export class Steps {
     const { project, run } = this;
     const { results } = project;
     const painted = project.examples.some((example) => example.painted);
-    const open = results.filter((result) => result.index === null).length;
+    const open = results.filter((result) => project.open(result)).length;
     const done = results.some((result) => result.found);
-    $("#find").disabled = run.busy || !results.length || !painted || !this.#open();
+    const failed = results.some(({ record }) => record.status === "failed");
+    // Something is left to do: another concept, new pictures, or a run that was stopped.
+    const left = project.stale || project.elsewhere || open > 0;
+    $("#find").disabled = run.busy || !results.length || !painted || !left;
+    const finished = Boolean(project.job) && !run.busy && painted && !left && !failed;
+    $("#find").toggleAttribute("data-done", finished);
+    $("#find use").setAttribute("href", finished ? "#icon-check" : "#icon-look");
     $("#find-words").textContent = this.#words(open, painted);
     $("#stop").hidden = !run.busy;
     $("#stop").disabled = run.phase === "stopping";
@@ -43,19 +49,12 @@ export class Steps {
     if (run.busy) return "Working …";
     if (!painted) return "Paint an example first";
     if (!results.length) return `Find ${names}: add pictures first`;
-    if (job && stale) return `Find again in ${plural(results.length, "picture")}`;
+    if (job && (stale || project.elsewhere)) return `Find again in ${plural(results.length, "picture")}`;
     if (job && open) return `Find in ${plural(open, "more picture")}`;
     const failed = results.filter(({ record }) => record.status === "failed").length;
-    if (job && !this.#open() && failed) return `Done, but ${failed} of ${results.length} failed`;
-    if (job && !this.#open()) return results.length === 1 ? "Done" : `All ${results.length} pictures are done`;
-    if (job) return "Find in the rest";
+    if (job && failed) return `Done, but ${failed} of ${results.length} failed`;
+    if (job) return results.length === 1 ? "Done" : `All ${results.length} pictures are done`;
     return `Find ${names} in ${plural(results.length, "picture")}`;
-  }
-
-  /** Something is left to do: another concept, new pictures, or a run that was stopped. */
-  #open() {
-    const { stale, results } = this.project;
-    return stale || results.some(({ index, record }) => index === null || record.status === "cancelled");
   }
 
   #progress() {

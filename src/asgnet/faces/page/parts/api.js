@@ -56,7 +56,7 @@ export const doctor = (id) => json(`/concepts/${id}/doctor?wait=25`);
 export const start = (concept, pictures) => send("/jobs", "POST", { concept, pictures });
 export const startFrom = (concept, job) => send("/jobs", "POST", { concept, from_job: job });
 export const more = (id, pictures) => send(`/jobs/${id}/pictures`, "POST", { pictures });
-export const redo = (id) => json(`/jobs/${id}/redo`, { method: "POST" });
+export const redo = (id, unfinished) => json(`/jobs/${id}/redo${unfinished ? "?only=unfinished" : ""}`, { method: "POST" });
 export const cancel = (id) => json(`/jobs/${id}/cancel`, { method: "POST" });
 export const job = (id) => json(`/jobs/${id}`);
 export const results = async (id) => (await json(`/jobs/${id}/results`)).results;
