@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,40 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from tests.data.pictures import BLACK, BLUE, GREEN, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put, says
 
 from asgnet.data.images import read_picture, save_png, squash, squash_mask
 from asgnet.data.masks import read_labels
 from asgnet.errors import AsgnetWarning, PictureError
 
-RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
-
-
-@pytest.fixture(autouse=True)
-def _unexpected_notes_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", AsgnetWarning)
-        yield
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    """One printable sentence that holds all the fragments."""
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
-
-
-def encoded(image: np.ndarray | Image.Image, kind: str, **how) -> bytes:
-    stream = io.BytesIO()
-    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(stream, kind, **how)
-    return stream.getvalue()
-
-
-def put(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
+pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")
 
 
 def _palette(transparent: bool) -> bytes:
@@ -54,10 +25,7 @@ def _palette(transparent: bool) -> bytes:
     return encoded(image, "PNG", **({"transparency": 1} if transparent else {}))
 
 
-RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
-RGBA = np.array([[[255, 0, 0, 255], [9, 9, 9, 0]], [[0, 0, 0, 128], [0, 255, 0, 255]]], np.uint8)
 COMPOSED = [[RED, WHITE], [(127, 127, 127), GREEN]]
-TWO = np.array([[0, 255], [255, 0]], np.uint8)
 TWO_RGB = [[BLACK, WHITE], [WHITE, BLACK]]
 READABLE = {
     "1-bit": (encoded(Image.fromarray(TWO).convert("1"), "PNG"), TWO_RGB),

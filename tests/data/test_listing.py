@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import pytest
+from tests.data.pictures import put, says
 
 from asgnet.data.listing import list_pictures, list_sources, read_list
 from asgnet.errors import AsgnetWarning, UsageError
 
-
-@pytest.fixture(autouse=True)
-def _unexpected_notes_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", AsgnetWarning)
-        yield
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    """One printable sentence that holds all the fragments."""
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
-
-
-def put(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
+pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")
 
 
 @pytest.fixture
@@ -73,7 +54,6 @@ def test_a_missing_name_is_kept_so_that_reading_it_says_why(album):
 
 def test_finding_nothing(album):
     (album / "empty").mkdir()
-    warnings.simplefilter("ignore")
     for wanted in (album / "empty", f"{album}/*.bmp", []):
         with pytest.raises(UsageError) as error:
             list_pictures(wanted)

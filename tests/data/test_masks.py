@@ -12,44 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from tests.data.pictures import BLACK, BLUE, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put, says
 
 from asgnet.data.masks import read_labels, read_mask, read_support
 from asgnet.errors import AsgnetWarning, DataError, SupportError
 
-RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-GREY = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
-
-
-RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
-RGBA = np.array([[[255, 0, 0, 255], [9, 9, 9, 0]], [[0, 0, 0, 128], [0, 255, 0, 255]]], np.uint8)
-TWO = np.array([[0, 255], [255, 0]], np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def _unexpected_notes_fail():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", AsgnetWarning)
-        yield
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    """One printable sentence that holds all the fragments."""
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
-
-
-def encoded(image: np.ndarray | Image.Image, kind: str, **how) -> bytes:
-    stream = io.BytesIO()
-    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(stream, kind, **how)
-    return stream.getvalue()
-
-
-def put(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
+pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")
 
 
 def grey_png(values) -> bytes:
