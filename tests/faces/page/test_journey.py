@@ -178,6 +178,26 @@ def test_undo_redo_eraser_polygon_zoom(painting):
     assert looks(page) == seen[0]
 
 
+def test_moving_the_picture_paints_nothing(painting):
+    page = painting
+    page.click("#zoom-in")
+    page.click("#zoom-in")
+    seen = [looks(page)]
+    page.locator("input[value=hand]").check(force=True)
+    stroke(page, (0.5, 0.5), (0.35, 0.4))
+    seen.append(looks(page))
+    page.locator("input[value=brush]").check(force=True)
+    page.mouse.move(*spot(page, 0.5, 0.5))
+    page.keyboard.down("Space")
+    stroke(page, (0.5, 0.5), (0.6, 0.55))
+    page.keyboard.up("Space")
+    seen.append(looks(page))
+    assert len(set(seen)) == 3
+    assert page.locator("#undo").is_disabled()  # nothing was painted
+    page.mouse.wheel(0, -300)
+    assert looks(page) not in seen
+
+
 def test_a_click_proposes_a_mask(painting):
     page, before = painting, looks(painting)
     page.locator("input[value=propose]").check(force=True)

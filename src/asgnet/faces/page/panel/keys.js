@@ -42,7 +42,9 @@ export class Keys {
     if (event.ctrlKey || event.metaKey || writing) return;
     const onStage = target === $("#stage");
     if (onStage && this.stage.item && this.#onStage(event)) return event.preventDefault();
-    if (!onStage && key === " " && target === document.body) {
+    // A tool that was just chosen has the focus; Space does nothing to it.
+    const idle = target === document.body || target.matches?.('input[type="radio"]:checked');
+    if (!onStage && key === " " && idle) {
       this.pointer.panNext = true;
       return event.preventDefault();
     }
