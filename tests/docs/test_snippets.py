@@ -24,7 +24,7 @@ import pytest
 from asgnet.faces.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(ROOT.glob("docs/**/*.md"))
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 RECORDS = {"results.md", "performance.md"}
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w+-]*)(?P<more>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```", re.M | re.S
