@@ -23,4 +23,4 @@ def test_between_and_beyond_calibrated_numbers_of_examples():
 def test_it_stays_an_iou():
     assert quality.expected([1.0] * 3).high == 1
     assert quality.expected([0.0] * 3).low == 0
-    assert "four times in five" in quality.expected([0.5]).words
+    assert "about 0.45 (by rule of thumb between 0.15 and 0.65)" in quality.expected([0.5]).words

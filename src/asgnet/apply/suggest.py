@@ -2,8 +2,8 @@
 
 A picture that many others resemble teaches most: every suggestion is the one that stands for as much of the
 pile as possible beyond what the suggestions before it stand for (facility location), counting pictures by how
-likely the object is in them. How unsure the model is about a picture was measured, too: with a handful of
-examples it is no guide, for it favours odd pictures (docs/doctor.md).
+likely the object is in them. How unsure the model is about a picture is told, but does not decide: with a
+handful of examples it favours odd pictures. ``benchmarks/suggest.py`` compares the ways.
 """
 
 from __future__ import annotations
