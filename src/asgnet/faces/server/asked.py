@@ -70,7 +70,7 @@ async def concept_of(service: Service, identity: str) -> KeptConcept:
     """A concept; 404 if there is none."""
     kept = await run_in_threadpool(service.concepts.get, identity) if re.fullmatch(ID, identity) else None
     if kept is None:
-        raise missing("concept", identity[:40])
+        raise missing("concept", label(identity[:40], "of that name"))
     return kept
 
 

@@ -18,7 +18,7 @@ from asgnet.apply.examples import ONE_CLASS
 from asgnet.apply.intake import example_of, guesses
 from asgnet.apply.service import Service
 from asgnet.apply.store.concepts import Example, KeptConcept, KeptExample
-from asgnet.errors import AsgnetError
+from asgnet.errors import AsgnetError, WeightsError
 from asgnet.faces.server import asked, schemas
 from asgnet.faces.server.asked import Identity, Index, Kept, Ready
 from asgnet.faces.server.pictures import shown
@@ -79,6 +79,8 @@ async def create_from_file(
                 concept = Concept.load(path)
             except AsgnetError as error:
                 raise type(error)(str(error).replace(str(path), called)) from error
+        if not all(name.isprintable() for name in concept.classes):
+            raise WeightsError(f"{called!r} names a class in signs that cannot be shown; fit it again.")
         return service.adopt(called, concept)
 
     return said(await asked.do(work, service))
@@ -127,8 +129,8 @@ async def add_examples(
     concept: Identity,
     masks: Masks,
     images: Annotated[list[UploadFile] | None, File(description="Unless job and index say.")] = None,
-    job: Annotated[str | None, Form(description="The picture is one of this job.")] = None,
-    index: Annotated[int | None, Form(ge=0, description="Which of its pictures.")] = None,
+    job: Annotated[str | None, Form(pattern=schemas.ID, description="The picture is of this job.")] = None,
+    index: Annotated[int | None, Form(ge=0, le=1_000_000, description="Which of its pictures.")] = None,
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples as well ("use as example")."""
     kept = await asked.concept_of(service, concept)

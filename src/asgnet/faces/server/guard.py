@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
@@ -92,7 +93,7 @@ class Guard:
             if asked is not None:
                 return asked
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.settings.bounds.request_bytes:
+        if re.fullmatch("[0-9]+", length) and float(length) > self.settings.bounds.request_bytes:
             return _refused(413, self._large())
         return None
 
@@ -140,7 +141,15 @@ def _own(headers: Headers, host: str, method: str) -> bool:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     if method in _SAFE and origin is None:
         return site in ("none", "same-origin") or headers.get("sec-fetch-mode") == "navigate"
-    return site in ("none", "same-origin") and (origin is None or urlsplit(origin).netloc == host)
+    return site in ("none", "same-origin") and (origin is None or _place(origin) == host)
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin header; None if it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _tokens(headers: Headers) -> list[str]:

@@ -31,7 +31,7 @@ async def start(
     service: Ready,
     concept: Annotated[str, Form(description="The id of a concept.", examples=["5f0c9a4be1d27c38"])],
     pictures: Annotated[list[UploadFile] | None, File(description="Pictures, unless from_job says.")] = None,
-    from_job: Annotated[str | None, Form(description="Take the pictures of this job.")] = None,
+    from_job: Annotated[str | None, Form(pattern=schemas.ID, description="Take this job's pictures.")] = None,
     indices: Annotated[str | None, Form(description="Of them those in this JSON list only.")] = None,
     threshold: Threshold = None,
     absent: WhenAbsent = "mark",
@@ -123,7 +123,7 @@ async def events(
     request: Request,
     service: Kept,
     job: Identity,
-    last_event_id: Annotated[int, Header(description="Only what came after it.")] = -1,
+    last_event_id: Annotated[int, Header(ge=-1, lt=2**63, description="Only what came after it.")] = -1,
 ) -> StreamingResponse:
     """Server-sent events: ``result`` for every finished picture, ``progress``, and at last ``end``."""
     await asked.job_of(service, job)

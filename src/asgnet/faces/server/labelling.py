@@ -53,7 +53,7 @@ def interface_of(config: str) -> Interface:
         if len(config) > _LONGEST or "<!" in config.replace("<!--", ""):
             raise UsageError(f"The labelling interface declares entities, or is too long; {remedy}")
         root = ElementTree.fromstring(config)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise UsageError(f"The labelling interface is not XML ({error}); {remedy}") from error
     images = {tag.get("name"): tag.get("value", "") for tag in root.iter("Image")}
     for tag in root.iter("BrushLabels"):

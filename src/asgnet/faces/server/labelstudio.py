@@ -157,7 +157,8 @@ class Projects:
         interface = self.interface(project)
         if self.concept(project) is None:
             return None
-        return self.studio().picture((task.get("data") or {}).get(interface.key))
+        shown = task.get("data")
+        return self.studio().picture(shown.get(interface.key) if isinstance(shown, dict) else None)
 
     def predict(self, project: int, task: dict[str, Any], data: bytes | None) -> dict[str, Any]:
         """A task's pre-annotation, its picture fetched; to be called by a worker."""
