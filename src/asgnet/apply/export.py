@@ -282,5 +282,5 @@ def _answering(segmenter: Segmenter, graph: bytes, to: str) -> Segmenter:
 
 
 def _feed(segmenter: Segmenter, picture: Picture, learnt: Learnt) -> dict[str, Any]:
-    pictures = segmenter._prepare(picture)[None].float()
+    pictures = segmenter._prepare(picture).float()
     return {name: t.numpy() for name, t in {PICTURES: pictures, **tensors_of(learnt)}.items()}

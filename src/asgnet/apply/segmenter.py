@@ -171,7 +171,7 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        prepared = torch.stack([self._prepare(p) for p in pictures])  # k 3 s s
+        prepared = torch.cat([self._prepare(p) for p in pictures])  # k 3 s s
         painted = {name: self.grids(masks) for name, masks in named_masks.items()}
         seen = self._see(prepared)
         concept = Concept(
@@ -252,7 +252,7 @@ class Segmenter:
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        return self._see(self._prepare(picture)[None])
+        return self._see(self._prepare(picture))
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
@@ -273,7 +273,7 @@ class Segmenter:
 
     def _predict(self, learnt: Learnt, image: Any) -> Prediction:
         picture = read_picture(image)
-        return prediction_of(self._ask(self._prepare(picture)[None], learnt), learnt, picture, self.edges)
+        return prediction_of(self._ask(self._prepare(picture), learnt), learnt, picture, self.edges)
 
     def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
         """``b 3 s s`` uint8 -> what the engine answers; it is made at the first question."""
@@ -293,12 +293,13 @@ class Segmenter:
         return [None if m is None else on_grid(m, SIDE) for m in painted]
 
     def _prepare(self, picture: Picture) -> Tensor:
-        """``h w 3`` uint8 -> ``3 s s`` uint8."""
-        return torch.from_numpy(self.squashed(picture)).permute(2, 0, 1)
+        """``h w 3`` uint8 -> ``1 3 s s`` uint8, channels last in memory, which convolutions like."""
+        return torch.from_numpy(self.squashed(picture)[None]).permute(0, 3, 1, 2)
 
     def _see(self, pictures: Tensor) -> Seen:
         """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""
+        normalise = self.net.backbone.normalise
         with torch.inference_mode():
-            each = [self.net.see(self.net.backbone.normalise(p[None].to(self.device))) for p in pictures]
-        maps = tuple(torch.cat(level) for level in zip(*(e.maps for e in each), strict=True))
-        return Seen(maps, torch.cat([e.fine for e in each]))
+            seen = [self.net.see(normalise(one.to(self.device))) for one in pictures.split(1)]
+        maps = tuple(torch.cat(level).contiguous() for level in zip(*(s.maps for s in seen), strict=True))
+        return Seen(maps, torch.cat([s.fine for s in seen]).contiguous())

@@ -7,6 +7,7 @@ default network needs nothing else of it.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -49,18 +50,19 @@ class Same(nn.Conv2d):
     """A convolution padded as TensorFlow does: every stride-th pixel is answered, the odd row goes below."""
 
     def __init__(self, into: int, out: int, side: int = 1, stride: int = 1, groups: int = 1) -> None:
-        padding = side // 2 if stride == 1 else 0
-        super().__init__(into, out, side, stride, padding, groups=groups, bias=False)
+        super().__init__(into, out, side, stride, side // 2, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``b c h w`` -> ``b k ⌈h/s⌉ ⌈w/s⌉``."""
-        if self.stride[0] > 1:
-            beyond = []
-            for length in (x.shape[3], x.shape[2]):
-                total = (-(-length // self.stride[0]) - 1) * self.stride[0] + self.kernel_size[0] - length
-                beyond += [total // 2, total - total // 2]
-            x = F.pad(x, beyond)  # never negative: kernels are wider than strides
-        return super().forward(x)
+        if self.stride[0] == 1:
+            return super().forward(x)
+        if self.groups == 1 or torch.jit.is_tracing():  # few channels; exported graphs merge the padding
+            below = [self.padding[0] - (length + 1) % 2 for length in (x.shape[3], x.shape[2])]
+            sides = [below[0], self.padding[0], below[1], self.padding[0]]
+            return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride, groups=self.groups)
+        # Padding a picture's maps takes longer than convolving them: kernels of even sides do the same.
+        weight = F.pad(self.weight, [(x.shape[3] + 1) % 2, 0, (x.shape[2] + 1) % 2, 0])
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding, groups=self.groups)
 
 
 class Separable(nn.Module):
