@@ -90,3 +90,17 @@ def test_gradient_reaches_the_query():
     found = allocate(query, torch.randn(1, 2, 4), torch.ones(1, 2, dtype=torch.bool))
     found.probability_map.sum().backward()
     assert query.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
+def test_of_one_prototype_every_map_is_its_cosine(reduce):
+    query = torch.tensor([[[[3.0]], [[4.0]]]])
+    prototypes = torch.tensor([[[1.0, 0.0], [9.0, 9.0]]])
+    found = allocate(query, prototypes, torch.tensor([[True, False]]), reduce)
+    torch.testing.assert_close(found.probability_map, torch.tensor([[[[0.6]]]]))
+
+
+def test_short_vectors_have_a_direction_and_none_at_all_has_no_likeness():
+    query = torch.tensor([[[[3e-6, 0.0]], [[4e-6, 0.0]]]])
+    found = cosine(query, torch.tensor([[[1e-6, 0.0]]]))
+    torch.testing.assert_close(found, torch.tensor([[[[0.6, 0.0]]]]))

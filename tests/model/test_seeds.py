@@ -143,6 +143,14 @@ def test_on_a_device_the_seeds_are_the_same(masks, area, most, rounding):
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("size", [(40, 40), (3, 70), (64, 9)])
+def test_on_a_device_large_objects_have_the_same_seeds_too(size):
+    masks = torch.ones(2, *size, dtype=torch.uint8)
+    masks[1, 1, 2] = 0
+    for found, expected in zip(seeds_on_device(masks, 20, 5, "floor"), seed_masks(masks, 20), strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_a_device_is_never_waited_for():
     """Meta tensors hold nothing that could be asked for."""
     seeds, valid = seed_masks(torch.ones(2, 9, 7, dtype=torch.uint8, device="meta"), area=5)

@@ -171,6 +171,13 @@ def test_boundary_anywhere_in_the_void_is_right():
     assert boundary_f(square(16, 16, 28), truth, 1) == 0
 
 
+def test_boundary_tolerance_is_one_pixel_at_least():
+    truth = square(7, 7, 6, 20)  # 0.75 % of its diagonal are 0.2 pixels
+    assert boundary_f(square(6, 6, 8, 20), truth) == boundary_f(square(6, 6, 8, 20), truth, 1)
+    assert boundary_f(square(6, 6, 8, 20), truth) > 0.9
+    assert boundary_f(square(5, 5, 10, 20), truth) == 0
+
+
 def test_boundary_tolerance_follows_the_diagonal():
     truth = square(100, 100, 100, 400)  # diagonal 566: 4 pixels
     assert boundary_f(square(96, 96, 108, 400), truth) > 0.95
@@ -198,6 +205,9 @@ def test_bootstrap_interval():
     assert low == pytest.approx(values.mean() - half, abs=0.002)
     assert high == pytest.approx(values.mean() + half, abs=0.002)
     assert bootstrap_interval(values) == (low, high)
+    low, high = bootstrap_interval(values, resamples=20_000, seed=1)  # so many tell 2.5 % from 3.5 %
+    assert low == pytest.approx(values.mean() - half, abs=0.0003)
+    assert high == pytest.approx(values.mean() + half, abs=0.0003)
 
 
 @pytest.mark.parametrize("measure", [overlap, boundary_f, Calibration().add])
