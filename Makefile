@@ -52,7 +52,7 @@ audit: $(VENV)/.ready-audit
 
 SBOM ?= sbom.json
 sbom: $(VENV)/.ready-audit
-	$(BIN)/cyclonedx-py environment --output-reproducible --of JSON -o "$(SBOM)" $(BIN)/python
+	$(BIN)/python .ci/sbom "$(SBOM)"
 
 PYTHONS ?= $(PYTHON)
 fresh:
