@@ -60,7 +60,7 @@ def serve(tmp_path, segmenter):
             app = create_app(Settings(tmp_path / "data", **settings), load=lambda: segmenter)
             client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
             stack.enter_context(client)
-            app.state.service.loaded.result(60)
+            app.state.service.loaded.result(300)
             return client
 
         yield started
