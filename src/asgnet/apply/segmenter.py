@@ -293,11 +293,12 @@ class Segmenter:
         return [None if m is None else on_grid(m, SIDE) for m in painted]
 
     def _prepare(self, picture: Picture) -> Tensor:
-        """``h w 3`` uint8 -> ``1 3 s s`` uint8, channels last in memory, which convolutions like."""
+        """``h w 3`` uint8 -> ``1 3 s s`` uint8."""
         return torch.from_numpy(self.squashed(picture)[None]).permute(0, 3, 1, 2)
 
     def _see(self, pictures: Tensor) -> Seen:
         """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""
+        pictures = pictures.contiguous(memory_format=torch.channels_last)  # which convolutions like
         normalise = self.net.backbone.normalise
         with torch.inference_mode():
             seen = [self.net.see(normalise(one.to(self.device))) for one in pictures.split(1)]
