@@ -21,6 +21,28 @@ def test_every_route_is_described_with_its_problems(client):
     assert document["components"]["schemas"]["Job"]["properties"]["eta_seconds"]["examples"] == [31.6]
 
 
+def test_every_answer_and_every_field_has_an_example(client):
+    document = client.get("/openapi.json").json()
+    speaking = {"example", "examples", "default", "enum", "const", "$ref"}
+    shapes = {k: v for k, v in document["components"]["schemas"].items() if not k.startswith("Body_")}
+    silent = [
+        f"{name}.{field}"
+        for name, shape in shapes.items()
+        for field, told in shape.get("properties", {}).items()
+        if not speaking & {*told, *told.get("items", {})} and told.get("type") != "boolean"
+    ]
+    assert silent == []
+    shapeless = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        for content in [answer.get("content", {}).get("application/json")]
+        if status < "300" and content and "$ref" not in content["schema"] and "example" not in content
+    ]
+    assert shapeless == []
+
+
 def test_no_request_of_any_shape_ends_in_a_500(serve, learn):
     schemathesis = pytest.importorskip("schemathesis", reason="not installed: pip install -e '.[dev]'")
     from hypothesis import HealthCheck, Phase, given, settings

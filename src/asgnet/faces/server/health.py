@@ -16,18 +16,18 @@ from asgnet.apply.service import Service
 from asgnet.apply.store.download import FORMATS
 from asgnet.faces.server import schemas
 from asgnet.faces.server.asked import Kept, Ready
-from asgnet.faces.server.schemas import problems
+from asgnet.faces.server.schemas import example, problems
 
 router = APIRouter(tags=["server"])
 
 
-@router.get("/healthz", responses={200: {"content": {"application/json": {"example": {"status": "alive"}}}}})
+@router.get("/healthz", responses={200: example({"status": "alive"})[200]})
 async def healthz() -> dict[str, str]:
     """The server lives."""
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses=problems())
+@router.get("/readyz", responses=example({"status": "ready"}))
 async def readyz(service: Ready) -> dict[str, str]:
     """The model is loaded; 503 before."""
     return {"status": "ready"}

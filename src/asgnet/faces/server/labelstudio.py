@@ -32,12 +32,22 @@ from asgnet.faces.server.labelling import (
     prediction_of,
 )
 from asgnet.faces.server.problems import Problem
-from asgnet.faces.server.schemas import problems
+from asgnet.faces.server.schemas import example
 from asgnet.faces.server.settings import Settings
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
 UNTAUGHT = "asgnet-untaught"
 _TASKS = 200
+_VERSION = "asgnet-5f0c9a4be1d27c38-2"
+_REGION = {
+    "id": "asgnet-1", "from_name": "tag", "to_name": "image", "type": "brushlabels", "score": 0.93,
+    "value": {"format": "rle", "rle": [0, 4, 226, 0], "brushlabels": ["mug"]},
+    "original_width": 640, "original_height": 480, "image_rotation": 0,
+}  # fmt: skip
+_PREDICTED = {
+    "results": [{"model_version": _VERSION, "score": 0.92, "result": [_REGION]}],
+    "model_version": _VERSION,
+}
 
 
 class Projects:
@@ -176,13 +186,13 @@ class Projects:
 Sent = Annotated[dict[str, Any], Body(examples=[{"project": "1.1764000000"}])]
 
 
-@router.get("/health", responses=problems())
+@router.get("/health", responses=example({"status": "UP", "model_class": "asgnet"}))
 async def health(service: Ready) -> dict[str, str]:
     """The backend lives."""
     return {"status": "UP", "model_class": "asgnet"}
 
 
-@router.post("/setup", responses=problems())
+@router.post("/setup", responses=example({"model_version": _VERSION}))
 async def setup(request: Request, service: Ready, sent: Sent) -> dict[str, str]:
     """Label Studio introduces a project."""
     projects, project = _projects(request), _project(sent)
@@ -192,7 +202,7 @@ async def setup(request: Request, service: Ready, sent: Sent) -> dict[str, str]:
     return {"model_version": await run_in_threadpool(projects.version, project)}
 
 
-@router.post("/predict", responses=problems(429))
+@router.post("/predict", responses=example(_PREDICTED, 429))
 async def predict(request: Request, service: Ready, sent: Sent) -> dict[str, Any]:
     """Brush pre-annotations, with scores, for a few tasks."""
     projects, project = _projects(request), _project(sent)
@@ -208,7 +218,7 @@ async def predict(request: Request, service: Ready, sent: Sent) -> dict[str, Any
     return {"results": found, "model_version": await run_in_threadpool(projects.version, project)}
 
 
-@router.post("/webhook", responses=problems(429))
+@router.post("/webhook", responses=example({"status": "queued"}, 429))
 async def webhook(request: Request, service: Ready, sent: Sent) -> dict[str, str]:
     """Something happened in a project: learn from it if annotations did."""
     action = sent.get("action")
@@ -220,13 +230,13 @@ async def webhook(request: Request, service: Ready, sent: Sent) -> dict[str, str
     return {"status": "queued" if soon else "waiting"}
 
 
-@router.post("/train", responses=problems(429))
+@router.post("/train", responses=example({"status": "queued"}, 429))
 async def train(request: Request, service: Ready, sent: Sent) -> dict[str, str]:
     """Learn from the project's annotations."""
     return await webhook(request, service, {**sent, "action": "START_TRAINING"})
 
 
-@router.get("/versions", responses=problems())
+@router.get("/versions", responses=example({"versions": [_VERSION]}))
 async def versions(request: Request, service: Ready, project: str = "") -> dict[str, list[str]]:
     """What the model is called now."""
     number = _project({"project": project})

@@ -10,12 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from asgnet.errors import DataError
 from asgnet.faces.sample import sample_file, sample_project
 from asgnet.faces.server.problems import missing
-from asgnet.faces.server.schemas import problems
+from asgnet.faces.server.schemas import example, problems
 
 router = APIRouter(prefix="/v1/sample", tags=["sample"])
 
 
-@router.get("", responses=problems(404))
+_EXAMPLE = {
+    "classes": ["coin"],
+    "examples": [{"name": "coins.png", "mask": "coins.png-mask.png"}],
+    "pictures": [{"name": "coins-a.png"}],
+}
+
+
+@router.get("", responses=example(_EXAMPLE, 404))
 async def sample() -> dict[str, Any]:
     """What there is, and under which names."""
     try:

@@ -10,17 +10,21 @@ ID = r"^[0-9a-f]{16}$"
 NAME = 200
 _ID = "5f0c9a4be1d27c38"
 _BOX = [61, 40, 210, 188]
+_ANNOTATION = {
+    "category_id": 1, "segmentation": {"size": [480, 640], "counts": "Xm`0…"}, "area": 36864, "bbox": _BOX,
+    "iscrowd": 0, "score": 0.93,
+}  # fmt: skip
 
 
 class Limits(BaseModel):
     """What one request may bring."""
 
-    file_bytes: int
-    request_bytes: int
-    pixels: int
-    pictures: int
-    supports: int
-    classes: int
+    file_bytes: int = Field(examples=[67_108_864])
+    request_bytes: int = Field(examples=[536_870_912])
+    pixels: int = Field(examples=[50_000_000])
+    pictures: int = Field(examples=[1000])
+    supports: int = Field(examples=[50])
+    classes: int = Field(examples=[50])
 
 
 class About(BaseModel):
@@ -56,10 +60,10 @@ class Concepts(BaseModel):
 class Example(BaseModel):
     """A painted picture of a concept."""
 
-    index: int
+    index: int = Field(examples=[0])
     name: str = Field(examples=["mug1.jpg"])
-    width: int
-    height: int
+    width: int = Field(examples=[640])
+    height: int = Field(examples=[480])
 
 
 class Examples(BaseModel):
@@ -72,22 +76,22 @@ class Finding(BaseModel):
     """What the doctor says of one example."""
 
     model_config = ConfigDict(extra="allow")
-    index: int
+    index: int = Field(examples=[0])
     name: str = Field(examples=["mug1.jpg"])
     verdict: str = Field(examples=["good"])
     iou: float | None = Field(examples=[0.83])
     area: float | None = Field(examples=[0.214])
     usable: bool
     wrong: bool
-    remarks: list[str]
+    remarks: list[str] = Field(examples=[[]])
 
 
 class Doctor(BaseModel):
     """What the doctor says of a concept's examples."""
 
     status: Literal["running", "ready", "failed"]
-    version: int
-    usable: bool | None = None
+    version: int = Field(examples=[1])
+    usable: bool | None = Field(None, examples=[True])
     advice: str | None = Field(None, examples=["All examples agree."])
     findings: list[Finding] = []
 
@@ -122,29 +126,33 @@ class Segmented(Found):
     picture: str = Field(examples=["kitchen.jpg"])
     concept_version: int = Field(examples=[1])
     seconds: float = Field(examples=[0.11])
-    masks: list[dict[str, Any]] = Field(description="Of each class found, a COCO annotation.")
-    mask_png: str = Field(description="Base64 of a PNG of class indices, 0 background.")
+    masks: list[dict[str, Any]] = Field(
+        description="Of each class found, a COCO annotation.", examples=[[_ANNOTATION]]
+    )
+    mask_png: str = Field(
+        description="Base64 of a PNG of class indices, 0 background.", examples=["iVBORw0KGgo…"]
+    )
 
 
 class Result(BaseModel):
     """One picture of a job."""
 
-    index: int
+    index: int = Field(examples=[0])
     name: str = Field(examples=["kitchen.jpg"])
     status: Literal["queued", "running", "done", "failed", "cancelled"]
-    error: str | None = None
+    error: str | None = Field(None, examples=["'a.jpg' is not a picture in a known format; open it …"])
     corrected: bool = False
-    width: int | None = None
-    height: int | None = None
-    presence: float | None = None
-    present: bool | None = None
-    area_fraction: float | None = None
-    box: list[int] | None = None
-    confidence: float | None = None
-    doubt: float | None = None
+    width: int | None = Field(None, examples=[640])
+    height: int | None = Field(None, examples=[480])
+    presence: float | None = Field(None, examples=[0.97])
+    present: bool | None = Field(None, examples=[True])
+    area_fraction: float | None = Field(None, examples=[0.12])
+    box: list[int] | None = Field(None, examples=[_BOX])
+    confidence: float | None = Field(None, examples=[0.93])
+    doubt: float | None = Field(None, examples=[0.08])
     classes: list[ClassResult] = []
-    seconds: float | None = None
-    concept_version: int | None = None
+    seconds: float | None = Field(None, examples=[0.11])
+    concept_version: int | None = Field(None, examples=[1])
 
 
 class Results(BaseModel):
@@ -170,10 +178,12 @@ class Job(Progress):
     id: str = Field(examples=[_ID])
     concept: str = Field(examples=[_ID])
     classes: list[str] = Field(examples=[["object"]])
-    threshold: float | None = None
+    threshold: float | None = Field(None, examples=[0.5])
     absent: Literal["mark", "empty"]
-    created: float
-    expires: float = Field(description="When it will be removed, unless it is touched.")
+    created: float = Field(examples=[1795600000.0])
+    expires: float = Field(
+        description="When it will be removed, unless it is touched.", examples=[1796204800.0]
+    )
 
 
 class Jobs(BaseModel):
@@ -210,3 +220,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     shape = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     always = (400, 401, 403, 422, 503)
     return {s: {"description": _SAID[s], "content": shape} for s in sorted({*always, *statuses})}
+
+
+def example(value: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """An answer without a shape of its own, as the OpenAPI document shows it, beside its problems."""
+    return {200: {"content": {"application/json": {"example": value}}}, **problems(*statuses)}
