@@ -32,6 +32,8 @@ def decide(prediction: Prediction, threshold: float | None = None, absent: Absen
         raise UsageError(f"The threshold is a probability from 0 to 1, not {threshold}.")
     if absent not in ("mark", "empty"):
         raise UsageError(f"absent is 'mark' or 'empty', not {absent!r}.")
+    if threshold is None and absent == "mark":
+        return prediction
     if prediction.by_class:
         return _decide_classes(prediction, threshold, absent)
     mask = prediction.mask if threshold is None else prediction.probability > threshold

@@ -36,17 +36,14 @@ def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool)
 
 
 def _merged(found: dict[str, Prediction]) -> Prediction:
-    """Each pixel goes to the most probable class, or to none if all are at most one half."""
-    names = tuple(found)
-    probabilities = np.stack([p.probability for p in found.values()])  # n h w
-    winner = probabilities.argmax(0)
-    best = probabilities.max(0)
-    guides = np.stack([p.guide for p in found.values()])
-    return Prediction(
-        np.where(best > 0.5, winner + 1, 0).astype(np.int32),
-        best,
-        max(p.presence for p in found.values()),
-        np.take_along_axis(guides, winner[None], 0)[0],
-        names,
-        found,
-    )
+    """Each pixel goes to the most probable class (the first of equals), or to none: all are at most one half."""
+    first, *others = found.values()
+    best, guide = first.probability.copy(), first.guide.copy()  # h w
+    winner = np.ones(best.shape, np.int32)
+    for number, one in enumerate(others, 2):
+        better = one.probability > best
+        np.copyto(best, one.probability, where=better)
+        np.copyto(guide, one.guide, where=better)
+        winner[better] = number
+    winner[best <= 0.5] = 0
+    return Prediction(winner, best, max(p.presence for p in found.values()), guide, tuple(found), found)
