@@ -36,7 +36,7 @@ def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool)
 
 
 def _merged(found: dict[str, Prediction]) -> Prediction:
-    """Each pixel goes to the most probable class (the first of equals), or to none: all are at most one half."""
+    """Each pixel goes to the most probable class, to the first of equals, and to none below one half."""
     first, *others = found.values()
     best, guide = first.probability.copy(), first.guide.copy()  # h w
     winner = np.ones(best.shape, np.int32)
