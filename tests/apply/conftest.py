@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asgnet.apply import demo
+from asgnet.apply import demo, segmenter
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +14,20 @@ def net():
     from asgnet.model.weights import pretrained
 
     return pretrained().eval()
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    """A quarter of the side: most promises do not depend on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segmenter, "SIDE", 128)
+        yield
+
+
+@pytest.fixture(scope="module")
+def loaded(net, coarse):
+    """A coarse Segmenter, for this module alone: what it learns stays in it."""
+    return segmenter.Segmenter(net)
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply import segmenter as module
 from asgnet.apply.concepts import about, merged, without_class, without_pictures
 from asgnet.apply.relearn import without_shot
-from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
 from asgnet.types import Concept, Shot
-
-
-@pytest.fixture(scope="module")
-def loaded(net):
-    """On a quarter of the side."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SIDE", 128)
-        yield Segmenter(net)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,12 @@
 import pytest
 
 from asgnet.apply import export as module
-from asgnet.apply import runtimes, segmenter
+from asgnet.apply import runtimes
 from asgnet.apply.export import export, parity, refuse_strangers, runner, to_onnx
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import OutputError, UsageError
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 
 def needs(to):
@@ -15,15 +17,8 @@ def needs(to):
     return pytest.param(to, marks=pytest.mark.skipif(bool(missing), reason=reason))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def coarse():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segmenter, "SIDE", 128)
-        yield
-
-
 @pytest.fixture(scope="module")
-def taught(net, paint):
+def taught(net, paint, coarse):
     picture, mask = paint(80, 110)
     return Segmenter(net).fit(picture, mask, adapt=False)
 

@@ -7,18 +7,9 @@ import pytest
 import torch
 
 from asgnet.apply import recall
-from asgnet.apply import segmenter as module
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
 from asgnet.types import Concept
-
-
-@pytest.fixture(scope="module")
-def loaded(net):
-    """On a quarter of the side."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SIDE", 128)
-        yield Segmenter(net)
 
 
 @pytest.fixture(scope="module")

@@ -8,27 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from asgnet.apply import segmenter as module
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import AsgnetWarning, PictureError, SupportError, UsageError, WeightsError
 from asgnet.model import ASGNet, fine
 from asgnet.model.asgnet import Config
 from asgnet.model.weights import save_weights
 
+pytestmark = pytest.mark.usefixtures("coarse")
 SIZES = [(90, 120), (131, 67), (1, 200), (3000, 40), (2, 3), (1, 1)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def coarse():
-    """A quarter of the side: these promises do not depend on it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SIDE", 128)
-        yield
-
-
-@pytest.fixture(scope="module")
-def loaded(net, coarse):
-    return Segmenter(net)
 
 
 @pytest.fixture(scope="module")

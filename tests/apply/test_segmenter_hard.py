@@ -3,17 +3,6 @@
 import numpy as np
 import pytest
 
-from asgnet.apply import segmenter as module
-from asgnet.apply.segmenter import Segmenter
-
-
-@pytest.fixture(scope="module")
-def loaded(net):
-    """On a quarter of the side."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SIDE", 128)
-        yield Segmenter(net)
-
 
 def _hard(h=60, w=80, **fill):
     picture = np.random.default_rng(3).integers(0, 256, (h, w, 3)).astype(np.uint8)

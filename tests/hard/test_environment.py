@@ -175,6 +175,21 @@ def test_a_signal_at_any_moment_leaves_whole_files_and_no_others(world, number, 
 
 
 @POSIX
+def test_a_second_process_on_one_folder_is_refused_and_the_first_goes_on(world, run, refused, scene):
+    for i in range(3, 40):
+        Image.fromarray(scene(i)[0]).save(f"photos/{i}.png")
+    first = started(*SEGMENT)
+    first.stdout.readline()  # it has begun
+    second = run(*SEGMENT)
+    assert first.poll() is None, "it was over too soon to tell"
+    assert second.code == 1
+    refused.text(second.err, "out", "wait for it, or give another --out")
+    _, err = first.communicate(timeout=180)
+    assert first.returncode == 0, err
+    assert len(list(Path("out").glob("*.png"))) == 39
+
+
+@POSIX
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_everything_is_still_loading(world, number, code):
     begin = "import asgnet.faces.cli, threading, os, time; " + (
