@@ -71,7 +71,7 @@ def studio(tmp_path_factory) -> Iterator[Any]:
         process = subprocess.Popen(
             [str(COMMAND), *start, *owner], env=environment, stdout=log, stderr=log, start_new_session=True
         )
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=60)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, timeout=300)
 
     def alive() -> bool:
         assert process.poll() is None, (folder / "log").read_text()[-2000:]
@@ -85,7 +85,7 @@ def studio(tmp_path_factory) -> Iterator[Any]:
         client.get("/user/login/")
         form = {"email": WHO, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
         client.post("/user/login/", data=form, headers={"Referer": f"{client.base_url}/user/login/"})
-        client.headers |= {"X-CSRFToken": client.cookies["csrftoken"], "Referer": str(client.base_url)}
+        client.headers.update({"X-CSRFToken": client.cookies["csrftoken"], "Referer": str(client.base_url)})
         yield client
     finally:
         client.close()
@@ -112,8 +112,8 @@ def backend(studio, tmp_path, segmenter) -> Iterator[tuple[str, Any]]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    app.state.service.loaded.result(60)
-    _until(lambda: server.started, 20, "the server starts")
+    app.state.service.loaded.result(300)
+    _until(lambda: server.started, 60, "the server starts")
     yield f"http://asgnet:{'t' * 20}@127.0.0.1:{port}/label-studio", app
     server.should_exit = True
     thread.join()
@@ -137,7 +137,7 @@ def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backe
     address, app = backend
     project = studio.post("/api/projects", json={"title": "discs", "label_config": CONFIG}).json()["id"]
     pictures = [_picture(seed) for seed in range(4)]
-    files = [("file", (f"disc{i}.png", data, "image/png")) for i, (data, _) in enumerate(pictures)]
+    files = [(f"file{i}", (f"disc{i}.png", data, "image/png")) for i, (data, _) in enumerate(pictures)]
     imported = studio.post(f"/api/projects/{project}/import", files=files)
     assert imported.status_code == 201, imported.text
     tasks = studio.get("/api/tasks", params={"project": project, "fields": "all"}).json()["tasks"]
@@ -163,7 +163,7 @@ def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backe
         kept = projects.concept(project)
         return kept is not None and kept.shots == 2
 
-    _until(taught, 60, "both annotations are learnt from")
+    _until(taught, 300, "both annotations are learnt from")
     assert projects.concept(project).classes == ("disc",)
 
     chosen = {"selectedItems": {"all": False, "included": [task["id"] for task in tasks[2:]]}}
@@ -176,7 +176,7 @@ def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backe
         def predictions(task=task):
             return studio.get("/api/predictions", params={"task": task["id"]}).json()
 
-        (prediction,) = _until(predictions, 60, "a prediction is there")
+        (prediction,) = _until(predictions, 300, "a prediction is there")
         assert prediction["model_version"] == projects.version(project)
         assert 0 < prediction["score"] <= 1
         (region,) = prediction["result"]
@@ -188,4 +188,4 @@ def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backe
     version = projects.concept(project).version
     trained = studio.post(f"/api/ml/{connected.json()['id']}/train", json={})
     assert trained.status_code == 200, trained.text
-    _until(lambda: projects.concept(project).version > version, 60, "Start Training learns anew")
+    _until(lambda: projects.concept(project).version > version, 300, "Start Training learns anew")
