@@ -62,6 +62,8 @@ def studio(tmp_path_factory) -> Iterator[Any]:
         **os.environ,
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder),
         "COLLECT_ANALYTICS": "False",
+        "SSRF_PROTECTION_ENABLED": "False",  # else a backend on this machine is refused
+        "ML_BLOCK_LOCAL_IP": "False",
         "HOME": str(folder),
     }
     environment.pop("PYTHONPATH", None)
