@@ -251,3 +251,15 @@ def test_letters_need_the_fine_readout(net, page, shots):
 def test_a_motorcycle_needs_the_decoder(net, motorcycle):
     found = real(net, [motorcycle.support.image], [motorcycle.support.mask])
     assert found.share < 0.5
+
+
+def test_a_single_support_is_believed_as_far_as_it_holds_under_other_light():
+    """The readout is right about the support as it is, and wrong when the light changes: not believed."""
+    masks = blocks(1)
+    seen = opinions(masks, True, True, True)
+    plain = adapt_to_supports(Opinions(), opinions(masks, False, False, True), masks)
+    assert plain.share > 0.9 * Prior().most
+    dark = opinions(masks, False, False, False)
+    assert adapt_to_supports(Opinions(), opinions(masks, False, False, True), masks, views=[dark]).share < 0.1
+    same = adapt_to_supports(Opinions(), seen, masks, views=[seen])
+    assert same.share == pytest.approx(adapt_to_supports(Opinions(), seen, masks).share)

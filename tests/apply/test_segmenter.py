@@ -197,6 +197,11 @@ def test_a_picture_goes_through_the_backbone_once(loaded, classes, monkeypatch):
     )
     many = masks | {"dog": masks["mug"], "fox": masks["cat"]}
     loaded.fit(pictures, many)
+    alone = {shown[0] for m in many.values() if len(shown := [i for i in range(3) if m[i] is not None]) == 1}
+    assert alone
+    assert sum(seen) == 3 + 2 * len(alone)  # a class's only example is shown darker and brighter, too
+    seen.clear()
+    loaded.fit(pictures, many, adapt=False)
     assert sum(seen) == 3
     monkeypatch.setattr(loaded, "_answers", None)  # an engine of its own, made of the network that counts
     loaded.predict(pictures[0])

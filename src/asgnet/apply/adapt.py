@@ -4,7 +4,8 @@ Three opinions exist about a picture: the decoder's with appearance (it knows ob
 decoder's without, and the fine readout's (it knows pixels). Each is asked about supports that it has not
 learnt from, and their overlap with the painted masks decides between the first two, and how far to mix in the
 third. With a single support nothing can be left out: appearance is trusted, the decoder is asked about the
-support itself, the readout about the half of it that it was not fitted on, and it has to win clearly.
+support itself, darker and brighter, the readout about the half of it that it was not fitted on, and it has to
+win clearly.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ def adapt_to_supports(
     enabled: bool = True,
     seed: int = 0,
     prior: Prior | None = None,
+    views: Sequence[Seen] = (),
 ) -> Adaptation:
     """Fit the fine readout and measure whom to trust.
 
@@ -150,9 +152,11 @@ def adapt_to_supports(
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
         prior: by default :class:`Prior`'s numbers.
+        views: the supports once more under other light; the readout is fitted on them too, and with a single
+            support the three are asked about them.
     """
     prior = Prior() if prior is None else prior
-    moments = pixel_moments(seen, masks, net.read, seed)
+    moments = _moments(net, (seen, *views), masks, seed)
     readout = fit_fine(moments)
     trust, share = 1.0, 0.0
     if enabled and len(masks) > 1:
@@ -160,7 +164,7 @@ def adapt_to_supports(
         trust = float(plain - appearance < prior.lead)
         share = prior.most * _belief((fine - max(appearance, plain)) * prior.share_gain)
     elif enabled:
-        itself = _on_itself(net, seen, masks, seed)
+        itself = _on_itself(net, seen, views, masks, seed)
         if itself is not None:
             appearance, plain, fine = itself
             lead = fine - max(appearance, plain) - prior.handicap
@@ -189,22 +193,35 @@ def _left_out(
     return tuple(np.mean(overlaps, axis=0).tolist())
 
 
-def _on_itself(net: EvidenceNet, seen: Seen, masks: Tensor, seed: int) -> tuple[float, float, float] | None:
-    """The same of a single support; None if the halves do not both show object and background."""
+def _moments(net: EvidenceNet, views: Sequence[Seen], masks: Tensor, seed: int) -> list[Moments]:
+    """Of each support, all its views together."""
+    each = [pixel_moments(view, masks, net.read, seed) for view in views]
+    return [Moments(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
+
+
+def _on_itself(
+    net: EvidenceNet, seen: Seen, views: Sequence[Seen], masks: Tensor, seed: int
+) -> tuple[float, float, float] | None:
+    """The same of a single support in its views; None if the halves do not both show both sides."""
     side = masks.shape[-1]
     field = torch.arange(side, device=masks.device) * BLOCKS // side
     light = (field[:, None] + field) % 2 == 0  # H W
-    scores = torch.zeros(seen.fine.shape[-2:], device=masks.device)
+    asked = tuple(views) or (seen,)
+    scores = [torch.zeros(seen.fine.shape[-2:], device=masks.device) for _ in asked]
     for tested in (light, ~light):
-        moments = pixel_moments(seen, masks.masked_fill(tested, IGNORE), net.read, seed)
+        moments = _moments(net, (seen, *views), masks.masked_fill(tested, IGNORE), seed)
         if not moments[0].shows_both:
             return None
-        inside = F.interpolate(tested[None, None].float(), scores.shape, mode="nearest")[0, 0] > 0
-        scores = torch.where(inside, fine_scores(seen, fit_fine(moments), net.read)[0], scores)
+        readout = fit_fine(moments)
+        inside = F.interpolate(tested[None, None].float(), scores[0].shape, mode="nearest")[0, 0] > 0
+        answers = [fine_scores(view, readout, net.read)[0] for view in asked]
+        scores = [torch.where(inside, new, old) for new, old in zip(answers, scores, strict=True)]
     knowledge = net.learn([m[None] for m in seen.maps], masks[None])
-    opinions = (*_opinions(net, seen, knowledge), scores)
-    appearance, plain, fine = (_overlap(opinion, masks[0]) for opinion in opinions)
-    return appearance, plain, fine
+    overlaps = [
+        [_overlap(opinion, masks[0]) for opinion in (*_opinions(net, view, knowledge), score)]
+        for view, score in zip(asked, scores, strict=True)
+    ]
+    return tuple(np.mean(overlaps, axis=0).tolist())
 
 
 def _opinions(net: EvidenceNet, seen: Seen, knowledge: object) -> tuple[Tensor, Tensor]:

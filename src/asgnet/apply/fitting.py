@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,12 +20,20 @@ from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.types import Mask, Picture, Shot, Support
 
+GAMMAS = (1.5, 0.67)
+"""A single support says nothing of light, unless it is shown darker and brighter too."""
 Painted = Mapping[str, Sequence[Mask | None]]
 """Of each class a mask ``s s`` per support, None where it is not shown."""
 
 
 def learn_classes(
-    net: EvidenceNet, seen: Seen, painted: Painted, adapt: bool, seed: int, device: torch.device
+    net: EvidenceNet,
+    seen: Seen,
+    painted: Painted,
+    adapt: bool,
+    seed: int,
+    device: torch.device,
+    views: Callable[[int], Sequence[Seen]],
 ) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
 
@@ -36,6 +44,7 @@ def learn_classes(
         adapt: as for ``Segmenter.fit``.
         seed: the same.
         device: of ``net``.
+        views: number of a support -> the same picture under other light, see :func:`relit`.
     """
     knowledge, adaptations = [], []
     for masks in painted.values():
@@ -44,9 +53,16 @@ def learn_classes(
         grid_masks = grid_masks.to(device)  # k' s s
         with torch.inference_mode():
             knowledge.append(net.learn([m[None] for m in own.maps], grid_masks[None]))
-            adaptations.append(adapt_to_supports(net, own, grid_masks, adapt, seed))
+            others = views(shown[0]) if adapt and len(shown) == 1 else ()
+            adaptations.append(adapt_to_supports(net, own, grid_masks, adapt, seed, views=others))
     arrays = {name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields}
     return arrays | Adaptation.to_arrays(adaptations)
+
+
+def relit(see: Callable[[NDArray[np.uint8]], Seen], pictures: NDArray[np.uint8], which: int) -> list[Seen]:
+    """What ``see`` answers about one of ``k s s 3`` pictures when it is darker and brighter."""
+    tables = [(255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8) for gamma in GAMMAS]
+    return [see(table[pictures[which : which + 1]]) for table in tables]
 
 
 def shots_of(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -23,7 +23,14 @@ from torch import Tensor
 
 from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples, supports_of
-from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of, superpixels_of
+from asgnet.apply.fitting import (
+    learn_classes,
+    origin,
+    picture_hash,
+    relit,
+    shots_of,
+    superpixels_of,
+)
 from asgnet.apply.grid import on_grid
 from asgnet.apply.prediction import prediction_of
 from asgnet.apply.recall import Learnt, check_concept, recall
@@ -174,9 +181,11 @@ class Segmenter:
         prepared = torch.cat([self._prepare(p) for p in pictures])  # k 3 s s
         painted = {name: self.grids(masks) for name, masks in named_masks.items()}
         seen = self._see(prepared)
+        squashed = prepared.permute(0, 2, 3, 1).numpy()  # k s s 3
+        views = cache(partial(relit, self.see, squashed))
         concept = Concept(
             tuple(named_masks),
-            learn_classes(self.net, seen, painted, bool(adapt), seed, self.device),
+            learn_classes(self.net, seen, painted, bool(adapt), seed, self.device, views),
             self.fingerprint,
             tuple(picture_hash(p) for p in pictures),
             tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
@@ -190,7 +199,7 @@ class Segmenter:
         self._keep(concept, supports, superpixels_of(self.net, seen, painted[first], supports, self.device))
         if keep_pictures:
             sizes = [p.shape[:2] for p in pictures]
-            self._unkept = partial(shots_of, prepared.permute(0, 2, 3, 1).numpy(), painted, sizes)
+            self._unkept = partial(shots_of, squashed, painted, sizes)
         return self
 
     def add(self, images: Any, masks: Any) -> Segmenter:
