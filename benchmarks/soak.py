@@ -71,6 +71,8 @@ class Server:
             create_app(Settings(folder, workers=1), load=load), base_url="http://127.0.0.1:8008"
         )
         self.client.__enter__()
+        while self.client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
         picture, mask = (png_of(part) for part in scene(0))
         files = [("images", ("a.png", picture)), ("masks", ("m.png", mask))]
         answer = self.client.post("/v1/concepts", data={"adapt": "false"}, files=files)
