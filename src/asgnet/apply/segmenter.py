@@ -162,7 +162,7 @@ class Segmenter:
             masks: as many masks: path, or bool/uint8 ``h w``, non-zero is the object; or, for several
                 classes, ``{name: masks}``, where a class may be absent from some of the pictures (an array
                 of zeros, or None).
-            adapt: measure on the supports how far to trust the prior and where to cut ("auto": True), or
+            adapt: measure on the supports whose opinion to believe, and how far ("auto": True), or
                 take the meta-trained defaults (False).
             seed: of whatever fitting draws.
             keep_pictures: the Concept keeps the pictures, small, so that examples can be added to it later;

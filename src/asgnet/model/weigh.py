@@ -3,7 +3,7 @@
 It never sees the supports. Besides the evidence it gets a narrow projection of the query's features, its
 *appearance*, which knows what objects look like in photographs. Appearance is dropped for half of the
 training episodes, so the same weights also answer without it: far from photographs that is the better answer,
-and fitting decides by measurement how far to trust it.
+and fitting decides by measurement whether to look at it.
 """
 
 from __future__ import annotations
