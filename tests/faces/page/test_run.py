@@ -82,6 +82,16 @@ MANY = 24
 """Pictures, so many that a quick machine is not done before it is stopped."""
 
 
+STOP_AMONG_RESULTS = """() => {
+    const words = document.querySelector("#progress-words").innerText
+    if (!words.includes("left") || !document.querySelector("#cards .mark[data-is=good]")) return false
+    const value = document.querySelector("#progress-bar").value
+    document.querySelector("#stop").click()
+    return [words, value]
+}"""
+"""In one look: results come one by one, and a slow test must not come too late."""
+
+
 def finished(page, count: int) -> None:
     page.wait_for_selector(f"#results-words:has-text('{count} of {count} pictures done')")
     page.wait_for_selector("#progress", state="hidden")
@@ -91,12 +101,9 @@ def test_time_left_stop_and_the_rest(begun, address, cups, tmp_path):
     many = [Path(shutil.copy(cups[1 + i % 5], tmp_path / f"many{i:02}.jpg")) for i in range(MANY)]
     page = begun(many)
     page.click("#find")
-    said = "() => { const words = document.querySelector('#progress-words').innerText; "
-    words = page.wait_for_function(said + "return words.includes('left') && words }").json_value()
+    words, value = page.wait_for_function(STOP_AMONG_RESULTS).json_value()
     assert re.fullmatch(rf"Looking … \d+ of {MANY}, about \d+ (second|minute)s? left", words)
-    assert 0 <= page.locator("#progress-bar").evaluate("(bar) => bar.value") < 1
-    page.wait_for_selector("#cards .mark[data-is=good]")  # results come one by one
-    page.click("#stop")
+    assert 0 <= value < 1
     page.wait_for_selector("#find:has-text('more picture')")
     before = [r for r in results_of(page, address) if r["status"] == "done"]
     assert 0 < len(before) < MANY
