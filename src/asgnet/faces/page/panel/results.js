@@ -31,7 +31,7 @@ export class Results {
     Object.assign(this, { project, run, stage, show });
     project.addEventListener("results", () => this.#rebuild());
     project.addEventListener("result", ({ detail }) => this.#changed(detail));
-    project.addEventListener("phase", () => this.#words());
+    project.addEventListener("phase", () => this.#settle());
     for (const radio of $$("input[name=view]")) radio.addEventListener("change", () => this.choose(radio.value));
     $("#threshold").addEventListener("input", () => this.#cut());
     $("#sort").addEventListener("change", () => this.#sort());
@@ -90,18 +90,21 @@ export class Results {
       this.#cards.set(result, card);
       if (!old.has(result)) this.#seen.observe(card.element);
     }
-    this.#sort();
-    this.#words();
+    this.#settle();
   }
 
   #changed(result) {
     this.#cards.get(result)?.update();
     if (result === this.stage.item) this.show(result, true);
-    this.#sorting ||= setTimeout(() => {
-      this.#sorting = 0;
-      this.#sort();
-      this.#words();
-    }, 300);
+    this.#sorting ||= setTimeout(() => this.#settle(), 300);
+  }
+
+  /** Order and words, now: what says that all is done stands above cards in their last order. */
+  #settle() {
+    clearTimeout(this.#sorting);
+    this.#sorting = 0;
+    this.#sort();
+    this.#words();
   }
 
   /** Put the cards in order without taking the focus away. */
