@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.types import Mask, Picture, Shot, Support
 
+See = Callable[[NDArray[np.uint8]], Seen]
 GAMMAS = (1.5, 0.67)
 """A single support says nothing of light, unless it is shown darker and brighter too."""
 Painted = Mapping[str, Sequence[Mask | None]]
@@ -28,24 +30,27 @@ Painted = Mapping[str, Sequence[Mask | None]]
 
 def learn_classes(
     net: EvidenceNet,
+    see: See,
+    pictures: NDArray[np.uint8],
     seen: Seen,
     painted: Painted,
     adapt: bool,
     seed: int,
     device: torch.device,
-    views: Callable[[int], Sequence[Seen]],
 ) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
 
     Args:
         net: in eval mode.
-        seen: the k supports.
+        see: ``n s s 3`` uint8 -> what the backbone sees in them.
+        pictures: ``k s s 3`` uint8, the supports.
+        seen: what ``see`` said of them.
         painted: k masks a class, at least one of them there.
         adapt: as for ``Segmenter.fit``.
         seed: the same.
         device: of ``net``.
-        views: number of a support -> the same picture under other light, see :func:`relit`.
     """
+    views = cache(partial(relit, see, pictures))  # a support may be the only one of several classes
     knowledge, adaptations = [], []
     for masks in painted.values():
         shown = [i for i, mask in enumerate(masks) if mask is not None]

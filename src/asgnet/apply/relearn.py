@@ -8,14 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.examples import read_examples
-from asgnet.apply.fitting import learn_classes, origin, picture_hash, relit, shots_of
+from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
 from asgnet.errors import AsgnetError, UsageError, WeightsError
 from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
 
@@ -115,13 +114,12 @@ def _fitted(
     supports: tuple[str, ...],
     shots: tuple[Shot, ...],
 ) -> Concept:
-    seen = segmenter.see(prepared)
-    views = cache(partial(relit, segmenter.see, prepared))
+    see, net, device = segmenter.see, segmenter.net, segmenter.device
     return replace(
         concept,
         classes=tuple(painted),
         tensors=learn_classes(
-            segmenter.net, seen, painted, concept.adapt, concept.seed, segmenter.device, views
+            net, see, prepared, see(prepared), painted, concept.adapt, concept.seed, device
         ),
         supports=supports,
         counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -23,14 +23,7 @@ from torch import Tensor
 
 from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples, supports_of
-from asgnet.apply.fitting import (
-    learn_classes,
-    origin,
-    picture_hash,
-    relit,
-    shots_of,
-    superpixels_of,
-)
+from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of, superpixels_of
 from asgnet.apply.grid import on_grid
 from asgnet.apply.prediction import prediction_of
 from asgnet.apply.recall import Learnt, check_concept, recall
@@ -178,14 +171,12 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        prepared = torch.cat([self._prepare(p) for p in pictures])  # k 3 s s
+        squashed = np.stack([self.squashed(p) for p in pictures])  # k s s 3
         painted = {name: self.grids(masks) for name, masks in named_masks.items()}
-        seen = self._see(prepared)
-        squashed = prepared.permute(0, 2, 3, 1).numpy()  # k s s 3
-        views = cache(partial(relit, self.see, squashed))
+        seen = self.see(squashed)
         concept = Concept(
             tuple(named_masks),
-            learn_classes(self.net, seen, painted, bool(adapt), seed, self.device, views),
+            learn_classes(self.net, self.see, squashed, seen, painted, bool(adapt), seed, self.device),
             self.fingerprint,
             tuple(picture_hash(p) for p in pictures),
             tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
@@ -256,12 +247,17 @@ class Segmenter:
         return squash(picture, SIDE)
 
     def see(self, squashed: NDArray[np.uint8]) -> Seen:
-        """Pictures ``k s s 3`` uint8 -> what the backbone sees in them."""
-        return self._see(torch.from_numpy(squashed).permute(0, 3, 1, 2))
+        """Pictures ``k s s 3`` uint8 -> what the backbone sees in them, one at a time to bound memory."""
+        pictures = torch.from_numpy(np.ascontiguousarray(squashed)).permute(0, 3, 1, 2)  # channels last
+        normalise = self.net.backbone.normalise
+        with torch.inference_mode():
+            seen = [self.net.see(normalise(one.to(self.device))) for one in pictures.split(1)]
+        maps = tuple(torch.cat(level).contiguous() for level in zip(*(s.maps for s in seen), strict=True))
+        return Seen(maps, torch.cat([s.fine for s in seen]).contiguous())
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        return self._see(self._prepare(picture))
+        return self.see(self.squashed(picture)[None])
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
@@ -304,12 +300,3 @@ class Segmenter:
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``1 3 s s`` uint8."""
         return torch.from_numpy(self.squashed(picture)[None]).permute(0, 3, 1, 2)
-
-    def _see(self, pictures: Tensor) -> Seen:
-        """``b 3 s s`` uint8 -> the backbone's answer, one picture at a time to bound memory."""
-        pictures = pictures.contiguous(memory_format=torch.channels_last)  # which convolutions like
-        normalise = self.net.backbone.normalise
-        with torch.inference_mode():
-            seen = [self.net.see(normalise(one.to(self.device))) for one in pictures.split(1)]
-        maps = tuple(torch.cat(level).contiguous() for level in zip(*(s.maps for s in seen), strict=True))
-        return Seen(maps, torch.cat([s.fine for s in seen]).contiguous())
