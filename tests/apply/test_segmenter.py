@@ -11,7 +11,7 @@ from PIL import Image
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import AsgnetWarning, PictureError, SupportError, UsageError, WeightsError
 from asgnet.model import ASGNet, fine
-from asgnet.model.asgnet import Config
+from asgnet.model.config import Config
 from asgnet.model.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("coarse")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from asgnet.errors import UsageError
 from asgnet.model import ASGNet
-from asgnet.model.asgnet import PRESETS, Config, grid_masks
+from asgnet.model.asgnet import grid_masks
+from asgnet.model.config import PRESETS, Config
 from asgnet.model.decoder import Outputs, episode_loss
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8, area=4)

@@ -13,7 +13,7 @@ from torch import nn
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model import backbone as backbone_room
-from asgnet.model.asgnet import preset_config
+from asgnet.model.config import preset_config
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import PER_LEVEL
 from asgnet.model.evidence_net import EvidenceNet

@@ -7,7 +7,7 @@ import torch
 
 from asgnet.errors import WeightsError
 from asgnet.model import ASGNet
-from asgnet.model.asgnet import Config
+from asgnet.model.config import Config
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.weights import fingerprint, load_weights, pretrained, save_weights
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
-from asgnet.model.asgnet import Config
+from asgnet.model.config import Config
 from asgnet.model.weights import load_published, load_weights, save_weights
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)

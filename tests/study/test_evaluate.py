@@ -13,7 +13,8 @@ from PIL import Image
 from asgnet.data.benchmarks import open_dataset
 from asgnet.data.episodes import draw
 from asgnet.errors import AsgnetWarning, DataError, UsageError
-from asgnet.model.asgnet import ASGNet, Config
+from asgnet.model.asgnet import ASGNet
+from asgnet.model.config import Config
 from asgnet.study.ablate import ablate, paper_variants
 from asgnet.study.evaluate import Shelf, evaluate, relabelled
 from asgnet.study.metrics import Overlap, fb_iou, mean_iou

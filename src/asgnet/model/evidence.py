@@ -21,8 +21,7 @@ from torch import Tensor
 from asgnet.model.gpa import BELOW_COSINE
 from asgnet.model.readout import SMALL, fit_readouts
 from asgnet.model.reservoir import fill
-from asgnet.model.seeds import seed_masks
-from asgnet.model.sgc import cluster, slots
+from asgnet.model.superpixels import region_of, share_of, weigh_superpixels
 
 PER_LEVEL = 4
 READOUTS = 3
@@ -130,12 +129,12 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     batch, shots = masks.shape[:2]
     grid = maps[levels.grid].shape[-2:]
     flat = masks.flatten(0, 1)
-    is_object = _share(flat == 1, grid)  # bk h w
-    is_background = (_share(flat != 255, grid) - is_object).clamp(min=0)
+    is_object = share_of(flat == 1, grid)  # bk h w
+    is_background = (share_of(flat != 255, grid) - is_object).clamp(min=0)
     unit = [to_grid(F.normalize(m.flatten(0, 1), dim=1), grid) for m in maps]  # bk c h w
     fused = torch.cat([unit[i] for i in levels.fused], 1) * (SHARPNESS / len(levels.fused) ** 0.5)
     every = torch.cat(unit, 1).flatten(2).mT  # bk p C
-    sides = [_superpixels(fused, side, area, most) for side in (is_object, is_background)]
+    sides = [weigh_superpixels(fused, side, area, most) for side in (is_object, is_background)]
     prototypes = [
         _unit_levels(weights @ every, levels).unflatten(0, (batch, shots)).flatten(1, 2)
         for weights, _ in sides
@@ -195,43 +194,12 @@ def guide_map(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> T
 def superpixels(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most: int) -> Tensor:
     """``b h w`` int64 on the prototype grid: each object pixel's superpixel in its support, -1 elsewhere."""
     grid = maps[levels.grid].shape[-2:]
-    is_object = _share(masks == 1, grid)
+    is_object = share_of(masks == 1, grid)
     unit = [to_grid(F.normalize(maps[i], dim=1), grid) for i in levels.fused]
     fused = torch.cat(unit, 1) * (SHARPNESS / len(levels.fused) ** 0.5)
-    weights, used = _superpixels(fused, is_object, area, most)
+    weights, used = weigh_superpixels(fused, is_object, area, most)
     label = weights.masked_fill(~used[..., None], -1).argmax(1).unflatten(1, grid)
-    return torch.where(_region(is_object), label, -1)
-
-
-def _share(mask: Tensor, grid: Sequence[int]) -> Tensor:
-    """``b H W`` bool -> ``b h w``: the share of each grid pixel."""
-    return F.adaptive_avg_pool2d(mask.float()[:, None], tuple(grid))[:, 0]
-
-
-def _region(share: Tensor) -> Tensor:
-    """``b h w`` bool: pixels more than half inside, else the ones most inside, none for an empty mask."""
-    region = share > 0.5
-    peak = share.flatten(1).amax(1)[:, None, None]
-    best = (share >= 0.999 * peak) & (share > 0)
-    return torch.where(region.flatten(1).any(1)[:, None, None], region, best)
-
-
-def _superpixels(fused: Tensor, share: Tensor, area: int, most: int) -> tuple[Tensor, Tensor]:
-    """SGC on the fused levels; its soft association then pools every level alike.
-
-    Returns ``b n p`` weights that sum to 1 over the pixels of the region, and ``b n`` bool, the ones in use.
-    """
-    region = _region(share)
-    seeds, valid = seed_masks(region.to(torch.uint8), area, most)
-    centroids = cluster(fused, region, seeds, valid, soft_mask=share)  # b n c
-    used = slots(region, valid) & region.flatten(1).any(1)[:, None]
-    apart = torch.cdist(centroids, fused.flatten(2).mT)  # b n p
-    weights = torch.softmax(-apart.masked_fill(~region.flatten(1)[:, None], torch.finfo(apart.dtype).max), -1)
-    average = share.flatten(1) / share.flatten(1).sum(1, keepdim=True).clamp(min=1e-6)
-    alone = used.sum(1) <= 1
-    first = torch.zeros_like(weights)
-    first[:, 0] = average
-    return torch.where(alone[:, None, None], first, weights) * used[..., None], used
+    return torch.where(region_of(is_object), label, -1)
 
 
 def columns_of(levels: Levels) -> list[slice]:

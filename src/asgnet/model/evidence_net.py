@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError
-from asgnet.model.asgnet import ASGNet, Config
+from asgnet.model.asgnet import ASGNet
 from asgnet.model.backbone import Backbone, lite0
+from asgnet.model.config import Config
 from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
 from asgnet.model.fine import Seen, fine_features

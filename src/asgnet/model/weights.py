@@ -15,7 +15,8 @@ from torch import Tensor
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import save_bytes
-from asgnet.model.asgnet import ASGNet, Config, preset_config
+from asgnet.model.asgnet import ASGNet
+from asgnet.model.config import Config, preset_config
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"

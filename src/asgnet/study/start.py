@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.asgnet import ASGNet, preset_config
+from asgnet.model.asgnet import ASGNet
 from asgnet.model.backbone import Backbone
+from asgnet.model.config import preset_config
 from asgnet.model.weights import load_published, load_weights
 from asgnet.study.recipe import Recipe
 
