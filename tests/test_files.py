@@ -9,19 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.saying import says
 
 from asgnet import files
 from asgnet.errors import OutputError
 from asgnet.files import atomic_path, save_bytes
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    """One printable sentence that holds all the fragments."""
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
 
 
 def put(path: Path, data: bytes) -> Path:

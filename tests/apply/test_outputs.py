@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
+from tests.saying import says
 
 from asgnet import files
 from asgnet.apply.collect import write_coco
@@ -52,14 +53,6 @@ def found_several() -> Prediction:
 
 def left_in(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
 
 
 # --------------------------------------------------------------------------------------------------

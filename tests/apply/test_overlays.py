@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from tests.saying import says
 
 from asgnet.apply.overlays import class_palette, overlay, overlay_jpeg
 from asgnet.errors import UsageError
@@ -20,14 +21,6 @@ REGION[1:4, 2:7] = True
 REGION[2, 4] = False
 
 regions = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text
 
 
 def test_overlay_by_hand():

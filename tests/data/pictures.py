@@ -6,7 +6,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -27,12 +26,3 @@ def put(path: Path, data: bytes) -> Path:
     """The path, now a file of these bytes."""
     path.write_bytes(data)
     return path
-
-
-def says(error: pytest.ExceptionInfo, *fragments: str) -> None:
-    """One printable sentence that holds all the fragments."""
-    text = str(error.value)
-    assert text.isprintable()
-    assert text.endswith(".")
-    for fragment in fragments:
-        assert fragment in text

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
-from tests.data.pictures import BLUE, GREEN, GREY, RED, RGB, RGBA, encoded, put, says
+from tests.data.pictures import BLUE, GREEN, GREY, RED, RGB, RGBA, encoded, put
+from tests.saying import says
 
 from asgnet.data.decode import MOST_PIXELS
 from asgnet.data.images import read_picture

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from tests.data.pictures import BLACK, BLUE, GREEN, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put, says
+from tests.data.pictures import BLACK, BLUE, GREEN, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put
+from tests.saying import says
 
 from asgnet.data.images import read_picture, save_png, squash, squash_mask
 from asgnet.data.masks import read_labels

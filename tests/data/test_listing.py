@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.data.pictures import put, says
+from tests.data.pictures import put
+from tests.saying import says
 
 from asgnet.data.listing import list_pictures, list_sources, read_list
 from asgnet.errors import AsgnetWarning, UsageError

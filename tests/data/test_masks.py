@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from tests.data.pictures import BLACK, BLUE, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put, says
+from tests.data.pictures import BLACK, BLUE, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put
+from tests.saying import says
 
 from asgnet.data.masks import read_labels, read_mask, read_support
 from asgnet.errors import AsgnetWarning, DataError, SupportError
