@@ -166,6 +166,18 @@ def test_ignored_pixels_are_neither_side(red_on_blue):
     assert (known.means[:, 1] == 0).all()
 
 
+@settings(max_examples=6, deadline=None)
+@given(st.integers(1, 3), st.integers(0, 10**6))
+def test_several_classes_are_asked_about_a_query_at_once(n, seed):
+    """Two queries, n classes each: as if every query had been given n times."""
+    _, _, known = taught(2 * n, 2, seed)
+    query = random_maps(2, seed=seed + 1)
+    found, guide = evidence(query, known, LEVELS)
+    expected, its_guide = evidence([m.repeat_interleave(n, 0) for m in query], known, LEVELS)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    assert (guide != its_guide).sum() <= 1
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.integers(1, 2), st.integers(0, 10**6))
 def test_what_is_ignored_may_look_like_anything(k, seed):
@@ -230,7 +242,8 @@ def test_an_episode_alone_is_as_in_a_batch(k, seed):
         one, its_guide = evidence([m[s] for m in query], alone, LEVELS)
         torch.testing.assert_close(one, found[s], atol=1e-3, rtol=1e-3)
         assert torch.equal(its_guide, guide[s])
-        assert torch.equal(superpixels([m[s, 0] for m in maps], masks[s, 0], LEVELS, AREA, MOST), labels[s])
+        its_labels = superpixels([m[s, 0] for m in maps], masks[s, 0], LEVELS, AREA, MOST)
+        assert (its_labels != labels[s]).sum() <= 1  # a pixel between two superpixels may fall to either
 
 
 @settings(max_examples=8, deadline=None)

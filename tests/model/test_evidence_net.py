@@ -142,6 +142,19 @@ def test_every_episode_is_answered_with_appearance_or_without(net):
 
 
 @torch.inference_mode()
+def test_several_classes_of_a_query_are_decided_as_one_by_one(net):
+    query, images, masks = episode(6, 1)
+    every = net.backbone(query[::3])  # two queries, three classes each
+    knowledge = net.learn([m[:, None] for m in net.backbone(images[:, 0])], masks)
+    trusts = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    together = net.decide(every, knowledge, (32, 24), appearance=trusts)
+    repeated = [m.repeat_interleave(3, 0) for m in every]
+    torch.testing.assert_close(
+        together, net.decide(repeated, knowledge, (32, 24), appearance=trusts), atol=2e-3, rtol=2e-3
+    )
+
+
+@torch.inference_mode()
 def test_without_trust_appearance_is_never_looked_at(net):
     query, images, masks = episode()
     maps = net.backbone(query)

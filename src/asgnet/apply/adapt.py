@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.model.evidence import to_grid
+from asgnet.model.evidence import Knowledge, repeat, to_grid
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Moments, Seen, fine_scores, fit_fine, pixel_moments
 from asgnet.types import IGNORE
@@ -224,11 +224,12 @@ def _on_itself(
     return tuple(np.mean(overlaps, axis=0).tolist())
 
 
-def _opinions(net: EvidenceNet, seen: Seen, knowledge: object) -> tuple[Tensor, Tensor]:
+def _opinions(net: EvidenceNet, seen: Seen, knowledge: Knowledge) -> tuple[Tensor, Tensor]:
     """The decoder's object logits ``h w`` of one picture, with appearance and without."""
-    found = net.find(seen.maps, knowledge)
-    both = [net.decide(seen.maps, knowledge, appearance=trust, found=found).logits for trust in (1.0, 0.0)]
-    return tuple(b[0, 1] - b[0, 0] for b in both)
+    trusts = torch.tensor([1.0, 0.0], device=knowledge.means.device)
+    logits = net.decide(seen.maps, repeat(knowledge, 2), appearance=trusts).logits  # 2 2 h w
+    with_appearance, without = logits[:, 1] - logits[:, 0]
+    return with_appearance, without
 
 
 def _overlap(logits: Tensor, mask: Tensor) -> float:

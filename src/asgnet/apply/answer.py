@@ -57,10 +57,9 @@ class Answering(nn.Module):
         def per_picture(learnt: Tensor) -> Tensor:  # n … -> bn …
             return learnt.expand(count, *learnt.shape).flatten(0, 1)
 
-        query = [m[:, None].expand(-1, classes, -1, -1, -1).flatten(0, 1) for m in seen.maps]  # bn c h w
         every = Knowledge(*map(per_picture, knowledge))
-        found = self.net.find(query, every)
-        outputs = self.net.decide(query, every, appearance=per_picture(trusts), found=found)
+        found = self.net.find(seen.maps, every)
+        outputs = self.net.decide(seen.maps, every, appearance=per_picture(trusts), found=found)
         assert outputs.presence is not None
         logits = outputs.logits[:, 1] - outputs.logits[:, 0]  # bn h w
         scores = all_fine_scores(seen, readout, self.net.read).flatten(0, 1)

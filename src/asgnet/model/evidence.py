@@ -149,7 +149,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     knowledge = Knowledge(
         *prototypes, *valid, means, readouts, biases, pixels, seen, *(pooled.new_zeros(0),) * 3
     )
-    own = _maps([m.flatten(0, 1) for m in maps], _repeat(knowledge, shots), levels, grid)  # bk e h w
+    own = _maps([m.flatten(0, 1) for m in maps], repeat(knowledge, shots), levels, grid)  # bk e h w
     own = own.unflatten(0, (batch, shots)).transpose(1, 2).flatten(2)  # b e kp
     return knowledge._replace(**_statistics(own, on_object, on_background, levels, shots))
 
@@ -161,11 +161,11 @@ def evidence(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> tu
 
     Args:
         maps: the backbone's maps, each ``b c h w``.
-        knowledge: of the same b episodes.
+        knowledge: of the same b episodes, or of ``bn``: n classes for each query.
         levels: roles of the maps.
 
     Returns:
-        evidence: ``b e h w`` on the fine grid; guide map: ``b h w`` int64 on the prototype grid, the object
+        evidence: ``bn e h w`` on the fine grid; guide map: ``bn h w`` int64 on the prototype grid, the object
         prototype that fits best at the fused levels (paper eq. 7).
     """
     fine = maps[levels.fine].shape[-2:]
@@ -179,14 +179,21 @@ def evidence(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> tu
 
 
 def guide_map(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> Tensor:
-    """``b h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
+    """``bn h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
     grid = maps[levels.grid].shape[-2:]
     total: Tensor | int = 0
     for i, (m, columns) in enumerate(zip(maps, columns_of(levels), strict=True)):
         if i in levels.fused:
-            fit = knowledge.object[..., columns] @ F.normalize(m, dim=1).flatten(2)
+            fit = compare(knowledge.object[..., columns], F.normalize(m, dim=1).flatten(2))
             total = total + to_grid(fit.unflatten(2, m.shape[-2:]), grid)
     return total.masked_fill(~knowledge.object_valid[..., None, None], 2 * BELOW_COSINE).argmax(1)
+
+
+def compare(vectors: Tensor, pixels: Tensor) -> Tensor:
+    """``bn v c`` vectors, of n classes a picture, and ``b c p`` pixels -> ``bn v p``, a product a picture."""
+    pictures = pixels.shape[0]
+    products = vectors.reshape(pictures, -1, vectors.shape[-1]) @ pixels  # b nv p
+    return products.reshape(vectors.shape[0], -1, pixels.shape[-1])
 
 
 @in_full_precision
@@ -200,6 +207,11 @@ def superpixels(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int
     weights, used = weigh_superpixels(fused, is_object, area, most)
     label = weights.masked_fill(~used[..., None], -1).argmax(1).unflatten(1, grid)
     return torch.where(region_of(is_object), label, -1)
+
+
+def repeat(knowledge: Knowledge, times: int) -> Knowledge:
+    """Every episode's knowledge for each of its shots: ``b …`` -> ``bk …``."""
+    return Knowledge(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in knowledge))
 
 
 def columns_of(levels: Levels) -> list[slice]:
@@ -224,24 +236,24 @@ def _fit_readouts(
 
 
 def _maps(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Sequence[int]) -> Tensor:
-    """``b e' h w`` raw maps on ``grid``: per level best object and background cosine, their difference, the
+    """``bn e' h w`` raw maps on ``grid``: per level best object and background cosine, their difference, the
     means' difference; then the readouts.
     """
     found, scores = [], knowledge.biases[..., None, None]
     for level, (m, columns) in enumerate(zip(maps, columns_of(levels), strict=True)):
         unit = F.normalize(m, dim=1).flatten(2)  # b c hw
         best = [
-            _best(prototypes[..., columns] @ unit, valid)
+            _best(compare(prototypes[..., columns], unit), valid)
             for prototypes, valid in (
                 (knowledge.object, knowledge.object_valid),
                 (knowledge.background, knowledge.background_valid),
             )
         ]
-        mean = knowledge.means[..., columns] @ unit  # b 2 hw
+        mean = compare(knowledge.means[..., columns], unit)  # bn 2 hw
         stacked = torch.stack([*best, best[0] - best[1], mean[:, 0] - mean[:, 1]], 1)
         found.append(to_grid(stacked.unflatten(2, m.shape[-2:]), grid))
         if level < levels.read:
-            score = knowledge.readouts[..., columns] @ unit
+            score = compare(knowledge.readouts[..., columns], unit)
             scores = scores + to_grid(score.unflatten(2, m.shape[-2:]), grid)
     return torch.cat([*found, scores], 1)
 
@@ -253,21 +265,18 @@ def _best(similarity: Tensor, valid: Tensor) -> Tensor:
 
 
 def _nearest(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Sequence[int]) -> Tensor:
-    """``b 6 h w``: best cosine with object pixels, background pixels, their difference, per fused level."""
+    """``bn 6 h w``: best cosine with object pixels, background pixels, their difference, per fused level."""
     found = []
     widths = [levels.channels[i] for i in levels.fused]
     for i, pixels in zip(levels.fused, knowledge.pixels.split(widths, -1), strict=True):
-        unit = F.normalize(maps[i], dim=1).flatten(2)[:, None]  # b 1 c hw
-        similarity = (F.normalize(pixels, dim=-1) @ unit).amax(2)  # b 2 hw
+        unit = F.normalize(maps[i], dim=1).flatten(2)  # b c hw
+        both_sides = F.normalize(pixels, dim=-1)  # bn 2 m c
+        fit = compare(both_sides.flatten(1, 2), unit)  # bn 2m hw
+        similarity = fit.unflatten(1, both_sides.shape[1:3]).amax(2)  # bn 2 hw
         similarity = torch.where(knowledge.seen[..., None], similarity, 0.0)
         both = torch.cat([similarity, similarity[:, :1] - similarity[:, 1:]], 1)
         found.append(to_grid(both.unflatten(2, maps[i].shape[-2:]), grid))
     return torch.cat(found, 1)
-
-
-def _repeat(knowledge: Knowledge, times: int) -> Knowledge:
-    """Every episode's knowledge for each of its shots: ``b …`` -> ``bk …``."""
-    return Knowledge(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in knowledge))
 
 
 def _statistics(

@@ -82,7 +82,7 @@ class EvidenceNet(ASGNet):
         return learn(supports, masks, self.levels, self.config.area, self.config.most)
 
     def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
-        """Query maps ``b c h w`` per level -> the evidence and the guide map."""
+        """Query maps ``b c h w`` per level -> the evidence and the guide map of ``bn``, n classes a query."""
         return Found(*evidence(query, knowledge, self.levels))
 
     def see(self, images: Tensor) -> Seen:
@@ -111,15 +111,16 @@ class EvidenceNet(ASGNet):
 
         Args:
             query: maps ``b c h w`` per level.
-            knowledge: of the same b episodes.
+            knowledge: of the same b episodes, or of ``bn``: n classes for each query.
             size: of the logits; by default the fine grid.
-            appearance: look at what objects look like in photographs, or not: 1 or 0, one for all or ``b``.
+            appearance: look at what objects look like in photographs, or not: 1 or 0, one for all or ``bn``.
             found: the evidence, if at hand.
         """
         found = self.find(query, knowledge) if found is None else found
-        seen = self._appearance(query, found.evidence.shape[-2:])
-        looked = torch.as_tensor(appearance, device=seen.device).expand(seen.shape[0])[:, None, None, None]
-        seen = torch.where(looked > 0.5, seen, 0.0)
+        seen = self._appearance(query, found.evidence.shape[-2:])[:, None]  # b 1 a h w
+        looked = torch.as_tensor(appearance, device=seen.device).expand(found.evidence.shape[0])
+        looked = looked.reshape(seen.shape[0], -1, 1, 1, 1)
+        seen = torch.where(looked > 0.5, seen, 0.0).flatten(0, 1)  # bn a h w
         rounds, deep = self.decoder(found.evidence, seen, [query[i] for i in self.levels.fused])
         presence = self.presence(rounds[-1], deep, query, knowledge)
         answers = [torch.cat([torch.zeros_like(one), one], 1) for one in rounds]  # b 2 h w

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.evidence import Knowledge, Levels, columns_of, to_grid
+from asgnet.model.evidence import Knowledge, Levels, columns_of, compare, to_grid
 
 EMPTY = 1e-6
 """Least share of the picture that counts as area."""
@@ -38,13 +38,13 @@ class Presence(nn.Module):
         )
 
     def forward(self, logits: Tensor, deep: Tensor, query: Sequence[Tensor], knowledge: Knowledge) -> Tensor:
-        """``b`` logit.
+        """``bn`` logits, of n classes a picture.
 
         Args:
-            logits: ``b 1 h w``, the decoder's answer.
-            deep: ``b q h' w'``, its deep features.
+            logits: ``bn 1 h w``, the decoder's answer.
+            deep: ``bn q h' w'``, its deep features.
             query: the picture's maps ``b c h w`` per level.
-            knowledge: of the supports.
+            knowledge: of the supports, for the bn.
         """
         logits, deep = logits.detach(), deep.detach()
         ranked = logits.flatten(1).sort(1, descending=True).values
@@ -60,18 +60,18 @@ class Presence(nn.Module):
     def _kinship(
         self, level: Tensor, knowledge: Knowledge, own: slice, centre: Tensor, logits: Tensor
     ) -> Tensor:
-        """``b 5`` cosines: of what was found with the object, its nearest prototype and the background; of
+        """``bn 5`` cosines: of what was found with the object, its nearest prototype and the background; of
         the most alike pixels with the object; of object and background. All beside the level's centre.
         """
         pixels = F.normalize(F.normalize(level, dim=1).flatten(2).transpose(1, 2) - centre, dim=-1)  # b p c
-        sides = F.normalize(knowledge.means[..., own] - centre, dim=-1)  # b 2 c
-        prototypes = F.normalize(knowledge.object[..., own] - centre, dim=-1)  # b n c
-        coarse = to_grid(logits, level.shape[-2:]).flatten(1)  # b p
-        found = F.normalize(torch.softmax(coarse, 1)[:, None] @ pixels, dim=-1)  # b 1 c
-        to_sides = (found @ sides.transpose(1, 2))[:, 0]  # b 2
-        each = (found @ prototypes.transpose(1, 2))[:, 0]  # b n
-        to_parts = each.masked_fill(~knowledge.object_valid, -1).amax(1)  # b
-        alike = (pixels @ sides[:, 0, :, None])[..., 0].sort(1, descending=True).values
+        sides = F.normalize(knowledge.means[..., own] - centre, dim=-1)  # bn 2 c
+        prototypes = F.normalize(knowledge.object[..., own] - centre, dim=-1)  # bn m c
+        coarse = to_grid(logits, level.shape[-2:]).flatten(2)  # bn 1 p
+        found = F.normalize(compare(torch.softmax(coarse, 2), pixels), dim=-1)  # bn 1 c
+        to_sides = (found @ sides.transpose(1, 2))[:, 0]  # bn 2
+        each = (found @ prototypes.transpose(1, 2))[:, 0]  # bn m
+        to_parts = each.masked_fill(~knowledge.object_valid, -1).amax(1)  # bn
+        alike = compare(sides[:, :1], pixels.transpose(1, 2))[:, 0].sort(1, descending=True).values  # bn p
         most = alike[:, : max(alike.shape[1] // STRONGEST, 1)].mean(1)
         apart = (sides[:, 0] * sides[:, 1]).sum(1)
         return torch.cat([to_sides, torch.stack([to_parts, most, apart], 1)], 1)

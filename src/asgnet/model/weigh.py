@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.evidence import PER_LEVEL, Levels, to_grid
+from asgnet.model.evidence import PER_LEVEL, Levels, compare, to_grid
 
 SELF_SUPPORT = 7
 GROUPS = 8
@@ -72,12 +72,12 @@ class Weigh(nn.Module):
         """Weigh.
 
         Args:
-            evidence: ``b e h w``.
-            appearance: ``b a h w``; zeros for the answer without it.
+            evidence: ``bn e h w``, of n classes a query.
+            appearance: ``bn a h w``; zeros for the answer without it.
             maps: the query's maps at the fused levels, each ``b c h' w'``.
 
         Returns:
-            one ``b 1 h w`` object logit per round, the last is the answer; ``b q h' w'`` deep features of
+            one ``bn 1 h w`` object logit per round, the last is the answer; ``bn q h' w'`` deep features of
             the last round, which :class:`~asgnet.model.presence.Presence` reads.
         """
         if self.training:
@@ -108,27 +108,28 @@ def self_support(probability: Tensor, maps: Sequence[Tensor]) -> Tensor:
     """What an answer implies for its own query (self-support, Fan 2022: within a picture objects look alike).
 
     Args:
-        probability: ``b 1 h w`` in [0, 1].
-        maps: the query's maps at the fused levels, the first one's grid is used.
+        probability: ``bn 1 h w`` in [0, 1], of n classes a query.
+        maps: the query's maps ``b c h' w'`` at the fused levels, the first one's grid is used.
 
     Returns:
-        ``b 7 h w``, all but the last as 2x - 1: the answer; per level the cosine with the query's own object
+        ``bn 7 h w``, all but the last as 2x - 1: the answer; per level the cosine with the query's own object
         prototype and background prototype; the answer averaged over similar pixels; and by how much that
         average differs from the answer.
     """
     fine, grid = probability.shape[-2:], maps[0].shape[-2:]
-    coarse = to_grid(probability, grid)  # b 1 h' w'
+    coarse = to_grid(probability, grid)  # bn 1 h' w'
     peak = coarse.flatten(1).amax(1)[:, None, None, None]
     sides = torch.cat([(coarse - 0.6 * peak).clamp(min=0), (0.4 - coarse).clamp(min=0)], 1)
-    sides = sides.flatten(2)  # b 2 p
+    sides = sides.flatten(2)  # bn 2 p
     unit = [F.normalize(to_grid(m, grid), dim=1).flatten(2) for m in maps]  # b c p
     found = [probability * 2 - 1]
     for level in unit:
-        own = F.normalize(sides @ level.transpose(1, 2), dim=2, eps=1e-4) @ level  # b 2 p
+        own = F.normalize(compare(sides, level.transpose(1, 2)), dim=2, eps=1e-4)  # bn 2 c
+        own = compare(own, level)  # bn 2 p
         found.append(to_grid(own.unflatten(2, grid), fine) * 2 - 1)
     joined = torch.cat(unit, 1) / len(unit) ** 0.5
-    alike = torch.softmax((joined.transpose(1, 2) @ joined) * AFFINITY, -1)  # b p p
-    spread = (alike @ coarse.flatten(1)[..., None])[..., 0].view_as(coarse)
+    alike = torch.softmax((joined.transpose(1, 2) @ joined) * AFFINITY, -1)  # b p p, the same for all classes
+    spread = compare(coarse.flatten(2), alike.transpose(1, 2)).view_as(coarse)
     found += [to_grid(spread, fine) * 2 - 1, to_grid(spread - coarse, fine)]
     return torch.cat(found, 1)
 
