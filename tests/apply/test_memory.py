@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.memory import remembering
+from asgnet.apply.memory import FitsOnce, remembering
 from asgnet.apply.segmenter import SIDE, Segmenter
 from asgnet.model.backbone import Backbone
 
@@ -86,3 +86,47 @@ def test_what_only_resembles_a_segmenter_is_left_as_it_is():
         pass
 
     assert isinstance(remembering(Fake()), Fake)
+
+
+def test_the_same_supports_are_learnt_once(segmenter, scenes, looks):
+    pictures, masks = scenes
+    plain = segmenter.fit(pictures[:1], masks[:1]).predict(pictures[2])
+    concept = segmenter.concept
+    twin = FitsOnce(segmenter)
+    looks[0] = 0
+    for _ in range(3):
+        found = twin.fit(pictures[:1], masks[:1]).predict(pictures[2])
+        assert np.array_equal(found.probability, plain.probability)
+        assert found.presence == plain.presence
+    assert looks[0] == 3 + 3  # fitted once, under three lights; asked three times
+    assert segmenter.concept is concept
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda pictures, masks: (pictures[1:2], masks[:1], {}),
+        lambda pictures, masks: (pictures[:1], masks[1:2], {}),
+        lambda pictures, masks: (pictures[:1], {"box": masks[:1]}, {}),
+        lambda pictures, masks: (pictures[:1], masks[:1], {"adapt": False}),
+    ],
+    ids=["picture", "mask", "name", "option"],
+)
+def test_other_supports_are_learnt_anew(segmenter, scenes, other):
+    images, masks, options = other(*scenes)
+    twin = FitsOnce(segmenter).fit(scenes[0][:1], scenes[1][:1])
+    found = twin.fit(images, masks, **options).concept
+    expected = segmenter.fit(images, masks, **options).concept
+    assert found.classes == expected.classes
+    for name, array in expected.tensors.items():
+        assert np.array_equal(found.tensors[name], array)
+
+
+def test_the_latest_fits_are_kept(segmenter, scenes, looks):
+    pictures, masks = scenes
+    twin = FitsOnce(segmenter, most=2)
+    for i in (0, 1, 0, 2, 0):
+        twin.fit(pictures[i : i + 1], masks[i : i + 1])
+    assert looks[0] == 3 * 3  # the first was asked for again and again
+    twin.fit(pictures[1:2], masks[1:2])
+    assert looks[0] == 4 * 3

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from asgnet.apply.segmenter import Segmenter
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.model.recent import Recent
-
-if TYPE_CHECKING:
-    from asgnet.apply.segmenter import Segmenter
+from asgnet.types import Concept
 
 
 def remembering(segmenter: Segmenter, most: int | None = None, predictions: bool = False) -> Segmenter:
@@ -49,3 +52,43 @@ class _SeesOnce(EvidenceNet):
         if len(images) != 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
             return super().see(images)
         return self._memory(images, super().see)
+
+
+class FitsOnce(Segmenter):
+    """A twin of a Segmenter that learns the same supports once, and answers as it does.
+
+    It keeps no pictures in its Concepts, and knows no superpixels.
+
+    Args:
+        segmenter: any; it is left as it is.
+        most: how many fits are kept, the latest asked for (about 1 MB each); None: all.
+    """
+
+    def __init__(self, segmenter: Segmenter, most: int | None = None) -> None:
+        self.__dict__.update(segmenter.__dict__)
+        self._most = most
+        self._fits: OrderedDict[bytes, Concept] = OrderedDict()
+
+    def fit(self, images: Any, masks: Any, **options: Any) -> FitsOnce:
+        """As :meth:`Segmenter.fit`, of pictures and masks that are arrays."""
+        key = _digest(images, masks, options)
+        if key in self._fits:
+            self._keep(self._fits[key])
+        else:
+            super().fit(images, masks, **{**options, "keep_pictures": False})
+            assert self.concept is not None
+            self._fits[key] = self.concept
+        self._fits.move_to_end(key)
+        if self._most is not None and len(self._fits) > self._most:
+            self._fits.popitem(last=False)
+        return self
+
+
+def _digest(images: Any, masks: Any, options: Any) -> bytes:
+    named = masks if isinstance(masks, Mapping) else {"": masks}
+    digest = hashlib.sha256(repr((sorted(options.items()), list(named))).encode())
+    for array in (*images, *(mask for own in named.values() for mask in own)):
+        array = np.ascontiguousarray(array)
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(array.tobytes())
+    return digest.digest()

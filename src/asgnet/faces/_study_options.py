@@ -58,8 +58,8 @@ Keep = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Keep what the backbone saw in so many pictures (the Segmenter: 11 MB each), which changes no "
-        "result. 0: none; then the seconds measured are those of new pictures.",
+        help="Keep what the backbone saw in so many pictures (the Segmenter: 11 MB each), and as many fits, "
+        "which changes no result. 0: none; then the seconds measured are those of new pictures.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -131,12 +131,12 @@ def predictor(
         return load_net(net, preset, device), {}
     if device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
-    from asgnet.apply.memory import remembering
+    from asgnet.apply.memory import FitsOnce, remembering
     from asgnet.apply.segmenter import Segmenter
 
     segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
     if keep:
-        segmenter = remembering(segmenter, keep, predictions=True)
+        segmenter = FitsOnce(remembering(segmenter, keep, predictions=True), keep)
     return segmenter, {} if adapt is None else {"adapt": adapt}
 
 
