@@ -199,6 +199,7 @@ def test_laws_of_the_boundary(pair, tolerance):
 
 def test_bootstrap_interval():
     assert bootstrap_interval([0.25] * 9) == (0.25, 0.25)
+    assert bootstrap_interval([1, 0, 0, 0]) == bootstrap_interval([1, 0, 0, 0], seed=1) == (0, 0.75)
     values = np.random.default_rng(0).normal(0.5, 0.1, 400)
     low, high = bootstrap_interval(values)
     half = 1.96 * values.std() / np.sqrt(400)
