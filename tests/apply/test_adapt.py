@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.apply import demo
-from asgnet.apply.adapt import OUTSIDE, STRONGEST, Adaptation, Prior, adapt_to_supports, believe, mix
+from asgnet.apply.adapt import (
+    KIN,
+    OUTSIDE,
+    OWN,
+    STRONGEST,
+    Adaptation,
+    Prior,
+    adapt_to_supports,
+    believe,
+    mix,
+)  # fmt: skip
 from asgnet.data.images import squash, squash_mask
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import Knowledge
@@ -163,14 +173,31 @@ def test_believe_adds_the_strongest_four_hundredth():
     """Of 1,600 cells of four pixels the four strongest count, each the mean of its pixels."""
     logits = torch.full((2, 80, 80), -5.0)
     logits[1, :4, :4] = 3.0  # four cells
-    found = believe(torch.tensor([1.0, -1.0]), logits)
-    torch.testing.assert_close(found, torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
-    assert believe(torch.zeros(1), torch.ones(1, 1, 1)).item() == pytest.approx(STRONGEST)
+    found = believe(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2))
+    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
+    one = believe(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1))
+    assert one.item() == pytest.approx(OWN * STRONGEST)
 
 
-def test_more_supports_ask_for_more_before_presence_is_believed(net, page):
+def test_what_is_of_another_kind_is_believed_less():
+    logits = torch.ones(3, 8, 8)
+    cosines = torch.tensor([0.5, 0.0, -0.5])
+    alike, other, opposed = believe(torch.zeros(3), logits, cosines, torch.ones(3)).tolist()
+    assert alike - other == pytest.approx(0.5 * KIN) == pytest.approx(other - opposed)
+
+
+def test_with_more_supports_the_networks_own_judgement_counts_more():
+    shots = torch.tensor([1.0, 2.0, 5.0, 50.0])
+    found = believe(torch.ones(4), torch.zeros(4, 8, 8), torch.zeros(4), shots)
+    torch.testing.assert_close(found, torch.tensor([OWN, 2 * OWN, 1.0, 1.0]))
+
+
+def test_and_more_is_asked_before_presence_is_believed(net, page):
     one, two = (real(net, page[0][:k], page[1][:k]) for k in (1, 2))
-    assert two.doubt - one.doubt == pytest.approx(Prior().doubt_gain * np.log(2))
+    prior = Prior()
+    assert one.doubt == pytest.approx(OWN * prior.doubt + prior.kin_doubt)
+    own = prior.doubt + prior.doubt_gain * np.log(2)
+    assert two.doubt == pytest.approx(2 * OWN * own + prior.kin_doubt)
 
 
 numbers = st.floats(-50, 50, width=32)

@@ -155,6 +155,33 @@ def test_several_classes_of_a_query_are_decided_as_one_by_one(net):
 
 
 @torch.inference_mode()
+def test_what_was_shown_is_of_its_own_kind(net):
+    _, images, masks = episode(2, 2)
+    maps = net.backbone(images[:, 0])
+    knowledge = net.learn([m[:, None] for m in maps], masks[:, :1])
+    painted = 100.0 * (2.0 * (masks[:, 0] == 1) - 1)  # b h w
+    torch.testing.assert_close(net.likeness(maps, knowledge, painted), torch.ones(2))
+
+
+@torch.inference_mode()
+def test_a_support_without_the_object_says_nothing_of_its_kind(net):
+    _, images, masks = episode(1, 2)
+    masks[:, 1] = 0
+    maps = [m.unflatten(0, (1, 2)) for m in net.backbone(images[0])]
+    both, first = net.learn(maps, masks), net.learn([m[:, :1] for m in maps], masks[:, :1])
+    torch.testing.assert_close(both.kinds, first.kinds)
+
+
+@torch.inference_mode()
+def test_training_needs_no_kinds(net):
+    maps = [m[:, None] for m in net.backbone(episode()[0])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(net.kinds, "forward", None)
+        outputs = net.episode([m[:, 0] for m in maps], maps, episode()[2], (32, 24))
+    assert outputs.logits.shape == (1, 2, 32, 24)
+
+
+@torch.inference_mode()
 def test_without_trust_appearance_is_never_looked_at(net):
     query, images, masks = episode()
     maps = net.backbone(query)

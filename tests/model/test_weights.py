@@ -131,6 +131,14 @@ def test_lite0_is_not_stored_again(tmp_path):
     assert (tmp_path / "model.safetensors").stat().st_size < 200_000
 
 
+def test_nor_is_its_classifier(tmp_path):
+    net = ASGNet.from_preset("default")
+    save_weights(net, tmp_path)
+    assert not any(name.startswith("kinds.") for name in load_file(tmp_path / "model.safetensors"))
+    again = load_weights(tmp_path)
+    assert torch.equal(again.kinds.classifier.weight, net.kinds.classifier.weight)
+
+
 def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch):
     net = ASGNet.from_config(SMALL)
     save_weights(net, tmp_path)

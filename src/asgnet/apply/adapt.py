@@ -29,6 +29,10 @@ GAIN = 4.0
 """Logits per unit of the fine readout's score, which is ±1 on the supports."""
 STRONGEST = 0.8
 """Presence per logit of the strongest four-hundredth of an answer."""
+OWN = 0.2
+"""Weight, per shot, of the network's judgement and the strongest beside likeness; at most 1."""
+KIN = 5.0
+"""Presence per unit of likeness."""
 OUTSIDE = 2.0
 """By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
 like the numbers of :class:`Prior`; it moves no mask.
@@ -98,8 +102,9 @@ class Prior:
         most: share of the fine readout where it is believed: the two together beat either alone.
         shift: the decoder is too shy: added to its logits. A shift that made the left-out supports' masks
             best was two points worse on other pictures.
-        doubt: the presence logit at which one support leaves it open; with k supports answers are surer, so
-            ``doubt_gain`` · ln k more is asked.
+        doubt: the network's presence logit, with the strongest, at which one support leaves it open; with k
+            supports answers are surer, so ``doubt_gain`` · ln k more is asked.
+        kin_doubt: the same of likeness.
     """
 
     lead: float = 0.07
@@ -109,6 +114,7 @@ class Prior:
     shift: float = 0.3
     doubt: float = 3.8
     doubt_gain: float = 0.7
+    kin_doubt: float = 0.95
 
 
 def mix(decided: Tensor, scores: Tensor, share: Tensor) -> Tensor:
@@ -123,15 +129,23 @@ def mix(decided: Tensor, scores: Tensor, share: Tensor) -> Tensor:
     return (1 - share) * to_grid(decided[None], scores.shape[-2:])[0] + share * GAIN * scores
 
 
-def believe(presence: Tensor, logits: Tensor) -> Tensor:
-    """``n`` presence logits of the network and the answer's ``n h w`` logits -> ``n`` logits of both.
+def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -> Tensor:
+    """Three signs of presence -> ``n`` logits.
 
     An object that is there is found with certainty somewhere, on classes that training never saw more
-    reliably so than the network's own judgement.
+    reliably so than the network's own judgement; and what is found is then of the kind that was shown. With
+    few supports kinds are the better sign.
+
+    Args:
+        presence: ``n`` logits of the network.
+        logits: ``n h w``, the answer's.
+        likeness: ``n`` cosines, see :meth:`EvidenceNet.likeness`.
+        shots: ``n``, how many supports taught.
     """
     cells = F.avg_pool2d(logits[:, None], 2, ceil_mode=True).flatten(1)
     ranked = cells.sort(1, descending=True).values
-    return presence + STRONGEST * ranked[:, : max(cells.shape[1] // 400, 1)].mean(1)
+    strongest = ranked[:, : max(cells.shape[1] // 400, 1)].mean(1)
+    return (OWN * shots).clamp(max=1) * (presence + STRONGEST * strongest) + KIN * likeness
 
 
 def adapt_to_supports(
@@ -170,7 +184,8 @@ def adapt_to_supports(
             lead = fine - max(appearance, plain) - prior.handicap
             share = prior.most * _belief(lead * prior.share_gain)
     shift = prior.shift * (1 - share)
-    doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
+    own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
+    doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
     return Adaptation(trust, share, readout.weights[0].cpu().numpy(), float(readout.bias[0]), shift, doubt)
 
 

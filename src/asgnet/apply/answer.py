@@ -65,7 +65,8 @@ class Answering(nn.Module):
         scores = all_fine_scores(seen, readout, self.net.read).flatten(0, 1)
         logits = mix(logits, scores, per_picture(shares))
         each = (count, classes)
-        presence = believe(outputs.presence, logits)
+        likeness = self.net.likeness(seen.maps, every, logits)
+        presence = believe(outputs.presence, logits, likeness, 1 / every.facts[:, -2])
         return Answer(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
 
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from asgnet.apply.demo import Scene
     from asgnet.apply.segmenter import Segmenter
 
-BACKBONE = "net.backbone."
-"""Where the weights of the convolutions lie that become 8-bit; the decoder's are few and exact."""
+FROZEN = ("net.backbone.", "net.kinds.")
+"""Where the weights lie that become 8-bit; the decoder's are few and exact."""
+TYPES = ["Conv", "Gemm"]
 
 
 def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
-    """An ONNX graph whose backbone's convolutions compute in 8 bits, as QDQ nodes that every runtime reads.
+    """An ONNX graph whose frozen layers compute in 8 bits, as QDQ nodes that every runtime reads.
 
     Args:
         onnx: as :func:`asgnet.apply.export.to_onnx` answers.
@@ -50,7 +51,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
             before, after, Reader(),
             quant_format=quantization.QuantFormat.QDQ, per_channel=True,
             activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-            nodes_to_quantize=_convolutions(onnx), op_types_to_quantize=["Conv"],
+            nodes_to_quantize=_frozen(onnx), op_types_to_quantize=TYPES,
         )  # fmt: skip
         logging.disable(logging.NOTSET)
         return after.read_bytes()
@@ -64,12 +65,12 @@ def mean_iou(segmenter: Segmenter, scenes: Sequence[Callable[[], Scene]]) -> flo
     return float(np.mean([iou for iou in found if iou is not None]))
 
 
-def _convolutions(onnx: bytes) -> list[str]:
+def _frozen(onnx: bytes) -> list[str]:
     import onnx as form
 
     graph: Any = form.load_from_string(onnx).graph
     return [
         node.name
         for node in graph.node
-        if node.op_type == "Conv" and any(name.startswith(BACKBONE) for name in node.input)
+        if node.op_type in TYPES and any(name.startswith(FROZEN) for name in node.input)
     ]

@@ -17,14 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.lite import Lite0
+from asgnet.model.kinds import Kinds
+from asgnet.model.lite import STAGES, Lite0
 
 PROBE_SIDE = 64
 ANY_SIZE = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """How a ViT, a Swin and a CNN are told to take pictures of any size."""
 
 LITE0_HEAD = ("_conv_head", "_bn1", "_fc")
-"""Tensors of lite0's file that only its classifier needs."""
+"""Tensors of lite0's file that belong to its classifier."""
 
 _UNFIT = (AttributeError, TypeError, AssertionError, RuntimeError, ValueError)
 """What timm's networks raise for a picture size, or a question for features, that they were not made for."""
@@ -180,8 +181,19 @@ def lite0(indices: Sequence[int] = (1, 2, 4, 6), finest: int = 0) -> Backbone:
         WeightsError: the package's file is missing or holds another network.
     """
     net = Lite0()
-    _load_in_order(net, _lite0_file())
+    _load_in_order(net, _lite0_file(), head=False)
     return Backbone(net, indices=indices, mean=(127.0,) * 3, std=(128.0,) * 3, finest=finest)
+
+
+def lite0_kinds() -> Kinds:
+    """The classifier behind lite0's block 6, from the same file.
+
+    Raises:
+        WeightsError: as :func:`lite0`.
+    """
+    kinds = Kinds(STAGES[-1][-1])
+    _load_in_order(kinds, _lite0_file(), head=True)
+    return kinds
 
 
 def _lite0_file() -> Path:
@@ -194,8 +206,10 @@ def _lite0_file() -> Path:
     return files[0]
 
 
-def _load_in_order(net: nn.Module, file: Path) -> None:
-    """Fill a network with a file's tensors in their order: the names differ, the architecture does not."""
+def _load_in_order(net: nn.Module, file: Path, head: bool) -> None:
+    """Fill a network with a file's tensors, the head's or the others, in their order: the names differ, the
+    architecture does not.
+    """
     try:
         found = list(torch.load(file, map_location="cpu", weights_only=True).items())
     except Exception as error:  # torch.load fails in a dozen ways
@@ -203,7 +217,7 @@ def _load_in_order(net: nn.Module, file: Path) -> None:
             f"{file} cannot be read ({_first_line(error)}); install its package again."
         ) from error
     own = net.state_dict()
-    found = [(name, tensor) for name, tensor in found if not name.startswith(LITE0_HEAD)]
+    found = [(name, tensor) for name, tensor in found if name.startswith(LITE0_HEAD) == head]
     differing = [
         f"{theirs} is {tuple(tensor.shape)}, not {tuple(own[ours].shape)}"
         for (theirs, tensor), ours in zip(found, own, strict=False)

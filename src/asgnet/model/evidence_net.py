@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from asgnet.errors import UsageError
 from asgnet.model.asgnet import ASGNet
-from asgnet.model.backbone import Backbone, lite0
+from asgnet.model.backbone import Backbone, lite0, lite0_kinds
 from asgnet.model.config import Config
 from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
 from asgnet.model.fine import Seen, fine_features
+from asgnet.model.kinds import Kinds
 from asgnet.model.presence import Presence
 from asgnet.model.weigh import Weigh
 
@@ -41,13 +42,15 @@ class EvidenceNet(ASGNet):
     Args:
         backbone: frozen, with the six levels of :func:`~asgnet.model.backbone.lite0` in ``config.levels``.
         config: of this network.
+        kinds: the classifier behind its deepest map; random by default.
     """
 
-    def __init__(self, backbone: Backbone, config: Config) -> None:
+    def __init__(self, backbone: Backbone, config: Config, kinds: Kinds | None = None) -> None:
         levels = Levels(tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3)
         super().__init__(backbone, Weigh(levels, config.channels), config, fused=APPEARANCE_LEVELS)
         self.levels = levels
         self.presence = Presence(levels, self.decoder.widths[-1])
+        self.kinds = Kinds(levels.channels[-1]) if kinds is None else kinds
         self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
 
     @classmethod
@@ -63,7 +66,7 @@ class EvidenceNet(ASGNet):
                 f"The decoder 'weigh' needs the backbone 'lite0' with the levels {LEVELS}, "
                 f"not {config.backbone!r} with {tuple(config.levels)}."
             )
-        return cls(lite0(config.levels, finest=8), config)
+        return cls(lite0(config.levels, finest=8), config, lite0_kinds())
 
     def episode(
         self,
@@ -74,12 +77,31 @@ class EvidenceNet(ASGNet):
         auxiliary: bool = True,
     ) -> Outputs:
         """As :meth:`ASGNet.episode`: each round's answer is an output, the last the main one."""
-        outputs = self.decide(query, self.learn(supports, masks), size)
+        outputs = self.decide(query, self._learn(supports, masks), size)
         return outputs if auxiliary else outputs._replace(auxiliary=())
 
     def learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
         """Maps ``b k c h w`` per level and masks ``b k H W`` -> what they taught."""
+        parts = (masks == 1).flatten(0, 1)[:, None].float()  # bk 1 H W
+        kinds = self.kinds(supports[-1].flatten(0, 1), parts).unflatten(0, masks.shape[:2])  # b k s
+        shown = (masks == 1).flatten(2).any(2)[..., None]  # b k 1
+        return self._learn(supports, masks)._replace(kinds=F.normalize((kinds * shown).sum(1), dim=1))
+
+    def _learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
         return learn(supports, masks, self.levels, self.config.area, self.config.most)
+
+    def likeness(self, query: Sequence[Tensor], knowledge: Knowledge, logits: Tensor) -> Tensor:
+        """How alike in kind are what was found and what was shown?
+
+        Args:
+            query: maps ``b c h w`` per level.
+            knowledge: of the same b episodes, or of ``bn``.
+            logits: ``bn h w``, object against background.
+
+        Returns:
+            ``bn`` cosines.
+        """
+        return (self.kinds(query[-1], logits.sigmoid()[:, None]) * knowledge.kinds).sum(1)
 
     def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
         """Query maps ``b c h w`` per level -> the evidence and the guide map of ``bn``, n classes a query."""

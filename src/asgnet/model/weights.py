@@ -224,7 +224,7 @@ def _rename(name: str, renames: dict[str, str]) -> str:
 
 
 def _stored(name: str, net: ASGNet) -> bool:
-    return net.config.backbone != "lite0" or not name.startswith("backbone.")
+    return net.config.backbone != "lite0" or not name.startswith(("backbone.", "kinds."))
 
 
 def _read_config(file: Path) -> Config:

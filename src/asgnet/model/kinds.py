@@ -1,0 +1,56 @@
+"""What kinds of things the backbone's own classifier sees in a part of a picture.
+
+The maps that segment well say what a pixel looks like; a cow and a horse look much alike. The layers behind
+them were trained to tell a thousand kinds of things apart, and things of one kind excite the same scores,
+even if their kind is none of the thousand. Presence asks whether what was found is what was shown.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asgnet.model.evidence import compare, to_grid
+from asgnet.model.lite import EPSILON
+from asgnet.model.readout import SMALL
+
+WIDTH, SCORES = 1280, 1000
+"""EfficientNet-Lite0's, whose classifier this is."""
+
+
+class Kinds(nn.Module):
+    """The layers behind the deepest map, frozen; random until loaded.
+
+    Args:
+        channels: of the deepest map.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # what is trained starts from the same draws without it
+            self.conv_head = nn.Conv2d(channels, WIDTH, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(WIDTH, EPSILON)
+            self.classifier = nn.Linear(WIDTH, SCORES)
+        self.train(False).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Kinds:
+        """Stays in eval mode whatever is asked."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, deepest: Tensor, parts: Tensor) -> Tensor:
+        """The scores of parts of pictures.
+
+        Args:
+            deepest: ``b c h w``, the backbone's last map.
+            parts: ``bn 1 H W`` in [0, 1], n parts a picture: how far each pixel belongs to it.
+
+        Returns:
+            ``bn s``, around their mean and of unit length: their products are cosines.
+        """
+        seen = F.relu6(self.bn2(self.conv_head(deepest))).flatten(2)  # b w p
+        shares = to_grid(parts, deepest.shape[-2:]).flatten(2)  # bn 1 p
+        shares = shares / shares.sum(2, keepdim=True).clamp(min=SMALL)
+        scores = self.classifier(compare(shares, seen.transpose(1, 2))[:, 0])  # bn s
+        return F.normalize(scores - scores.mean(1, keepdim=True), dim=1)

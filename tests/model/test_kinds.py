@@ -1,0 +1,76 @@
+"""Kinds: the frozen classifier's scores of parts of pictures, compared as cosines."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+import torch.nn.functional as F
+
+from asgnet.model.backbone import lite0, lite0_kinds
+from asgnet.model.kinds import SCORES, Kinds
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    return Kinds(4)
+
+
+def halves(b=1):
+    """Maps ``b 4 6 8`` of two colours side by side, and the left half as a part."""
+    maps = torch.ones(b, 4, 6, 8)
+    maps[..., 4:] = torch.tensor([-1.0, 2.0, 0.5, 0.0])[:, None, None]
+    left = torch.zeros(b, 1, 6, 8)
+    left[..., :4] = 1
+    return maps, left
+
+
+def test_a_part_has_the_scores_of_its_own_pixels(kinds):
+    maps, left = halves()
+    scores = kinds(maps, left)
+    assert scores.shape == (1, SCORES)
+    torch.testing.assert_close(scores, kinds(maps[..., :4], left[..., :4]))
+    torch.testing.assert_close(scores.norm(dim=1), torch.ones(1))
+    torch.testing.assert_close(scores.mean(1), torch.zeros(1), atol=1e-6, rtol=0)
+    assert (scores * kinds(maps, 1 - left)).sum() < 0.99
+
+
+def test_how_much_of_a_pixel_belongs_counts_not_how_large_the_numbers_are(kinds):
+    maps, left = halves()
+    torch.testing.assert_close(kinds(maps, 0.3 * left), kinds(maps, left))
+    fine = F.interpolate(left, scale_factor=3)  # parts come at any size
+    torch.testing.assert_close(kinds(maps, fine), kinds(maps, left))
+
+
+def test_several_parts_of_a_picture_are_asked_about_at_once(kinds):
+    maps, parts = torch.randn(2, 4, 6, 8), torch.rand(6, 1, 6, 8)  # three parts each
+    expected = torch.cat([kinds(maps[i // 3 : i // 3 + 1], parts[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(kinds(maps, parts), expected)
+
+
+@pytest.mark.parametrize("maps", [torch.zeros(1, 4, 6, 8), torch.full((1, 4, 6, 8), 1e6)])
+@pytest.mark.parametrize("share", [0.0, 1e-30, 1.0])
+def test_always_finite(kinds, maps, share):
+    assert kinds(maps, torch.full((1, 1, 6, 8), share)).isfinite().all()
+
+
+def test_it_never_trains(kinds):
+    assert not kinds.train(True).training
+    assert not any(p.requires_grad for p in kinds.parameters())
+    before = torch.random.get_rng_state()
+    Kinds(4)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_cat_is_of_a_cats_kind_and_a_cup_is_not():
+    """Two pieces of a cat beside a cup of coffee, by the classifier that comes with the backbone."""
+    net, real = lite0(indices=(6,)), lite0_kinds()
+
+    def seen(picture):
+        pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()
+        (deepest,) = net(net.normalise(F.interpolate(pixels, (256, 256), mode="bilinear", antialias=True)))
+        return real(deepest, torch.ones(1, 1, 8, 8))[0]
+
+    cat = skimage.data.chelsea()
+    one, mirrored, cup = seen(cat[:, :330]), seen(cat[:, :100:-1]), seen(skimage.data.coffee())
+    assert one @ mirrored > 0.6
+    assert one @ cup < 0.3
