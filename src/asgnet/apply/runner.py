@@ -60,7 +60,8 @@ class Runner:
         except Exception as problem:
             facts, error = None, f"unexpected: {type(problem).__name__}"
         self._service.tally["job_done" if facts is not None else "job_failed"] += 1
-        self._service.jobs.finish(job, taken.position, facts, error)
+        if not self._service.jobs.finish(job, taken.position, facts, error):
+            self.run(job)  # it may have left the turns meanwhile
         if self._service.jobs.get(job) is None:  # deleted meanwhile: the files just written as well
             self._service.jobs.delete(job)
         self._service.on_change(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -92,3 +93,51 @@ def test_only_what_was_stopped_is_done_again(client, learn, painted, finish):
     done = [r for r in before if r["status"] == "done"]
     assert [after[r["index"]] for r in done] == done
     assert client.post(f"/v1/jobs/{job}/redo", params={"only": "some"}).status_code == 422
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """``(client) -> begun, go_on``: the first picture is being computed until ``go_on`` is set."""
+
+    def hold(client) -> tuple[Event, Event]:
+        service, begun, go_on = client.app.state.service, Event(), Event()
+        segment = service.segment
+
+        def slow(*asked):
+            first = not begun.is_set()
+            prediction = segment(*asked)
+            begun.set()
+            assert not first or go_on.wait(60)
+            return prediction
+
+        monkeypatch.setattr(service, "segment", slow)
+        return begun, go_on
+
+    return hold
+
+
+def test_a_picture_that_is_being_computed_is_redone_as_well(client, learn, painted, finish, held):
+    concept = learn(client)
+    begun, go_on = held(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    assert begun.wait(60)
+    more = {"images": ("more.png", painted(2)[0]), "masks": ("m.png", painted(2)[1])}
+    assert client.post(f"/v1/concepts/{concept['id']}/supports", files=more).json()["version"] == 2
+    assert client.post(f"/v1/jobs/{job}/redo").json()["status"] == "running"
+    go_on.set()
+    results = [data for name, data in finish(client, job) if name == "result"]
+    assert [(r["status"], r["concept_version"]) for r in results] == [("done", 2)]
+
+
+def test_who_stops_a_redo_keeps_what_was_being_computed(client, learn, painted, finish, held):
+    concept = learn(client)
+    begun, go_on = held(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    assert begun.wait(60)
+    client.post(f"/v1/jobs/{job}/redo")
+    client.post(f"/v1/jobs/{job}/cancel")
+    go_on.set()
+    end = finish(client, job)[-1][1]
+    assert (end["status"], end["done"]) == ("done", 1)

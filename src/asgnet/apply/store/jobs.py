@@ -80,6 +80,7 @@ class Jobs:
     def __init__(self, database: Database):
         self._database = database
         self._adding = threading.Lock()  # two uploads to one job must not take the same places
+        self._once_more: set[tuple[str, int]] = set()  # running, but asked for again; guarded by transactions
         self._folder = database.folder / "jobs"
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
@@ -182,16 +183,24 @@ class Jobs:
 
     def finish(
         self, identity: str, position: int, facts: dict[str, Any] | None, error: str | None = None
-    ) -> None:
-        """Record what became of a running picture: its facts, or why it failed."""
+    ) -> bool:
+        """Record what became of a running picture: its facts, or why it failed.
+
+        False: that is no longer what was asked for; the picture is queued again.
+        """
         status = "failed" if facts is None else "done"
         with self._database.transaction() as index:
+            if (identity, position) in self._once_more:
+                self._once_more.discard((identity, position))
+                question = "UPDATE picture SET status = 'queued' WHERE job = ? AND position = ?"
+                return not index.execute(question, (identity, position)).rowcount
             index.execute(
                 "UPDATE picture SET status = ?, record = ?, error = ?, seq = ? "
                 "WHERE job = ? AND position = ? AND status = 'running'",
                 (status, json.dumps(facts or {}), error, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
+        return True
 
     def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> None:
         """A person painted the mask, with these facts; None: back to what was found, whose facts are kept."""
@@ -211,9 +220,16 @@ class Jobs:
             self._touch(index, identity)
 
     def again(self, identity: str, unfinished: bool = False) -> None:
-        """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only."""
+        """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only.
+
+        One that is running, maybe with what was learnt before, is queued when it ends.
+        """
         which = "status IN ('cancelled', 'failed')" if unfinished else "status != 'running'"
+        question = "SELECT position FROM picture WHERE job = ? AND status = 'running' AND corrected = 0"
         with self._database.transaction() as index:
+            if not unfinished:
+                running = index.execute(question, (identity,)).fetchall()
+                self._once_more |= {(identity, row["position"]) for row in running}
             index.execute(
                 "UPDATE picture SET status = 'queued', error = NULL WHERE job = ? AND corrected = 0 "
                 f"AND {which}",
@@ -224,6 +240,7 @@ class Jobs:
     def cancel(self, identity: str) -> None:
         """What is queued will not be done."""
         with self._database.transaction() as index:
+            self._once_more = {one for one in self._once_more if one[0] != identity}
             index.execute(
                 "UPDATE picture SET status = 'cancelled', seq = ? WHERE job = ? AND status = 'queued'",
                 (self._next(index, identity), identity),
