@@ -7,7 +7,6 @@ nothing of it is waiting.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -19,8 +18,9 @@ from typing import Any, Literal
 from asgnet.apply.decide import Absent
 from asgnet.apply.store.database import Database, new_id, sweep
 from asgnet.apply.store.results import Files
-from asgnet.errors import PictureError, UsageError
-from asgnet.files import HALF, save_bytes
+from asgnet.apply.turns import Turns
+from asgnet.errors import UsageError
+from asgnet.files import HALF
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 DAY = 86_400.0
@@ -75,10 +75,14 @@ class Jobs:
 
     Args:
         database: its index.
+
+    Attributes:
+        turn: of ``(job, position)``: nobody writes this picture's results meanwhile.
     """
 
     def __init__(self, database: Database):
         self._database = database
+        self.turn = Turns().turn
         self._adding = threading.Lock()  # two uploads to one job must not take the same places
         self._once_more: set[tuple[str, int]] = set()  # running, but asked for again; guarded by transactions
         self._folder = database.folder / "jobs"
@@ -138,7 +142,7 @@ class Jobs:
             question = "SELECT coalesce(max(position), -1) + 1 AS n FROM picture WHERE job = ?"
             start, added = self._database.rows(question, identity)[0]["n"], []
             for position, (name, source) in enumerate(sources, start):
-                _place(source, Files(self._folder / identity, position).picture, name)
+                Files(self._folder / identity, position).put(source, name)
                 added.append((identity, position, name))
             with self._database.transaction() as index:
                 there = index.execute("SELECT 1 FROM job WHERE id = ?", (identity,)).fetchone()
@@ -188,28 +192,31 @@ class Jobs:
 
         False: that is no longer what was asked for; the picture is queued again.
         """
-        status = "failed" if facts is None else "done"
+        status: Status = "failed" if facts is None else "done"
         with self._database.transaction() as index:
             if (identity, position) in self._once_more:
                 self._once_more.discard((identity, position))
-                question = "UPDATE picture SET status = 'queued' WHERE job = ? AND position = ?"
-                return not index.execute(question, (identity, position)).rowcount
+                status, error = "queued", None
             index.execute(
                 "UPDATE picture SET status = ?, record = ?, error = ?, seq = ? "
                 "WHERE job = ? AND position = ? AND status = 'running'",
                 (status, json.dumps(facts or {}), error, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
-        return True
+        return status != "queued"
 
-    def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> None:
-        """A person painted the mask, with these facts; None: back to what was found, whose facts are kept."""
+    def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> bool:
+        """A person painted the mask, with these facts; None: back to what was found, whose facts are kept.
+
+        False: the picture has no result to correct (any more).
+        """
         with self._database.transaction() as index:
             row = index.execute(
-                "SELECT record FROM picture WHERE job = ? AND position = ?", (identity, position)
+                "SELECT record FROM picture WHERE job = ? AND position = ? AND status = 'done'",
+                (identity, position),
             ).fetchone()
-            if row is None:  # deleted meanwhile
-                return
+            if row is None:  # deleted, or redone, meanwhile
+                return False
             record = json.loads(row["record"])
             found = record.pop("found", None) or dict(record)
             record = found if facts is None else {**found, **facts, "found": found}
@@ -218,6 +225,7 @@ class Jobs:
                 (json.dumps(record), facts is not None, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
+        return True
 
     def again(self, identity: str, unfinished: bool = False) -> None:
         """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only.
@@ -279,19 +287,3 @@ def _picture(row: Any) -> KeptPicture:
         row["job"], row["position"], row["name"], row["status"], row["seq"], row["error"],
         json.loads(row["record"] or "{}"), bool(row["corrected"]),
     )  # fmt: skip
-
-
-def _place(source: bytes | Path, place: Path, name: str) -> None:
-    """Bytes, or a file that is kept already: the same file once more, where the disk can do that."""
-    try:
-        if isinstance(source, Path):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.unlink(missing_ok=True)
-            try:
-                os.link(source, place)
-            except OSError:
-                save_bytes(place, source.read_bytes())
-        else:
-            save_bytes(place, source)
-    except FileNotFoundError as error:
-        raise PictureError(f"{name!r} is no longer there; upload it again.") from error
