@@ -38,6 +38,11 @@ def named(source: Any, kind: str = "picture") -> str:
     return repr(os.fsdecode(path)) if path and not isinstance(path, int) else f"The {kind} given"
 
 
+def printable(name: str) -> str:
+    """A name as it is, but everything unprintable in it escaped: it will stand in tables and messages."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
 def remedy_for(error: OSError) -> str:
     """Why the system refused to write, and what to do about it."""
     return _REMEDIES.get(error.errno or 0, f"{error.strerror}; choose another folder")

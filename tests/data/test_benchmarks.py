@@ -355,7 +355,7 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("spec", "split", "said"),
     [
-        ("voc:{}/nowhere", None, r"There is no .*nowhere; a dataset is given as voc:PATH"),
+        ("voc:{}/nowhere", None, r"There is no '.*nowhere'; a dataset is given as voc:PATH"),
         ("voc:{}/empty", None, r"no VOC 2012 devkit: it needs JPEGImages/.*get it from http"),
         ("coco2014:{}/empty", "train", r"lacks annotations/instances_train2014\.json; get it from"),
         ("coco2017:{}/empty", "test", r"no split 'test'; it has train, val, all"),
@@ -386,14 +386,14 @@ def test_a_listed_picture_without_labels_is_named(tmp_path, opened):
 def test_a_value_without_a_class_is_named(tmp_path, opened):
     root = folder(tmp_path / "mine")
     write(root / "masks/c.png", labels(c9=1))
-    with pytest.raises(DataError, match=r"labels of c hold value 9"):
+    with pytest.raises(DataError, match=r"labels of 'c' hold value 9"):
         opened(root)
 
 
 def test_a_mask_that_is_no_mask_is_named(tmp_path, opened):
     root = folder(tmp_path / "mine")
     (root / "masks/b.png").write_text("hello")
-    with pytest.raises(DataError, match=r"labels of b cannot be read"):
+    with pytest.raises(DataError, match=r"labels of 'b' cannot be read"):
         opened(root)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.hard.damage import damaged, fuzz, only_ours, placed
+from tests.saying import says
 
+from asgnet.data.augment import seed_of
 from asgnet.data.benchmarks import open_dataset
 from asgnet.data.coco import paint
-from asgnet.data.episodes import load
+from asgnet.data.episodes import draw, load
 from asgnet.data.index import read_item_labels
 from asgnet.data.layouts import Item
+from asgnet.errors import DataError
 
 H, W = 6, 8
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
@@ -157,6 +161,67 @@ LISTS = {
 def test_a_list_of_episodes_that_cannot_be_used_is_2_by_name(away, run, refused, case):
     make, culprit, remedy = LISTS[case]
     refused(run("evaluate", "folder:d", "--list", make(run), "--out", "o"), 2, culprit, remedy)
+
+
+ODD = ["line\nbreak", "bell\a", "cat 🐈", "of 'mine'", os.fsdecode(b"caf\xe9")]
+ANY_FOLDER = {
+    "nothing": ("folder", {}, None),
+    "no devkit": ("voc", {"a.png": b""}, None),
+    "no COCO": ("coco2017", {"a.png": b""}, None),
+    "no such part of COCO": ("coco2017", {"a.png": b""}, "test"),
+    "only pictures": ("folder", {"a.png": b""}, None),
+    "no mask of that name": ("folder", {"images/a.png": b"", "masks/b.png": b""}, None),
+    "a list names what is not there": (
+        "folder", {"images/a.png": b"", "masks/a.png": b"", "val.txt": b"zebra"}, None),
+    "a list is no text": ("folder", {"images/a.png": b"", "masks/a.png": b"", "val.txt": b"\xff"}, None),
+    "no such split": ("folder", {"images/a.png": b"", "masks/a.png": b""}, "test"),
+    "COCO: cut short": ("folder", {"c.json": b'{"images": ['}, None),
+    "COCO: no tables": ("folder", {"c.json": b'{"images": 1}'}, None),
+    "COCO: two": ("folder", {"c.json": b'{"images": []}', "d.json": b'{"images": []}'}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["newline", "bell", "emoji", "quote", "bytes"])
+@pytest.mark.parametrize("case", ANY_FOLDER)
+def test_messages_quote_a_folder_of_any_name(tmp_path, odd, case):
+    kind, files, split = ANY_FOLDER[case]
+    root = tmp_path / odd
+    for name, data in files.items():
+        written(root / name, data)
+    with pytest.raises(DataError) as error:
+        open_dataset(f"{kind}:{root}", split, cache_dir=tmp_path / "cache")
+    says(error, repr(str(root))[:-1])
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["newline", "bell", "emoji", "quote", "bytes"])
+@pytest.mark.parametrize("data", [None, b"dear diary", b"\xff"])
+def test_messages_quote_a_list_of_any_name(tmp_path, odd, data):
+    path = tmp_path / odd if data is None else written(tmp_path / odd, data)
+    with pytest.raises(DataError) as error:
+        load(path)
+    says(error, repr(str(path)))
+
+
+def test_names_of_datasets_and_classes_are_printable(tmp_path):
+    root = tmp_path / "my\ncells"
+    for name in ("a\nb", os.fsdecode(b"caf\xe9"), "cup"):
+        drawn(root / name / "1.png")
+        Image.fromarray(np.eye(H, W, dtype=np.uint8)).save(root / name / "1_mask.png")
+    opened = open_dataset(root, cache_dir=tmp_path / "cache", workers=1)
+    assert opened.name == r"my\ncells"
+    assert sorted(opened.classes.values()) == [r"a\nb", r"caf\udce9", "cup"]
+
+
+def test_pictures_of_any_name_are_drawn(tmp_path):
+    for odd in ODD:
+        drawn(tmp_path / "d" / "images" / f"{odd}.png")
+        (tmp_path / "d" / "masks").mkdir(exist_ok=True)
+        Image.fromarray(np.eye(H, W, dtype=np.uint8)).save(tmp_path / "d" / "masks" / f"{odd}.png")
+    opened = open_dataset(tmp_path / "d", cache_dir=tmp_path / "cache", workers=1)
+    listed = draw(opened, [1], shots=1, count=5, min_pixels=1)
+    listed.save(tmp_path / "x.jsonl")
+    assert load(tmp_path / "x.jsonl", opened).episodes == listed.episodes
+    assert seed_of(0, ODD[-1]) != seed_of(0, ODD[0])
 
 
 def test_a_mask_of_another_size_than_its_picture_ends_the_measurement_by_name(away, run, refused):

@@ -123,7 +123,7 @@ def test_a_broken_picture_is_one_sentence(dataset, tmp_path):
 def test_picture_and_labels_of_two_sizes(dataset, tmp_path):
     items = list(dataset.pictures.values())
     Image.new("RGB", (33, 20)).save(items[2].picture)
-    with pytest.raises(DataError, match=r"picture 002 is 33×20 and its labels 90×72"):
+    with pytest.raises(DataError, match=r"picture '002' is 33×20 and its labels 90×72"):
         open_features(Pool(), dataset, SIDE, cache_dir=tmp_path)
 
 

@@ -209,7 +209,7 @@ def test_a_picture_and_labels_of_two_sizes_are_named(tmp_path):
         (tmp_path / folder).mkdir()
         Image.new("L", size, 1).save(tmp_path / folder / "a.png")
     data = open_dataset(f"folder:{tmp_path}", cache_dir=tmp_path / "c", workers=1)
-    with pytest.raises(DataError, match="picture a is 8×6 and its labels 6×8"):
+    with pytest.raises(DataError, match="picture 'a' is 8×6 and its labels 6×8"):
         Shelf(data).pair("a")
 
 

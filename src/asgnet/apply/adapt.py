@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.model.evidence import Knowledge, repeat, to_grid
+from asgnet.model.evidence import Knowledge, repeat
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Moments, Seen, fine_scores, fit_fine, pixel_moments
+from asgnet.model.grids import to_grid
 from asgnet.types import IGNORE
 
 GAIN = 4.0

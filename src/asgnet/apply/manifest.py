@@ -238,7 +238,7 @@ def _refusal(folder: Path, error: OSError) -> str:
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         file = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), folder)
         return f"{named(file)} is a file, not a folder; give another --out."
-    return f"{folder}: cannot write there ({error.strerror}); give another --out."
+    return f"{named(folder)}: cannot write there ({error.strerror}); give another --out."
 
 
 def _owner(picture: str, key: str) -> int:
@@ -255,5 +255,5 @@ def _lock(file: int, folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        message = f"{folder}: another asgnet run is writing there; wait for it, or give another --out."
+        message = f"{named(folder)}: another asgnet run is writing there; wait for it, or give another --out."
         raise OutputError(message) from error

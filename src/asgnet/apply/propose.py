@@ -23,7 +23,7 @@ from asgnet.apply.grid import enlarge
 from asgnet.apply.hints import Box, Hints, Point, read_hints
 from asgnet.apply.walk import Walk
 from asgnet.data.images import read_picture
-from asgnet.model.evidence import to_grid
+from asgnet.model.grids import to_grid
 from asgnet.model.readout import fit_readouts
 from asgnet.types import IGNORE, Mask, Picture
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgnet.apply.store.jobs import KeptPicture
 from asgnet.apply.workers import Work
 from asgnet.errors import AsgnetError, PictureError, UsageError
+from asgnet.types import Prediction
 
 if TYPE_CHECKING:
     from asgnet.apply.service import Service
@@ -53,19 +55,24 @@ class Runner:
             if self._service.jobs.waiting_in(job):
                 self.run(job)  # one was queued in between
             return
-        try:
-            facts, error = self._answer(taken), None
-        except AsgnetError as problem:
-            facts, error = None, str(problem)
-        except Exception as problem:
-            facts, error = None, f"unexpected: {type(problem).__name__}"
-        self._service.tally["job_done" if facts is not None else "job_failed"] += 1
-        self._service.jobs.finish(job, taken.position, facts, error)
+        with ExitStack() as turn:  # nobody reads new masks beside old facts
+            try:
+                prediction, facts = self._answer(taken)
+                turn.enter_context(self._service.jobs.turn((job, taken.position)))
+                self._service.jobs.files(job, taken.position).write(prediction)
+                error = None
+            except AsgnetError as problem:
+                facts, error = None, str(problem)
+            except Exception as problem:
+                facts, error = None, f"unexpected: {type(problem).__name__}"
+            self._service.tally["job_done" if facts is not None else "job_failed"] += 1
+            if not self._service.jobs.finish(job, taken.position, facts, error):
+                self.run(job)  # it may have left the turns meanwhile
         if self._service.jobs.get(job) is None:  # deleted meanwhile: the files just written as well
             self._service.jobs.delete(job)
         self._service.on_change(job)
 
-    def _answer(self, taken: KeptPicture) -> dict[str, Any]:
+    def _answer(self, taken: KeptPicture) -> tuple[Prediction, dict[str, Any]]:
         from asgnet.apply.intake import picture_of
         from asgnet.apply.store.results import facts
 
@@ -73,16 +80,14 @@ class Runner:
         concept = self._service.concepts.get(job.concept) if job else None
         if job is None or concept is None:
             raise UsageError("The concept was deleted before this picture's turn; start another job.")
-        if concept.classes != job.classes:
-            raise UsageError("The concept has other classes by now; start another job.")
-        files = self._service.jobs.files(taken.job, taken.position)
         try:
-            data = files.picture.read_bytes()
+            data = self._service.jobs.files(taken.job, taken.position).picture.read_bytes()
         except OSError as error:
             raise PictureError(f"{taken.name!r} is no longer there; upload it again.") from error
         picture = picture_of(data, taken.name, self._service.bounds.pixels)
         began = time.perf_counter()
-        prediction = self._service.segment(concept, picture, job.threshold, job.absent)
+        concept, prediction = self._service.segment(concept, picture, job.threshold, job.absent)
         seconds = round(time.perf_counter() - began, 4)
-        files.write(prediction)
-        return {**facts(prediction), "seconds": seconds, "concept_version": concept.version}
+        if concept.classes != job.classes:
+            raise UsageError("The concept has other classes by now; start another job.")
+        return prediction, {**facts(prediction), "seconds": seconds, "concept_version": concept.version}

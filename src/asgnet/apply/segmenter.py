@@ -17,7 +17,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,6 +37,7 @@ from asgnet.apply.runtimes import (
     choose_precision,
     make_engine,
 )
+from asgnet.apply.sight import channels_first, see
 from asgnet.data.images import read_picture, squash
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence_net import EvidenceNet
@@ -248,12 +248,7 @@ class Segmenter:
 
     def see(self, squashed: NDArray[np.uint8]) -> Seen:
         """Pictures ``k s s 3`` uint8 -> what the backbone sees in them, one at a time to bound memory."""
-        pictures = torch.from_numpy(np.ascontiguousarray(squashed)).permute(0, 3, 1, 2)  # channels last
-        normalise = self.net.backbone.normalise
-        with torch.inference_mode():
-            seen = [self.net.see(normalise(one.to(self.device))) for one in pictures.split(1)]
-        maps = tuple(torch.cat(level).contiguous() for level in zip(*(s.maps for s in seen), strict=True))
-        return Seen(maps, torch.cat([s.fine for s in seen]).contiguous())
+        return see(self.net, squashed, self.device)
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
@@ -299,4 +294,4 @@ class Segmenter:
 
     def _prepare(self, picture: Picture) -> Tensor:
         """``h w 3`` uint8 -> ``1 3 s s`` uint8."""
-        return torch.from_numpy(self.squashed(picture)[None]).permute(0, 3, 1, 2)
+        return channels_first(self.squashed(picture)[None])

@@ -10,20 +10,19 @@ import copy
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 from asgnet.apply.decide import Absent, decide
 from asgnet.apply.runner import Runner
-from asgnet.apply.store.concepts import Concepts, Example, KeptConcept
+from asgnet.apply.store.concepts import Concepts, Example, KeptConcept, ReplacedError
 from asgnet.apply.store.database import Database
 from asgnet.apply.store.jobs import Jobs
+from asgnet.apply.turns import Turns
 from asgnet.apply.workers import Workers
 from asgnet.errors import SupportError, UsageError
 from asgnet.types import Concept, Mask, Picture, Prediction
@@ -63,6 +62,7 @@ class Service:
     Attributes:
         segmenter: the loaded one; None until then.
         tally: counts for the metrics.
+        turn: one worker at a time for each key: who learns from what is there must see what was added last.
 
     Raises:
         OutputError: as :class:`asgnet.apply.store.database.Database`.
@@ -84,7 +84,7 @@ class Service:
         self._lock, self._diagnosing = threading.Lock(), threading.Lock()
         self._ready: OrderedDict[tuple[str, int], Segmenter] = OrderedDict()
         self._diagnoses: dict[tuple[str, int], Future] = {}
-        self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self.turn = Turns().turn
         self.jobs.expire(self.bounds.days)
         self.warming: threading.Thread | None = None
         self.runner = Runner(self)
@@ -150,15 +150,6 @@ class Service:
             self._hold(new, segmenter)
         return new
 
-    @contextmanager
-    def turn(self, key: str) -> Iterator[None]:
-        """One worker at a time for each key: who learns from what is there must see what was added last."""
-        with self._lock:
-            mine = self._turns.get(key) or threading.Lock()
-            self._turns[key] = mine
-        with mine:
-            yield
-
     def adopt(self, name: str, concept: Concept) -> KeptConcept:
         """Keep a concept that was fitted elsewhere; to be called by a worker.
 
@@ -173,13 +164,20 @@ class Service:
 
     def segment(
         self, kept: KeptConcept, picture: Picture, threshold: float | None, absent: Absent
-    ) -> Prediction:
-        """Find a concept in a picture; to be called by a worker."""
+    ) -> tuple[KeptConcept, Prediction]:
+        """Find a concept in a picture: this version of it, or the newest if this was replaced meanwhile.
+
+        To be called by a worker.
+
+        Raises:
+            UsageError: it was deleted meanwhile.
+        """
         self.tally["pictures"] += 1
         began = time.perf_counter()
-        prediction = decide(self.ready(kept).predict(picture), threshold, absent)
+        kept, segmenter = self._newest(kept)
+        prediction = decide(segmenter.predict(picture), threshold, absent)
         self.tally["seconds"] += time.perf_counter() - began
-        return prediction
+        return kept, prediction
 
     def diagnosis(self, kept: KeptConcept) -> Future:
         """What the doctor says of a concept's examples, once it is known.
@@ -215,7 +213,7 @@ class Service:
         """A Segmenter that holds this version of a concept.
 
         Raises:
-            UsageError: the concept was deleted, or replaced, meanwhile.
+            ReplacedError: the concept was deleted, or learnt anew, meanwhile.
             WeightsError: it was fitted with other weights than the server's.
         """
         key = (kept.id, kept.version)
@@ -223,13 +221,20 @@ class Service:
             if key in self._ready:
                 self._ready.move_to_end(key)
                 return self._ready[key]
-        path = self.concepts.file(kept.id, kept.version)
-        if not path.exists():
-            raise UsageError("The concept was deleted or replaced meanwhile; ask again.")
         segmenter = self._another()
-        segmenter.concept = Concept.load(path)
+        segmenter.concept = self.concepts.load(kept)
         self._hold(kept, segmenter)
         return segmenter
+
+    def _newest(self, kept: KeptConcept) -> tuple[KeptConcept, Segmenter]:
+        while True:
+            try:
+                return kept, self.ready(kept)
+            except ReplacedError:
+                newer = self.concepts.get(kept.id)
+                if newer is None or newer.version == kept.version:
+                    raise
+                kept = newer
 
     def pairs(self, identity: str) -> list[tuple[Picture, Mask]]:
         """A concept's examples, decoded: pictures and class indices."""

@@ -28,7 +28,7 @@ BLUR_SIGMA = 1.1
 
 def seed_of(*parts: object) -> int:
     """A seed that depends on the parts' text alone: the same on every machine and in every process."""
-    digest = hashlib.sha256(" ".join(map(str, parts)).encode()).digest()
+    digest = hashlib.sha256(" ".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

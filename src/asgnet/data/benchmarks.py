@@ -21,6 +21,7 @@ from asgnet.data import coco, layouts
 from asgnet.data.index import Counts, build_index, read_item_labels
 from asgnet.data.layouts import Item, Layout
 from asgnet.errors import DataError
+from asgnet.files import named, printable
 from asgnet.types import IGNORE, Mask, Picture
 
 KINDS = ("voc", "coco2014", "coco2017", "fss1000", "folder")
@@ -116,13 +117,13 @@ def open_dataset(
     kind, root = _parse(spec)
     layout = _open_layout(kind, root, split or _default_split(kind, root), cache_dir, workers)
     if not layout.items:
-        raise DataError(f"{root} holds no labelled picture.")
+        raise DataError(f"{named(root)} holds no labelled picture.")
     home = root if root.is_dir() else root.parent
     counts = build_index(layout.items, home, cache_dir=cache_dir, workers=workers)
     seen = sorted({value for row in counts.values() for value in row} - {0, IGNORE})
     only = layout.classes or {1: "object"}
     if not seen and list(only) == [1] and any(IGNORE in row for row in counts.values()):
-        print(f"{root}: masks hold only 0 and 255; 255 is read as the object.", file=sys.stderr)
+        print(f"{named(root)}: masks hold only 0 and 255; 255 is read as the object.", file=sys.stderr)
         items = tuple(replace(item, value=1) for item in layout.items)
         counts = build_index(items, home, cache_dir=cache_dir, workers=workers)
         layout, seen = Layout(layout.name, only, items), [1]
@@ -131,7 +132,7 @@ def open_dataset(
     if unknown:
         culprit = next(name for name, row in counts.items() if unknown[0] in row)
         raise DataError(
-            f"The labels of {culprit} hold value {unknown[0]}, which {layout.name} has no class for "
+            f"The labels of {culprit!r} hold value {unknown[0]}, which {layout.name} has no class for "
             f"({len(classes)} classes); name it in classes.txt (line number = value) or mend the mask."
         )
     return Dataset(layout.name, _distinct(classes), {item.name: item for item in layout.items}, counts)
@@ -139,6 +140,7 @@ def open_dataset(
 
 def _distinct(classes: dict[int, str]) -> dict[int, str]:
     """Names that occur twice get their index behind them: results are kept by name."""
+    classes = {i: printable(str(name)) for i, name in classes.items()}
     names = list(classes.values())
     return {i: name if names.count(name) == 1 else f"{name} ({i})" for i, name in classes.items()}
 
@@ -159,10 +161,11 @@ def _open_layout(
         return layouts.class_folders(root, split)
     if len(files) > 1:
         raise DataError(
-            f"{root} holds several COCO files ({_few(files)}); name the one you mean: folder:{files[0]}"
+            f"{named(root)} holds several COCO files ({_few(files)}); "
+            f"name the one you mean: {named(f'folder:{files[0]}')}."
         )
     if split != "all":
-        raise DataError(f"{files[0]} has no split {split!r}; its only one is all.")
+        raise DataError(f"{named(files[0])} has no split {split!r}; its only one is all.")
     return coco.coco_json(files[0], cache_dir=cache_dir, workers=workers)
 
 
@@ -174,10 +177,12 @@ def _parse(spec: str | Path) -> tuple[str, Path]:
         kind, root = "", Path(spec).expanduser()
     if not root.exists():
         known = ", ".join(f"{known}:PATH" for known in KINDS)
-        raise DataError(f"There is no {root}; a dataset is given as {known}, or as a path to one of these.")
+        raise DataError(
+            f"There is no {named(root)}; a dataset is given as {known}, or as a path to one of these."
+        )
     if not kind:
         kind = _guess(root)
-        print(f"{root} is read as {kind} (say {kind}:{root} to be sure).", file=sys.stderr)
+        print(f"{named(root)} is read as {kind} (say {named(f'{kind}:{root}')} to be sure).", file=sys.stderr)
     return kind, root
 
 
@@ -206,4 +211,4 @@ def _json_files(root: Path) -> list[Path]:
 
 
 def _few(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
+    return ", ".join(named(path.name) for path in paths[:3]) + (" …" if len(paths) > 3 else "")

@@ -21,6 +21,7 @@ from asgnet.data.formats import coco_region
 from asgnet.data.index import cache_folder, parallel, short_hash
 from asgnet.data.layouts import Item, Layout
 from asgnet.errors import DataError
+from asgnet.files import atomic_path, named, printable
 from asgnet.types import IGNORE
 
 HOME = "https://cocodataset.org/#download"
@@ -43,12 +44,12 @@ def coco(root: Path, split: str, year: str, *, cache_dir: str | Path | None, wor
     """
     parts = ("train", "val") if split == "all" else (split,)
     if not set(parts) <= {"train", "val"}:
-        raise DataError(f"{root} has no split {split!r}; it has train, val, all.")
+        raise DataError(f"{named(root)} has no split {split!r}; it has train, val, all.")
     layouts = []
     for part in parts:
         file = root / "annotations" / f"instances_{part}{year}.json"
         if not file.is_file():
-            raise DataError(f"{root} lacks annotations/{file.name}; get it from {HOME}.")
+            raise DataError(f"{named(root)} lacks annotations/{file.name}; get it from {HOME}.")
         folders = [root / f"{part}{year}", root / "images" / f"{part}{year}"]
         layouts.append(coco_json(file, folders, cache_dir=cache_dir, workers=workers))
     items = sorted((item for layout in layouts for item in layout.items), key=lambda item: item.name)
@@ -78,7 +79,7 @@ def coco_json(
     pictures = _find_pictures(listed["pictures"], folders, file)
     items = (Item(_stem(name), path, home / f"{_stem(name)}.png") for name, path in pictures.items())
     classes = {int(index): name for index, name in listed["classes"].items()}
-    return Layout(file.stem, classes, tuple(sorted(items, key=lambda item: item.name)))
+    return Layout(printable(file.stem), classes, tuple(sorted(items, key=lambda item: item.name)))
 
 
 def paint(size: tuple[int, int], instances: tuple[tuple[int, float, bool, object], ...]) -> np.ndarray:
@@ -104,13 +105,13 @@ def paint(size: tuple[int, int], instances: tuple[tuple[int, float, bool, object
 
 def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> None:
     """Paint every picture of the JSON, then write the listing: its presence says that all are there."""
-    from asgnet.files import atomic_path
-
     content = _load(file)
     try:
         categories = sorted(content["categories"], key=lambda category: category["id"])
         if len(categories) >= IGNORE:
-            raise DataError(f"{file} has {len(categories)} categories; class-index masks hold at most 254.")
+            raise DataError(
+                f"{named(file)} has {len(categories)} categories; class-index masks hold at most 254."
+            )
         index_of = {category["id"]: index for index, category in enumerate(categories, 1)}
         astray = [
             n
@@ -118,7 +119,7 @@ def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> No
             if Path(n).is_absolute() or ".." in Path(n).parts
         ]
         if astray:
-            raise DataError(f"{file} names a picture outside its own folder: {astray[0]!r}.")
+            raise DataError(f"{named(file)} names a picture outside its own folder: {astray[0]!r}.")
         home.mkdir(parents=True, exist_ok=True)
         for _ in parallel(
             _paint_one, list(_sheets(content, index_of, home)), f"painting {file.name}", workers
@@ -132,11 +133,12 @@ def _paint_all(file: Path, home: Path, listing: Path, workers: int | None) -> No
             partial.write_text(json.dumps(found), "utf-8")
     except OSError as problem:
         raise DataError(
-            f"COCO's class masks cannot be written to {home} ({problem.strerror}); name another --cache-dir."
+            f"COCO's class masks cannot be written to {named(home)} ({problem.strerror}); "
+            "name another --cache-dir."
         ) from problem
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise DataError(
-            f"{file} holds what COCO's format does not allow ({problem!r:.99}); export it again."
+            f"{named(file)} holds what COCO's format does not allow ({problem!r:.99}); export it again."
         ) from problem
 
 
@@ -163,9 +165,13 @@ def _load(file: Path) -> dict:
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
-        raise DataError(f"{file} cannot be read as JSON ({problem!s:.99}); export it again.") from problem
+        raise DataError(
+            f"{named(file)} cannot be read as JSON ({problem!s:.99}); export it again."
+        ) from problem
     if not isinstance(content, dict) or not {"images", "annotations", "categories"} <= content.keys():
-        raise DataError(f"{file} is no COCO instance file: it needs images, annotations and categories.")
+        raise DataError(
+            f"{named(file)} is no COCO instance file: it needs images, annotations and categories."
+        )
     return content
 
 
@@ -175,10 +181,10 @@ def _find_pictures(names: list[str], folders: list[Path], file: Path) -> dict[st
     present = {path.name for path in home.iterdir()} if home.is_dir() else set()
     missing = [name for name in names if name not in present and not (home / name).is_file()]
     if missing:
-        looked = ", ".join(str(folder) for folder in folders)
+        looked = ", ".join(map(named, folders))
         raise DataError(
-            f"{len(missing)} of {len(names)} pictures of {file.name} are missing (first {missing[0]!r}); "
-            f"put them in one of {looked}; COCO's own are at {HOME}."
+            f"{len(missing)} of {len(names)} pictures of {named(file.name)} are missing "
+            f"(first {missing[0]!r}); put them in one of {looked}; COCO's own are at {HOME}."
         )
     return {name: home / name for name in names}
 
@@ -193,5 +199,5 @@ def looks_like_coco(file: Path) -> bool:
         with file.open("rb") as stream:
             head = stream.read(1 << 16)
     except OSError as problem:
-        raise DataError(f"{file} cannot be read: {problem.strerror}") from problem
+        raise DataError(f"{named(file)} cannot be read: {problem.strerror}.") from problem
     return any(key in head for key in (b'"images"', b'"annotations"', b'"categories"', b'"info"'))

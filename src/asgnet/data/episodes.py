@@ -18,6 +18,7 @@ from pathlib import Path
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import classes_with
 from asgnet.errors import DataError, UsageError
+from asgnet.files import atomic_path, named, printable
 from asgnet.types import Episode
 
 MIN_PIXELS = 2 * 32 * 32
@@ -78,8 +79,6 @@ class EpisodeList:
         Raises:
             OutputError: the file cannot be written.
         """
-        from asgnet.files import atomic_path
-
         head, *rows = self._lines()
         signed = json.dumps({**json.loads(head), "dataset": self.dataset, "sha256": self.hash})
         with atomic_path(Path(path)) as partial:
@@ -112,7 +111,7 @@ def load(path: str | Path, dataset: Dataset | None = None) -> EpisodeList:
     try:
         lines = Path(path).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"The episode list {path} cannot be read: {problem}") from problem
+        raise DataError(f"The episode list {named(path)} cannot be read: {problem}.") from problem
     try:
         head, *rows = (json.loads(line) for line in lines)
         if head["format"] != FORMAT:
@@ -130,15 +129,16 @@ def load(path: str | Path, dataset: Dataset | None = None) -> EpisodeList:
         )
         signed, count = head["sha256"], head["count"]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
-        raise DataError(f"{path} is no episode list; make one with `asgnet episodes`.") from problem
+        raise DataError(f"{named(path)} is no episode list; make one with `asgnet episodes`.") from problem
     if signed != listed.hash or count != len(listed.episodes):
         raise DataError(
-            f"The episode list {path} was altered after it was drawn (its SHA-256 differs); draw it again."
+            f"The episode list {named(path)} was altered after it was drawn (its SHA-256 differs); "
+            "draw it again."
         )
     if dataset is not None and dataset.hash != listed.dataset_hash:
         raise DataError(
-            f"The episode list {path} was drawn from {listed.dataset} with other pictures or labels than "
-            f"{dataset.name} has here; open that dataset and split, or draw a new list."
+            f"The episode list {named(path)} was drawn from {printable(listed.dataset)} with other pictures "
+            f"or labels than {dataset.name} has here; open that dataset and split, or draw a new list."
         )
     return listed
 
@@ -220,7 +220,7 @@ class _Dice:
 
     def below(self, bound: int) -> int:
         """Uniform in 0 … bound − 1 (to within bound / 2⁶⁴)."""
-        digest = hashlib.sha256(f"{self.key} {self.thrown}".encode()).digest()
+        digest = hashlib.sha256(f"{self.key} {self.thrown}".encode("utf-8", "surrogatepass")).digest()
         self.thrown += 1
         return int.from_bytes(digest[:8], "big") * bound >> 64
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from asgnet.data.layouts import Item
 from asgnet.errors import AsgnetError, DataError
+from asgnet.files import atomic_path, named
 from asgnet.types import IGNORE
 
 Counts = dict[int, int]
@@ -56,7 +57,7 @@ def read_item_labels(item: Item) -> np.ndarray:
             return read_labels(item.labels)
         mask = read_mask(item.labels)
     except (AsgnetError, OSError) as problem:
-        raise DataError(f"The labels of {item.name} cannot be read: {problem}") from problem
+        raise DataError(f"The labels of {item.name!r} cannot be read: {problem}") from problem
     labels = mask.astype(np.uint8 if item.value < IGNORE else np.uint16)
     labels[mask == 1] = item.value
     return labels
@@ -134,7 +135,7 @@ def with_bar(steps: Iterable[_Out], total: int, title: str) -> Iterator[_Out]:
 
 def short_hash(text: str) -> str:
     """Sixteen hex digits that name a cache file."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _count_if_changed(asked: tuple[Item, _Row | None]) -> tuple[str, Counts]:
@@ -154,7 +155,7 @@ def _signature(item: Item, root: Path) -> list:
         stat = item.labels.stat()
     except OSError as problem:
         raise DataError(
-            f"The labels of {item.name} are gone: {item.labels} ({problem.strerror})."
+            f"The labels of {item.name!r} are gone: {named(item.labels)} ({problem.strerror})."
         ) from problem
     where = item.labels.relative_to(root) if item.labels.is_relative_to(root) else item.labels
     return [where.as_posix(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, item.value]
@@ -168,7 +169,9 @@ def _read_sbd(path: Path) -> np.ndarray:
     except OSError:
         raise
     except Exception as problem:  # a damaged file makes scipy raise anything
-        raise DataError(f"{path} is no SBD label file (GTcls.Segmentation): {problem!s:.99}") from problem
+        raise DataError(
+            f"{named(path)} is no SBD label file (GTcls.Segmentation): {problem!s:.99}"
+        ) from problem
 
 
 def _load(file: Path) -> dict[str, _Row]:
@@ -185,8 +188,6 @@ def _load(file: Path) -> dict[str, _Row]:
 
 
 def _store(file: Path, rows: dict[str, _Row]) -> None:
-    from asgnet.files import atomic_path
-
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(file) as partial:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from asgnet.data.names import read_text
 from asgnet.errors import DataError
+from asgnet.files import named, printable
 from asgnet.types import IGNORE
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -65,7 +66,7 @@ def voc(root: Path, split: str) -> Layout:
     sbd_root = _sbd_root(root)
     if devkit is None and sbd_root is None:
         raise DataError(
-            f"{root} is no VOC 2012 devkit: it needs JPEGImages/ and ImageSets/Segmentation/; "
+            f"{named(root)} is no VOC 2012 devkit: it needs JPEGImages/ and ImageSets/Segmentation/; "
             f"get it from {VOC_HOME}."
         )
     if devkit is None:
@@ -77,7 +78,7 @@ def voc(root: Path, split: str) -> Layout:
     plain, augmented = _by_stem(devkit / "SegmentationClass"), _by_stem(devkit / "SegmentationClassAug")
     if not plain and not augmented:
         raise DataError(
-            f"{devkit} has neither SegmentationClass/ nor SegmentationClassAug/; "
+            f"{named(devkit)} has neither SegmentationClass/ nor SegmentationClassAug/; "
             f"get the first from {VOC_HOME}."
         )
     labels = plain | augmented
@@ -127,8 +128,9 @@ def class_folders(root: Path, split: str) -> Layout:
     found = [(folder.name, items) for folder in folders if (items := _class_folder(folder, 0))]
     if not found:
         raise DataError(
-            f"{root} holds no dataset that asgnet knows: give images/ and masks/, one folder per class with "
-            f"NAME.jpg beside NAME.png, a COCO JSON, or VOC, COCO or FSS-1000 as they are published."
+            f"{named(root)} holds no dataset that asgnet knows: give images/ and masks/, one folder per "
+            "class with NAME.jpg beside NAME.png, a COCO JSON, or VOC, COCO or FSS-1000 as they are "
+            "published."
         )
     classes = _named([name for name, _ in found])
     index_of = {name: index for index, name in classes.items()}
@@ -137,7 +139,7 @@ def class_folders(root: Path, split: str) -> Layout:
         for name, members in found
         for item in members
     ]
-    return Layout(root.name, classes, tuple(items))
+    return Layout(printable(root.name), classes, tuple(items))
 
 
 def images_and_masks(root: Path, split: str) -> Layout:
@@ -149,7 +151,7 @@ def images_and_masks(root: Path, split: str) -> Layout:
     names = [name for name in pictures if name in masks]
     if not names:
         raise DataError(
-            f"{root} has no picture in images/ whose mask lies in masks/: "
+            f"{named(root)} has no picture in images/ whose mask lies in masks/: "
             f"masks are PNG files with the picture's name (images/a.jpg, masks/a.png)."
         )
     lists = {part: root / f"{part}.txt" for part in ("train", "val") if (root / f"{part}.txt").is_file()}
@@ -161,7 +163,8 @@ def images_and_masks(root: Path, split: str) -> Layout:
         )
         names = wanted
     items = tuple(Item(name, pictures[name], masks[name]) for name in sorted(names))
-    return Layout(root.name if split == "all" else f"{root.name}-{split}", _classes_file(root), items)
+    name = printable(root.name)
+    return Layout(name if split == "all" else f"{name}-{split}", _classes_file(root), items)
 
 
 def is_devkit(path: Path) -> bool:
@@ -218,7 +221,7 @@ def _classes_file(root: Path) -> dict[int, str] | None:
     path = root / "classes.txt"
     if not path.is_file():
         return None
-    lines = [line.strip() for line in read_text(path, str(path)).splitlines()]
+    lines = [line.strip() for line in read_text(path, named(path)).splitlines()]
     return {value: name for value, name in enumerate(lines) if value not in (0, IGNORE) and name}
 
 
@@ -231,8 +234,9 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> dict
 
 def _read_list(path: Path, home: str) -> list[str]:
     if not path.is_file():
-        raise DataError(f"{path} cannot be read; {_get_it(home) or 'it lists one picture name a line'}.")
-    lines = read_text(path, str(path)).splitlines()
+        remedy = _get_it(home) or "it lists one picture name a line"
+        raise DataError(f"{named(path)} cannot be read; {remedy}.")
+    lines = read_text(path, named(path)).splitlines()
     # SBD-style lists name "/JPEGImages/x.jpg /SegmentationClassAug/x.png"; VOC's name "x".
     return [Path(line.split()[0]).stem for line in lines if line.strip()]
 
@@ -242,13 +246,13 @@ def _of_split(lists: dict[str, list[str]], split: str, root: Path) -> list[str]:
         return [name for names in lists.values() for name in names]
     if split not in lists:
         known = ", ".join([*lists, "all"])
-        raise DataError(f"{root} has no split {split!r}; it has {known}.")
+        raise DataError(f"{named(root)} has no split {split!r}; it has {known}.")
     return lists[split]
 
 
 def _only_all(split: str, root: Path) -> None:
     if split != "all":
-        raise DataError(f"{root} has no split {split!r}; its only one is all.")
+        raise DataError(f"{named(root)} has no split {split!r}; its only one is all.")
 
 
 def _refuse_missing(
@@ -257,7 +261,7 @@ def _refuse_missing(
     if missing:
         remedy = _get_it(home) or "add them or shorten the list"
         raise DataError(
-            f"{root} lacks {len(missing)} of {of} {what} (the first is {missing[0]!r}); {remedy}."
+            f"{named(root)} lacks {len(missing)} of {of} {what} (the first is {missing[0]!r}); {remedy}."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,51 +67,66 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
 
 
-def lists(
-    dataset: Dataset,
-    protocol: str,
-    fold: int,
-    convention: str | None,
-    seeds: int,
-    seed: int,
-    min_pictures: int,
-    **options: Any,
-) -> list[EpisodeList]:
-    """One list a seed, of the fold's classes."""
-    from asgnet.data.episodes import draw
-    from asgnet.data.folds import open_fold
+@dataclass(frozen=True)
+class Drawn:
+    """Of which dataset and classes episodes are drawn, and how many."""
 
-    if seeds < 1:
-        raise UsageError("--seeds is at least 1.")
-    cut = open_fold(dataset, protocol, fold, convention=convention)
-    drawn = [
-        draw(dataset, cut.test, seed=seed + i, min_pictures=min_pictures, protocol=cut.name, **options)
-        for i in range(seeds)
-    ]
-    left_out = [dataset.classes[index] for index in cut.test if index not in drawn[0].classes]
-    if left_out:
-        console.say(f"{cut.name}: left out for too few pictures: {', '.join(left_out)}.")
-    return drawn
+    dataset: DatasetArgument
+    split: Split = None
+    protocol: Protocol = "all"
+    fold: FoldNumber = 0
+    convention: Convention = None
+    count: Count = 1000
+    seed: Seed = 0
+    min_pictures: MinPictures = 0
+    min_pixels: MinPixels = 2048
+    cache_dir: CacheDir = None
+    workers: Workers = None
+
+    def open(self) -> Dataset:
+        """The dataset itself."""
+        from asgnet.data.benchmarks import open_dataset
+
+        return open_dataset(self.dataset, self.split, cache_dir=self.cache_dir, workers=self.workers)
+
+    def lists(
+        self, dataset: Dataset, shots: int, ways: int = 1, seeds: int = 1, enough: int = 0
+    ) -> list[EpisodeList]:
+        """One list a seed, of the fold's classes with pictures enough."""
+        from asgnet.data.episodes import draw
+        from asgnet.data.folds import open_fold
+
+        if seeds < 1:
+            raise UsageError("--seeds is at least 1.")
+        cut = open_fold(dataset, self.protocol, self.fold, convention=self.convention)
+        drawn = [
+            draw(
+                dataset, cut.test, shots, self.count, self.seed + i, ways=ways, min_pixels=self.min_pixels,
+                min_pictures=max(self.min_pictures, enough), protocol=cut.name,
+            )
+            for i in range(seeds)
+        ]  # fmt: skip
+        left_out = [dataset.classes[index] for index in cut.test if index not in drawn[0].classes]
+        if left_out:
+            console.say(f"{cut.name}: left out for too few pictures: {', '.join(left_out)}.")
+        return drawn
+
+    def lists_by_shots(
+        self, dataset: Dataset, shots: list[int], ways: int, seeds: int
+    ) -> dict[int, list[EpisodeList]]:
+        """Lists for every number of shots, about the same queries, with supports that grow."""
+        enough = max(shots) + 1  # the same classes for all: those with pictures enough for the most shots
+        return {k: self.lists(dataset, k, ways, seeds, enough) for k in sorted(set(shots))}
 
 
-def lists_by_shots(
-    dataset: Dataset,
-    protocol: str,
-    fold: int,
-    convention: str | None,
-    seeds: int,
-    seed: int,
-    min_pictures: int,
-    shots: list[int],
-    **options: Any,
-) -> dict[int, list[EpisodeList]]:
-    """Lists for every number of shots, about the same queries, with supports that grow."""
-    # the same classes for all: those with pictures enough for the most shots
-    enough = max(min_pictures, max(shots) + 1)
-    return {
-        k: lists(dataset, protocol, fold, convention, seeds, seed, enough, shots=k, **options)
-        for k in sorted(set(shots))
-    }
+@dataclass(frozen=True)
+class Input:
+    """What a bare network is, and what it is given."""
+
+    preset: Preset = "paper-r50"
+    size: Size = 473
+    resize: Resize = ResizeRule.pad
+    device: Device = "cpu"
 
 
 def predictor(
@@ -118,8 +134,7 @@ def predictor(
     adapt: bool | None,
     edges: bool,
     net: str | None,
-    preset: str,
-    device: str,
+    given: Input,
     keep: int,
 ) -> tuple[Any, dict[str, Any]]:
     """The Segmenter and its options of ``fit``, or with ``--net`` the network, which has none."""
@@ -128,8 +143,8 @@ def predictor(
             raise UsageError(
                 "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
             )
-        return load_net(net, preset, device), {}
-    if device != "cpu":
+        return load_net(net, given), {}
+    if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.memory import FitsOnce, remembering
     from asgnet.apply.segmenter import Segmenter
@@ -140,14 +155,14 @@ def predictor(
     return segmenter, {} if adapt is None else {"adapt": adapt}
 
 
-def load_net(net: str, preset: str, device: str) -> ASGNet:
+def load_net(net: str, given: Input) -> ASGNet:
     """A weights folder or file, a published checkpoint, or a preset with an untrained head."""
     from asgnet.model.asgnet import ASGNet
     from asgnet.model.weights import load_published, load_weights
 
     path = Path(net).expanduser()
     if path.suffix in (".pth", ".pt"):
-        found = load_published(path, preset)
+        found = load_published(path, given.preset)
     elif path.exists():
         found = load_weights(path)
     else:
@@ -158,7 +173,7 @@ def load_net(net: str, preset: str, device: str) -> ASGNet:
             found = ASGNet.from_preset(net)
         console.say(f"{net} is a preset: its head is untrained.")
     try:
-        return found.to(device)
+        return found.to(given.device)
     except (RuntimeError, AssertionError) as problem:
         reason = str(problem).splitlines()[0].rstrip(".")
-        raise UsageError(f"The device {device!r} cannot be used: {reason}.") from problem
+        raise UsageError(f"The device {given.device!r} cannot be used: {reason}.") from problem

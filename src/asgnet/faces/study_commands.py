@@ -11,6 +11,7 @@ import typer
 
 from asgnet.faces import _console as console
 from asgnet.faces import _study_options as given
+from asgnet.faces._option_groups import spread
 
 if TYPE_CHECKING:
     from asgnet.data.benchmarks import Dataset
@@ -18,21 +19,12 @@ if TYPE_CHECKING:
     from asgnet.study.report import Report
 
 
+@spread
 def episodes(
-    dataset: given.DatasetArgument,
+    drawn: given.Drawn,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.", show_default=False)],
-    split: given.Split = None,
-    protocol: given.Protocol = "all",
-    fold: given.FoldNumber = 0,
-    convention: given.Convention = None,
     shots: given.Shots = 1,
     ways: given.Ways = 1,
-    count: given.Count = 1000,
-    seed: given.Seed = 0,
-    min_pictures: given.MinPictures = 0,
-    min_pixels: given.MinPixels = 2048,
-    cache_dir: given.CacheDir = None,
-    workers: given.Workers = None,
     overwrite: given.Overwrite = False,
 ) -> None:
     """Draw a list of episodes and freeze it in a file that `asgnet evaluate --list` replays.
@@ -43,23 +35,18 @@ def episodes(
 
     `asgnet episodes voc:VOCdevkit --protocol pascal-5i --fold 1 -k 5 --out fold1-5shot.jsonl`
     """
-    from asgnet.data.benchmarks import open_dataset
-
     console.free(out, overwrite)
-    opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
-    (listed,) = given.lists(
-        opened, protocol, fold, convention, 1, seed, min_pictures,
-        shots=shots, ways=ways, count=count, min_pixels=min_pixels,
-    )  # fmt: skip
+    (listed,) = drawn.lists(drawn.open(), shots, ways)
     listed.save(out)
     names = ", ".join(listed.classes.values())
     console.say(f"{len(listed.episodes)} episodes of {len(listed.classes)} classes ({names}) in {out}")
     print(listed.hash)
 
 
+@spread
 def evaluate(
-    dataset: given.DatasetArgument,
-    split: given.Split = None,
+    drawn: given.Drawn,
+    *,
     weights: Annotated[
         str | None,
         typer.Option(help="The Segmenter's weights: a folder or Hub name. Default: the installed ones."),
@@ -77,24 +64,14 @@ def evaluate(
             help="Measure a bare network: a weights folder, a published .pth, or a preset (untrained)."
         ),
     ] = None,
-    preset: given.Preset = "paper-r50",
-    protocol: given.Protocol = "all",
-    fold: given.FoldNumber = 0,
-    convention: given.Convention = None,
+    network: given.Input,
     shots: given.ManyShots = [1],  # noqa: B006  (typer's way of a repeatable default)
     ways: given.Ways = 1,
-    count: given.Count = 1000,
-    seed: given.Seed = 0,
     seeds: given.Seeds = 1,
-    min_pictures: given.MinPictures = 0,
-    min_pixels: given.MinPixels = 2048,
     frozen: Annotated[
         list[Path] | None,
         typer.Option("--list", help="Replay a file of `asgnet episodes`, and draw nothing. Repeatable."),
     ] = None,
-    size: given.Size = 473,
-    resize: given.Resize = given.ResizeRule.pad,
-    device: given.Device = "cpu",
     presence: Annotated[
         bool, typer.Option("--presence", help="Also ask a picture without the object per episode: AUROC.")
     ] = False,
@@ -105,8 +82,6 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.json and the rest.")] = Path(
         "asgnet-results"
     ),
-    cache_dir: given.CacheDir = None,
-    workers: given.Workers = None,
     keep: given.Keep = 100,
     as_json: given.AsJson = False,
     overwrite: given.Overwrite = False,
@@ -125,7 +100,6 @@ def evaluate(
 
     `asgnet evaluate coco2014:coco --protocol coco-20i --convention every-fourth --net epoch50.pth --size 641`
     """
-    from asgnet.data.benchmarks import open_dataset
     from asgnet.data.episodes import load
     from asgnet.study.evaluate import as_predictor
     from asgnet.study.evaluate import evaluate as run
@@ -133,16 +107,13 @@ def evaluate(
 
     for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
         console.free(file, overwrite)
-    predictor, fit_options = given.predictor(weights, adapt, edges, net, preset, device, keep)
-    asked = as_predictor(predictor, size=size, resize=resize.value)
-    opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
+    predictor, fit_options = given.predictor(weights, adapt, edges, net, network, keep)
+    asked = as_predictor(predictor, size=network.size, resize=network.resize.value)
+    opened = drawn.open()
     by_shots: dict[int, list[EpisodeList]] = {}
     for one in [load(path, opened) for path in frozen or ()]:
         by_shots.setdefault(one.shots, []).append(one)
-    by_shots = by_shots or given.lists_by_shots(
-        opened, protocol, fold, convention, seeds, seed, min_pictures, shots,
-        ways=ways, count=count, min_pixels=min_pixels,
-    )  # fmt: skip
+    by_shots = by_shots or drawn.lists_by_shots(opened, shots, ways, seeds)
     reports = {}
     for k, lists in sorted(by_shots.items()):
         folder = out if len(by_shots) == 1 else out / f"{k}-shot"
@@ -169,28 +140,16 @@ def evaluate(
     console.say(f"results in {out if len(reports) > 1 else out / 'results.json'}")
 
 
+@spread
 def ablate(
-    dataset: given.DatasetArgument,
+    drawn: given.Drawn,
     net: Annotated[
         str,
         typer.Option(help="A weights folder, a published .pth, or a preset (untrained).", show_default=False),
     ],
-    split: given.Split = None,
-    preset: given.Preset = "paper-r50",
-    protocol: given.Protocol = "all",
-    fold: given.FoldNumber = 0,
-    convention: given.Convention = None,
+    network: given.Input,
     shots: given.ManyShots = [1, 5],  # noqa: B006  (typer's way of a repeatable default)
-    count: given.Count = 1000,
-    seed: given.Seed = 0,
     seeds: given.Seeds = 1,
-    min_pictures: given.MinPictures = 0,
-    min_pixels: given.MinPixels = 2048,
-    size: given.Size = 473,
-    resize: given.Resize = given.ResizeRule.pad,
-    device: given.Device = "cpu",
-    cache_dir: given.CacheDir = None,
-    workers: given.Workers = None,
     as_json: given.AsJson = False,
 ) -> None:
     """Print the paper's three ablation tables for one network, every row on the same episodes.
@@ -202,20 +161,16 @@ def ablate(
 
     `asgnet ablate voc:VOCdevkit --net runs/fold1 --protocol pascal-5i --fold 1 -k 1 -k 5`
     """
-    from asgnet.data.benchmarks import open_dataset
     from asgnet.study.ablate import ablate as run
     from asgnet.study.ablate import paper_variants
     from asgnet.study.report import markdown
 
-    loaded = given.load_net(net, preset, device)
-    opened = open_dataset(dataset, split, cache_dir=cache_dir, workers=workers)
-    by_shots = given.lists_by_shots(
-        opened, protocol, fold, convention, seeds, seed, min_pictures, shots,
-        ways=1, count=count, min_pixels=min_pixels,
-    )  # fmt: skip
+    loaded = given.load_net(net, network)
+    opened = drawn.open()
+    by_shots = drawn.lists_by_shots(opened, shots, 1, seeds)
     lists = {f"{k}-shot": of_one for k, of_one in by_shots.items()}
     found = {}
-    for title, variants in paper_variants(loaded, size=size, resize=resize.value).items():
+    for title, variants in paper_variants(loaded, size=network.size, resize=network.resize.value).items():
         found[title] = run(variants, opened, lists, boundary=False)
         if not as_json:
             print(f"**{title}**\n\n{markdown(found[title])}", flush=True)

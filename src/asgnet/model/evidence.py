@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.model.gpa import BELOW_COSINE
+from asgnet.model.grids import to_grid
 from asgnet.model.readout import SMALL, fit_readouts
 from asgnet.model.reservoir import fill
 from asgnet.model.superpixels import region_of, share_of, weigh_superpixels
@@ -84,23 +85,6 @@ class Levels(NamedTuple):
         """Channels of the evidence, e."""
         levels = len(self.channels)
         return PER_LEVEL * levels + READOUTS + 3 * len(self.fused) + 2 * levels + 2
-
-
-def to_grid(maps: Tensor, grid: Sequence[int]) -> Tensor:
-    """``b c h w`` averaged down or interpolated up to ``grid``."""
-    if tuple(maps.shape[-2:]) == tuple(grid):
-        return maps
-    if maps.shape[-1] > grid[1] or maps.shape[-2] > grid[0]:
-        return average(maps, grid)
-    return F.interpolate(maps, tuple(grid), mode="bilinear", align_corners=False)
-
-
-def average(maps: Tensor, grid: Sequence[int]) -> Tensor:
-    """``b c h w`` averaged down to ``grid``; with plain pooling, the quicker one, where sides divide."""
-    sides = [(int(side), int(to)) for side, to in zip(maps.shape[-2:], grid, strict=True)]
-    if all(side % to == 0 for side, to in sides):
-        return F.avg_pool2d(maps, [side // to for side, to in sides])
-    return F.adaptive_avg_pool2d(maps, [to for _, to in sides])
 
 
 def in_full_precision(

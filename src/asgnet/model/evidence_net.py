@@ -19,8 +19,9 @@ from asgnet.model.asgnet import ASGNet
 from asgnet.model.backbone import Backbone, lite0, lite0_kinds
 from asgnet.model.config import Config
 from asgnet.model.decoder import Outputs, resize
-from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels, to_grid
+from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels
 from asgnet.model.fine import Seen, fine_features
+from asgnet.model.grids import to_grid
 from asgnet.model.kinds import Kinds
 from asgnet.model.presence import Presence
 from asgnet.model.weigh import Weigh

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.model.evidence import average, to_grid
+from asgnet.model.grids import average, to_grid
 
 WINDOW = 9
 SAMPLES = 2500

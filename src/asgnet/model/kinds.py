@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.evidence import compare, to_grid
+from asgnet.model.evidence import compare
+from asgnet.model.grids import to_grid
 from asgnet.model.lite import EPSILON
 from asgnet.model.readout import SMALL
 

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.evidence import Knowledge, Levels, columns_of, compare, to_grid
+from asgnet.model.evidence import Knowledge, Levels, columns_of, compare
+from asgnet.model.grids import to_grid
 
 EMPTY = 1e-6
 """Least share of the picture that counts as area."""

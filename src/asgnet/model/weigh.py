@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.evidence import PER_LEVEL, Levels, compare, to_grid
+from asgnet.model.evidence import PER_LEVEL, Levels, compare
+from asgnet.model.grids import to_grid
 
 SELF_SUPPORT = 7
 GROUPS = 8

@@ -24,6 +24,7 @@ from asgnet.data.augment import seed_of, squash, vary
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.index import cache_folder, with_bar
 from asgnet.errors import DataError, OutputError
+from asgnet.files import named
 from asgnet.study.ahead import in_processes
 from asgnet.types import IGNORE
 
@@ -122,7 +123,7 @@ class _Chunks:
         picture, labels = self.dataset.picture(name), self.dataset.labels(name)
         if picture.shape[:2] != labels.shape:
             (h, w), (lh, lw) = picture.shape[:2], labels.shape
-            raise DataError(f"The picture {name} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
         if self.variant:
             return vary(picture, labels, self.side, seed_of(self.variant, name))
         return squash(picture, labels, self.side)
@@ -186,7 +187,7 @@ def _allocate(folder: Path, maps: Sequence[Tensor], dataset: Dataset, side: int)
     free = shutil.disk_usage(folder.parent).free
     if needed > free:
         raise OutputError(
-            f"The features of {dataset.name} need {needed / 1e9:.1f} GB and {folder.parent} has "
+            f"The features of {dataset.name} need {needed / 1e9:.1f} GB and {named(folder.parent)} has "
             f"{free / 1e9:.1f} GB free; free some, name another --cache-dir, or lower side or variants."
         )
     folder.mkdir(exist_ok=True)
@@ -201,6 +202,6 @@ def _open(folder: Path, names: tuple[str, ...], mode: str = "r") -> FeatureStore
         rest = [np.load(folder / f"{name}.npy", mmap_mode=mode) for name in ("labels", "thumbs", "counts")]
     except (OSError, ValueError) as problem:
         raise DataError(
-            f"The feature cache {folder} is damaged ({problem}); delete that folder."
+            f"The feature cache {named(folder)} is damaged ({problem}); delete that folder."
         ) from problem
     return FeatureStore(names, levels, *rest)

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from asgnet.errors import UsageError
+from asgnet.files import named
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -173,8 +174,8 @@ def load_recipe(name: str | Path, changes: Mapping[str, Any] | None = None) -> R
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise UsageError(f"The recipe {name} is no TOML: {problem}.") from problem
-    return _checked({**values, **(changes or {})}, str(name))
+        raise UsageError(f"The recipe {named(name)} is no TOML: {problem}.") from problem
+    return _checked({**values, **(changes or {})}, named(name))
 
 
 def parse_changes(settings: Sequence[str]) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise UsageError(f"The recipe {path} cannot be read: {problem}.") from problem
+        raise UsageError(f"The recipe {named(path)} cannot be read: {problem}.") from problem
 
 
 def _checked(values: dict[str, Any], name: str) -> Recipe:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from asgnet.errors import OutputError, UsageError, WeightsError
-from asgnet.files import atomic_path, save_bytes
+from asgnet.files import atomic_path, named, save_bytes
 from asgnet.study.recipe import Recipe
 
 STATE = Path("last") / "state.pt"
@@ -50,7 +50,7 @@ def load_state(out: Path, resume: bool, identity: dict[str, Any]) -> dict[str, A
         before = json.loads(state["identity"])
     except Exception as error:  # torch.load fails in a dozen ways
         raise WeightsError(
-            f"The state {file} cannot be read; delete {file.parent} to start again."
+            f"The state {named(file)} cannot be read; delete {named(file.parent)} to start again."
         ) from error
     for key, was, now in _differing(before, identity):
         raise UsageError(

@@ -99,7 +99,8 @@ class Batch:
 
 def held_out(names: Sequence[str], every: int) -> NDArray[np.bool_]:
     """Which pictures only validate: every so-manyth by the hash of its name, whatever else is there."""
-    return np.array([int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % every == 0 for name in names])
+    digests = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in names]
+    return np.array([int(digest[:8], 16) % every == 0 for digest in digests])
 
 
 def make_source(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError, WeightsError
+from asgnet.files import named
 from asgnet.model.asgnet import ASGNet
 from asgnet.model.backbone import Backbone
 from asgnet.model.config import preset_config
@@ -61,7 +62,7 @@ def _tensors(given: str, network: str, backbone: Backbone) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The backbone's weights {given} cannot be read: {error}.") from error
+        raise WeightsError(f"The backbone's weights {named(given)} cannot be read: {error}.") from error
 
 
 def _fill(net: nn.Module, found: dict[str, Tensor], given: str) -> None:
@@ -71,5 +72,7 @@ def _fill(net: nn.Module, found: dict[str, Tensor], given: str) -> None:
             continue
         if name not in found or found[name].shape != own.shape:
             what = "is missing from" if name not in found else f"has the shape {tuple(found[name].shape)} in"
-            raise WeightsError(f"The backbone's tensor {name!r} {what} {given}; it is of another network.")
+            raise WeightsError(
+                f"The backbone's tensor {name!r} {what} {named(given)}; it is of another network."
+            )
     net.load_state_dict({name: t for name, t in found.items() if name in net.state_dict()}, strict=False)

@@ -49,7 +49,7 @@ class PictureSampler(Sampler):
         picture, labels = dataset.picture(name), dataset.labels(name)
         if picture.shape[:2] != labels.shape:
             (h, w), (lh, lw) = picture.shape[:2], labels.shape
-            raise DataError(f"The picture {name} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
         mask = episode_mask(labels, episode.classes)
         if self.plain:
             return framed(picture, mask, recipe.side, self.fill)

@@ -174,3 +174,5 @@ def test_two_classes(begun, address, cups):
     assert again["concept"] != kept["concept"]
     job = page.request.get(f"{address}v1/jobs/{again['job']}").json()
     assert (job["classes"], job["concept"]) == (["object", "plate"], again["concept"])
+    known = page.request.get(f"{address}v1/concepts").json()["concepts"]
+    assert kept["concept"] not in [concept["id"] for concept in known]  # the old one is not left behind

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Timer
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from asgnet.apply.store import results
+from asgnet.apply.store.download import archive
 from asgnet.errors import PictureError, UsageError
 from asgnet.types import Concept
 
@@ -92,3 +99,210 @@ def test_only_what_was_stopped_is_done_again(client, learn, painted, finish):
     done = [r for r in before if r["status"] == "done"]
     assert [after[r["index"]] for r in done] == done
     assert client.post(f"/v1/jobs/{job}/redo", params={"only": "some"}).status_code == 422
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """``(client) -> begun, go_on``: the first picture is being computed until ``go_on`` is set."""
+
+    def hold(client) -> tuple[Event, Event]:
+        service, begun, go_on = client.app.state.service, Event(), Event()
+        segment = service.segment
+
+        def slow(*asked):
+            first = not begun.is_set()
+            prediction = segment(*asked)
+            begun.set()
+            assert not first or go_on.wait(60)
+            return prediction
+
+        monkeypatch.setattr(service, "segment", slow)
+        return begun, go_on
+
+    return hold
+
+
+def test_a_picture_that_is_being_computed_is_redone_as_well(client, learn, painted, finish, held):
+    concept = learn(client)
+    begun, go_on = held(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    assert begun.wait(60)
+    more = {"images": ("more.png", painted(2)[0]), "masks": ("m.png", painted(2)[1])}
+    assert client.post(f"/v1/concepts/{concept['id']}/supports", files=more).json()["version"] == 2
+    assert client.post(f"/v1/jobs/{job}/redo").json()["status"] == "running"
+    go_on.set()
+    results = [data for name, data in finish(client, job) if name == "result"]
+    assert [(r["status"], r["concept_version"]) for r in results] == [("done", 2)]
+
+
+def test_who_stops_a_redo_keeps_what_was_being_computed(client, learn, painted, finish, held):
+    concept = learn(client)
+    begun, go_on = held(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    assert begun.wait(60)
+    client.post(f"/v1/jobs/{job}/redo")
+    client.post(f"/v1/jobs/{job}/cancel")
+    go_on.set()
+    end = finish(client, job)[-1][1]
+    assert (end["status"], end["done"]) == ("done", 1)
+
+
+def test_a_picture_is_found_by_what_was_learnt_meanwhile(client, learn, painted):
+    kept = client.app.state.service.concepts.get(learn(client)["id"])
+    more = {"images": ("more.png", painted(2)[0]), "masks": ("m.png", painted(2)[1])}
+    client.put(f"/v1/concepts/{kept.id}/supports", files=more)
+    picture = np.asarray(Image.open(io.BytesIO(painted(1)[0])))
+    used, _ = client.app.state.service.segment(kept, picture, None, "mark")
+    assert used.version == 2
+    client.delete(f"/v1/concepts/{kept.id}")
+    with pytest.raises(UsageError, match=r"^The concept was deleted or replaced meanwhile; ask again\.$"):
+        client.app.state.service.segment(kept, picture, None, "mark")
+
+
+@pytest.fixture
+def replaced_after(monkeypatch, learn, painted):
+    """``(client, name) -> address`` of a concept, learnt anew once that method of the store answered."""
+
+    def replaced(client, name: str) -> str:
+        address, store = f"/v1/concepts/{learn(client)['id']}", client.app.state.service.concepts
+        answer, answered = getattr(store, name), Event()
+
+        def late(*asked):
+            found = answer(*asked)
+            if not answered.is_set():
+                answered.set()
+                files = {"images": ("again.png", painted(2)[0]), "masks": ("m.png", painted(2)[1])}
+                assert client.put(f"{address}/supports", files=files).json()["version"] == 2
+            return found
+
+        monkeypatch.setattr(store, name, late)
+        return address
+
+    return replaced
+
+
+def test_a_concept_that_is_downloaded_while_it_is_learnt_anew_is_whole(client, replaced_after):
+    address = replaced_after(client, "file")
+    answer = client.get(f"{address}/file")
+    assert answer.status_code == 200, answer.text
+    assert answer.content == client.get(f"{address}/file").content
+
+
+@pytest.mark.parametrize("part", ["picture", "mask.png"])
+def test_an_example_that_is_asked_for_while_it_is_replaced(client, replaced_after, painted, part):
+    address = replaced_after(client, "examples")
+    answer = client.get(f"{address}/supports/0/{part}")
+    assert answer.status_code == 200, answer.text
+    pixels = np.asarray(Image.open(io.BytesIO(answer.content)))
+    expected = np.asarray(Image.open(io.BytesIO(painted(2)[part == "mask.png"])))
+    assert np.array_equal(pixels, expected)
+
+
+def test_a_file_that_is_lost_is_not_there(client, learn):
+    concept = learn(client)
+    client.app.state.service.concepts.file(concept["id"], 1).unlink()
+    assert client.get(f"/v1/concepts/{concept['id']}/file").status_code == 404
+    for example in client.app.state.service.concepts.examples(concept["id"]):
+        example.mask.unlink()
+    assert client.get(f"/v1/concepts/{concept['id']}/supports/0/mask.png").status_code == 404
+
+
+def test_everything_is_downloaded_while_examples_come_and_results_are_redone(
+    serve, learn, painted, finish, tmp_path
+):
+    client = serve(workers=4)
+    concept = learn(client)
+    address = f"/v1/concepts/{concept['id']}"
+    files = [("pictures", (f"p{i}.png", painted(i)[0])) for i in range(3)]
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    finish(client, job)
+    ended = Event()
+
+    def download(path: str) -> set[int]:
+        statuses = set()
+        while not ended.is_set():
+            answer = client.get(path)
+            statuses.add(answer.status_code)
+            if answer.status_code == 200 and path.endswith("/file"):
+                whole = tmp_path / "it.concept"
+                whole.write_bytes(answer.content)
+                Concept.load(whole)
+            elif answer.status_code == 200 and "download" in path:
+                with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
+                    assert zipped.testzip() is None
+        return statuses
+
+    paths = [f"{address}/file", f"{address}/supports/0/mask.png"]
+    paths += [f"/v1/jobs/{job}/{path}" for path in ("download", "results/0/mask.png")]
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(download, path) for path in paths]
+        try:
+            for seed in range(1, 5):
+                more = {"images": ("more.png", painted(seed)[0]), "masks": ("m.png", painted(seed)[1])}
+                answer = client.request(("PUT", "POST")[seed % 2], f"{address}/supports", files=more)
+                assert answer.status_code == 200
+                assert client.post(f"/v1/jobs/{job}/redo").status_code == 202
+        finally:
+            ended.set()
+    assert [future.result() - {409} for future in found] == [{200}] * 4
+
+
+def test_a_download_never_mixes_old_and_new(client, learn, painted, finish, monkeypatch):
+    """What is found anew is several files, and a download that comes in between waits for all of them."""
+    concept = learn(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    finish(client, job)
+    store = client.app.state.service.jobs
+    kept, pictures = store.get(job), store.pictures(job)
+    half, go_on = Event(), Event()
+    monkeypatch.setattr(results, "save_png", _in_two_halves(results.save_png, half, go_on))
+    picture, mask = painted(0)
+    Image.fromarray(1 - np.asarray(Image.open(io.BytesIO(mask)))).save(around := io.BytesIO(), "PNG")
+    other = {"images": ("other.png", picture), "masks": ("m.png", around.getvalue())}
+    assert client.put(f"/v1/concepts/{concept['id']}/supports", files=other).status_code == 200
+    client.post(f"/v1/jobs/{job}/redo")
+    assert half.wait(60)
+    Timer(0.5, go_on.set).start()
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive(store, kept, pictures, "png")))) as zipped:
+        sent = np.asarray(Image.open(zipped.open("a.png")))
+    finish(client, job)
+    found = client.get(f"/v1/jobs/{job}/results/0/mask.png").content
+    assert np.array_equal(sent != 0, np.asarray(Image.open(io.BytesIO(found))) != 0)
+
+
+def _in_two_halves(save, half: Event, go_on: Event):
+    def saved(path, *rest) -> None:
+        if path.name.endswith("mask.png"):
+            half.set()
+            assert go_on.wait(60)
+        save(path, *rest)
+
+    return saved
+
+
+def test_a_job_that_is_deleted_while_it_is_downloaded(client, learn, painted, finish):
+    concept = learn(client)
+    files = [("pictures", (f"p{i}.png", painted(i)[0])) for i in range(2)]
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    finish(client, job)
+    store = client.app.state.service.jobs
+    pieces = archive(store, store.get(job), store.pictures(job), "png")
+    assert next(pieces)
+    store.delete(job)
+    with pytest.raises(UsageError, match="deleted while its results were sent"):
+        list(pieces)
+
+
+def test_what_is_being_redone_is_not_corrected(client, learn, painted, finish):
+    concept = learn(client)
+    files = {"pictures": ("a.png", painted(1)[0])}
+    job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
+    finish(client, job)
+    store = client.app.state.service.jobs
+    facts = store.picture(job, 0).facts
+    store.again(job)
+    assert not store.correct(job, 0, facts)
+    assert not store.picture(job, 0).corrected

@@ -7,13 +7,19 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asgnet.apply.store.database import Database, new_id, sweep
+from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import save_bytes
 from asgnet.types import Concept
+
+
+class ReplacedError(UsageError):
+    """A version of a concept that was there is there no more."""
 
 
 class Example(NamedTuple):
@@ -96,6 +102,30 @@ class Concepts:
     def file(self, identity: str, version: int) -> Path:
         """The concept's own file."""
         return self._folder / identity / f"{version}.concept"
+
+    def load(self, kept: KeptConcept) -> Concept:
+        """The concept itself, of this version.
+
+        Raises:
+            ReplacedError: it was deleted, or learnt anew, meanwhile.
+            WeightsError: its file is damaged.
+        """
+        path = self.file(kept.id, kept.version)
+        try:
+            return Concept.load(path)
+        except AsgnetError as error:
+            if path.exists():
+                raise
+            raise ReplacedError("The concept was deleted or replaced meanwhile; ask again.") from error
+
+    def read(self, identity: str) -> tuple[KeptConcept, bytes] | None:
+        """A concept and its file, of one version, whoever replaces it meanwhile; None if there is none."""
+        before = None
+        while (kept := self.get(identity)) != before:
+            before = kept
+            with suppress(FileNotFoundError):
+                return kept, self.file(identity, kept.version).read_bytes()
+        return None
 
     def examples(self, identity: str) -> list[KeptExample]:
         """What it was fitted on, in order; empty for one that came as a file."""

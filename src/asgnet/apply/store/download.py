@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ from asgnet.apply.names import output_stems
 from asgnet.apply.outputs import save_prediction
 from asgnet.apply.store.jobs import Jobs, KeptJob, KeptPicture
 from asgnet.data.folder import folder_at
+from asgnet.errors import UsageError
 from asgnet.types import Picture, Prediction
 
 FORMATS = tuple(form for form in names.FORMATS if form != "cutout")
@@ -42,26 +43,36 @@ class _Sink(io.RawIOBase):
 
 
 def archive(
-    jobs: Jobs, job: KeptJob, form: str, threshold: float | None = None, absent: Absent = "mark"
+    jobs: Jobs,
+    job: KeptJob,
+    pictures: Sequence[KeptPicture],
+    form: str,
+    threshold: float | None = None,
+    absent: Absent = "mark",
 ) -> Iterator[bytes]:
     """The finished results of a job, as the command line writes them, zipped.
 
     Args:
         jobs: where it is kept.
         job: with at least one finished picture.
+        pictures: the finished ones. What is found anew meanwhile goes out as it is when its turn comes.
         form: any of :data:`FORMATS`.
         threshold: as :func:`asgnet.apply.decide.decide`, on probabilities in steps of 1/255; None keeps the
             masks that were found. Masks that a person corrected stay as they are.
         absent: as :func:`asgnet.apply.decide.decide`.
+
+    Raises:
+        UsageError: the job was deleted meanwhile.
     """
-    pictures = [p for p in jobs.pictures(job.id) if p.status == "done"]
     stems = output_stems([Path("/", p.name) for p in pictures])
     sink, events = _Sink(), []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:  # type: ignore[arg-type]
         written: set[str] = set()
         for picture, stem in zip(pictures, stems, strict=True):
+            prediction = _decided(jobs, job, picture, threshold, absent)
+            if prediction is None:
+                continue
             with TemporaryDirectory() as folder:
-                prediction = _decided(jobs, job, picture, threshold, absent)
                 blank = _blank(prediction)
                 done = save_prediction(prediction, blank, folder, stem, formats=(form,), source=picture.name)
                 events.append({"stem": stem, "entries": {form: done.get(form)}})
@@ -76,11 +87,18 @@ def archive(
 
 def _decided(
     jobs: Jobs, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
-) -> Prediction:
-    facts, files = picture.facts, jobs.files(job.id, picture.position)
-    presences = [one["presence"] for one in facts["classes"]]
-    found = files.read(job.classes, presences, facts["presence"], picture.corrected)
-    return found if picture.corrected else decide(found, threshold, absent)
+) -> Prediction | None:
+    """As it is now; None if it was found anew meanwhile, and that failed."""
+    with jobs.turn((job.id, picture.position)):
+        now = jobs.picture(job.id, picture.position)
+        if now is None:
+            raise UsageError("The job was deleted while its results were sent; start another.")
+        if not now.facts:
+            return None
+        presences = [one["presence"] for one in now.facts["classes"]]
+        files = jobs.files(job.id, picture.position)
+        found = files.read(job.classes, presences, now.facts["presence"], now.corrected)
+    return found if now.corrected else decide(found, threshold, absent)
 
 
 def _pack(zipped: zipfile.ZipFile, folder: Path, written: set[str]) -> None:

@@ -7,7 +7,6 @@ nothing of it is waiting.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -19,8 +18,9 @@ from typing import Any, Literal
 from asgnet.apply.decide import Absent
 from asgnet.apply.store.database import Database, new_id, sweep
 from asgnet.apply.store.results import Files
-from asgnet.errors import PictureError, UsageError
-from asgnet.files import HALF, save_bytes
+from asgnet.apply.turns import Turns
+from asgnet.errors import UsageError
+from asgnet.files import HALF
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 DAY = 86_400.0
@@ -75,11 +75,16 @@ class Jobs:
 
     Args:
         database: its index.
+
+    Attributes:
+        turn: of ``(job, position)``: nobody writes this picture's results meanwhile.
     """
 
     def __init__(self, database: Database):
         self._database = database
+        self.turn = Turns().turn
         self._adding = threading.Lock()  # two uploads to one job must not take the same places
+        self._once_more: set[tuple[str, int]] = set()  # running, but asked for again; guarded by transactions
         self._folder = database.folder / "jobs"
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
@@ -137,7 +142,7 @@ class Jobs:
             question = "SELECT coalesce(max(position), -1) + 1 AS n FROM picture WHERE job = ?"
             start, added = self._database.rows(question, identity)[0]["n"], []
             for position, (name, source) in enumerate(sources, start):
-                _place(source, Files(self._folder / identity, position).picture, name)
+                Files(self._folder / identity, position).put(source, name)
                 added.append((identity, position, name))
             with self._database.transaction() as index:
                 there = index.execute("SELECT 1 FROM job WHERE id = ?", (identity,)).fetchone()
@@ -182,25 +187,36 @@ class Jobs:
 
     def finish(
         self, identity: str, position: int, facts: dict[str, Any] | None, error: str | None = None
-    ) -> None:
-        """Record what became of a running picture: its facts, or why it failed."""
-        status = "failed" if facts is None else "done"
+    ) -> bool:
+        """Record what became of a running picture: its facts, or why it failed.
+
+        False: that is no longer what was asked for; the picture is queued again.
+        """
+        status: Status = "failed" if facts is None else "done"
         with self._database.transaction() as index:
+            if (identity, position) in self._once_more:
+                self._once_more.discard((identity, position))
+                status, error = "queued", None
             index.execute(
                 "UPDATE picture SET status = ?, record = ?, error = ?, seq = ? "
                 "WHERE job = ? AND position = ? AND status = 'running'",
                 (status, json.dumps(facts or {}), error, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
+        return status != "queued"
 
-    def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> None:
-        """A person painted the mask, with these facts; None: back to what was found, whose facts are kept."""
+    def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> bool:
+        """A person painted the mask, with these facts; None: back to what was found, whose facts are kept.
+
+        False: the picture has no result to correct (any more).
+        """
         with self._database.transaction() as index:
             row = index.execute(
-                "SELECT record FROM picture WHERE job = ? AND position = ?", (identity, position)
+                "SELECT record FROM picture WHERE job = ? AND position = ? AND status = 'done'",
+                (identity, position),
             ).fetchone()
-            if row is None:  # deleted meanwhile
-                return
+            if row is None:  # deleted, or redone, meanwhile
+                return False
             record = json.loads(row["record"])
             found = record.pop("found", None) or dict(record)
             record = found if facts is None else {**found, **facts, "found": found}
@@ -209,11 +225,19 @@ class Jobs:
                 (json.dumps(record), facts is not None, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
+        return True
 
     def again(self, identity: str, unfinished: bool = False) -> None:
-        """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only."""
+        """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only.
+
+        One that is running, maybe with what was learnt before, is queued when it ends.
+        """
         which = "status IN ('cancelled', 'failed')" if unfinished else "status != 'running'"
+        question = "SELECT position FROM picture WHERE job = ? AND status = 'running' AND corrected = 0"
         with self._database.transaction() as index:
+            if not unfinished:
+                running = index.execute(question, (identity,)).fetchall()
+                self._once_more |= {(identity, row["position"]) for row in running}
             index.execute(
                 "UPDATE picture SET status = 'queued', error = NULL WHERE job = ? AND corrected = 0 "
                 f"AND {which}",
@@ -224,6 +248,7 @@ class Jobs:
     def cancel(self, identity: str) -> None:
         """What is queued will not be done."""
         with self._database.transaction() as index:
+            self._once_more = {one for one in self._once_more if one[0] != identity}
             index.execute(
                 "UPDATE picture SET status = 'cancelled', seq = ? WHERE job = ? AND status = 'queued'",
                 (self._next(index, identity), identity),
@@ -262,19 +287,3 @@ def _picture(row: Any) -> KeptPicture:
         row["job"], row["position"], row["name"], row["status"], row["seq"], row["error"],
         json.loads(row["record"] or "{}"), bool(row["corrected"]),
     )  # fmt: skip
-
-
-def _place(source: bytes | Path, place: Path, name: str) -> None:
-    """Bytes, or a file that is kept already: the same file once more, where the disk can do that."""
-    try:
-        if isinstance(source, Path):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.unlink(missing_ok=True)
-            try:
-                os.link(source, place)
-            except OSError:
-                save_bytes(place, source.read_bytes())
-        else:
-            save_bytes(place, source)
-    except FileNotFoundError as error:
-        raise PictureError(f"{name!r} is no longer there; upload it again.") from error

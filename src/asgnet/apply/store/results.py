@@ -7,6 +7,7 @@ painted over it, ``<stem>.corrected.png``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from asgnet.data.images import save_png
 from asgnet.data.masks import read_labels
+from asgnet.errors import PictureError
+from asgnet.files import save_bytes
 from asgnet.types import IGNORE, Prediction
 
 
@@ -37,6 +40,25 @@ class Files:
     def probability(self, number: int) -> Path:
         """Of a class, counted from 1."""
         return self.picture.with_name(self._probability.format(number))
+
+    def put(self, source: bytes | Path, name: str) -> None:
+        """Keep the picture: bytes, or a file that is kept already, the same once more where the disk can.
+
+        Raises:
+            PictureError: that file is gone; ``name`` is what messages call it.
+        """
+        try:
+            if isinstance(source, Path):
+                self.picture.parent.mkdir(parents=True, exist_ok=True)
+                self.picture.unlink(missing_ok=True)
+                try:
+                    os.link(source, self.picture)
+                except OSError:
+                    save_bytes(self.picture, source.read_bytes())
+            else:
+                save_bytes(self.picture, source)
+        except FileNotFoundError as error:
+            raise PictureError(f"{name!r} is no longer there; upload it again.") from error
 
     def write(self, prediction: Prediction) -> None:
         """Keep a prediction; its mask comes last."""

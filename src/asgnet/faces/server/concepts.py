@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
-from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from asgnet.apply.examples import ONE_CLASS
@@ -21,7 +22,7 @@ from asgnet.apply.store.concepts import Example, KeptConcept, KeptExample
 from asgnet.errors import AsgnetError, WeightsError
 from asgnet.faces.server import asked, schemas
 from asgnet.faces.server.asked import Identity, Index, Kept, Ready
-from asgnet.faces.server.pictures import shown
+from asgnet.faces.server.pictures import viewable
 from asgnet.faces.server.problems import Problem, missing
 from asgnet.faces.server.schemas import problems
 from asgnet.types import Concept
@@ -106,12 +107,17 @@ def delete(service: Kept, concept: Identity) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{concept}/file", response_class=FileResponse, responses=problems(404))
-async def download(service: Kept, concept: Identity) -> FileResponse:
+@router.get("/{concept}/file", response_class=Response, responses=problems(404))
+async def download(service: Kept, concept: Identity) -> Response:
     """The concept as a file for ``asgnet segment --concept``."""
-    kept = await asked.concept_of(service, concept)
-    path = service.concepts.file(concept, kept.version)
-    return FileResponse(path, media_type="application/octet-stream", filename=f"{kept.name}.concept")
+    found = await run_in_threadpool(service.concepts.read, concept)
+    if found is None:
+        raise missing("concept", concept)
+    kept, data = found
+    name, escaped = f"{kept.name}.concept", quote(f"{kept.name}.concept")
+    called = f'filename="{name}"' if name == escaped else f"filename*=utf-8''{escaped}"
+    headers = {"Content-Disposition": f"attachment; {called}"}
+    return Response(data, media_type="application/octet-stream", headers=headers)
 
 
 @router.put("/{concept}/supports", responses=problems(404, 413, 429, 507))
@@ -143,7 +149,10 @@ async def add_examples(
         raise missing("picture", f"{index} in job {job[:40]}")
     if images or len(masks) != 1:
         raise Problem(422, "With job and index give one mask, and no picture.")
-    data = await run_in_threadpool(service.jobs.files(picture.job, index).picture.read_bytes)
+    try:
+        data = await run_in_threadpool(service.jobs.files(picture.job, index).picture.read_bytes)
+    except FileNotFoundError:  # deleted meanwhile
+        raise missing("picture", f"{index} in job {job}") from None
     upload = (picture.name, data, await asked.contents(masks[0], service))
     return await _relearnt(service, kept, [upload], True)
 
@@ -164,15 +173,15 @@ async def example_picture(
     service: Kept, concept: Identity, index: Index, side: Annotated[int | None, Query(ge=16, le=4096)] = None
 ) -> Response:
     """An example's picture; with ``side`` fitted into a square, as JPEG."""
-    example = await _example(service, concept, index)
-    return await shown(service, example.picture, example.name, side)
+    example, data = await _read(service, concept, index, "picture")
+    return await viewable(service, data, example.name, side)
 
 
-@router.get("/{concept}/supports/{index}/mask.png", response_class=FileResponse, responses=problems(404))
-async def example_mask(service: Kept, concept: Identity, index: Index) -> FileResponse:
+@router.get("/{concept}/supports/{index}/mask.png", response_class=Response, responses=problems(404))
+async def example_mask(service: Kept, concept: Identity, index: Index) -> Response:
     """An example's mask: class indices, 0 background, 255 ignore."""
-    example = await _example(service, concept, index)
-    return FileResponse(example.mask, media_type="image/png")
+    _, data = await _read(service, concept, index, "mask")
+    return Response(data, media_type="image/png")
 
 
 @router.get("/{concept}/doctor", responses=problems(404, 429))
@@ -244,11 +253,18 @@ def _kept_examples(service: Service, concept: str) -> list[Example]:
     ]
 
 
-async def _example(service: Service, concept: str, index: int) -> KeptExample:
-    kept = await run_in_threadpool(service.concepts.examples, concept)
-    if index >= len(kept):
-        raise missing("example", f"{index} of concept {concept}")
-    return kept[index]
+async def _read(
+    service: Service, concept: str, index: int, what: Literal["picture", "mask"]
+) -> tuple[KeptExample, bytes]:
+    """An example and one of its files; of the newest version if the concept is learnt anew meanwhile."""
+    before = None
+    while True:
+        kept = await run_in_threadpool(service.concepts.examples, concept)
+        if index >= len(kept) or kept[index] == before:
+            raise missing("example", f"{index} of concept {concept}")
+        before = kept[index]
+        with suppress(FileNotFoundError):
+            return before, await run_in_threadpool(getattr(before, what).read_bytes)
 
 
 def _classes(text: str, service: Service) -> list[str]:

@@ -96,7 +96,7 @@ class Projects:
     def version(self, project: int) -> str:
         """What Label Studio calls the model now."""
         kept = self.concept(project)
-        return f"asgnet-{kept.id}-{kept.version}" if kept else UNTAUGHT
+        return _version(kept) if kept else UNTAUGHT
 
     def learn_soon(self, project: int) -> bool:
         """Have a project learnt anew; False if that waits already, and will see all there is."""
@@ -176,11 +176,11 @@ class Projects:
         if kept is None or data is None:
             return {"model_version": UNTAUGHT, "score": 0.0, "result": []}
         picture = picture_of(data, f"task {task.get('id')}", self.service.bounds.pixels)
-        prediction = self.service.segment(kept, picture, None, "empty")
+        kept, prediction = self.service.segment(kept, picture, None, "empty")
         said = facts(prediction)
         scores = [one["confidence"] for one in said["classes"]]
         score = round(1 - said["doubt"], 4)
-        return prediction_of(prediction, interface, self.version(project), score, scores)
+        return prediction_of(prediction, interface, _version(kept), score, scores)
 
 
 Sent = Annotated[dict[str, Any], Body(examples=[{"project": "1.1764000000"}])]
@@ -245,6 +245,10 @@ async def versions(request: Request, service: Ready, project: str = "") -> dict[
 
 def _projects(request: Request) -> Projects:
     return request.app.state.projects
+
+
+def _version(kept: KeptConcept) -> str:
+    return f"asgnet-{kept.id}-{kept.version}"
 
 
 def _project(sent: dict[str, Any]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Query, Response, UploadFile
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from asgnet.apply.intake import labels_of, png_of
@@ -49,22 +49,18 @@ async def picture(
     return await shown(service, service.jobs.files(job, index).picture, kept.name, side)
 
 
-@router.get(
-    "/results/{index}/mask.png", response_class=FileResponse, responses={**_PNG, **problems(404, 409)}
-)
-async def mask(service: Kept, job: Identity, index: Index) -> FileResponse:
+@router.get("/results/{index}/mask.png", response_class=Response, responses={**_PNG, **problems(404, 409)})
+async def mask(service: Kept, job: Identity, index: Index) -> Response:
     """Class indices, 0 background; as a person corrected it, if one did."""
     kept, files = await _picture(service, job, index), service.jobs.files(job, index)
-    return _png(files.corrected if kept.corrected else files.mask, kept)
+    return await _png(files.corrected if kept.corrected else files.mask, kept)
 
 
-@router.get(
-    "/results/{index}/guide.png", response_class=FileResponse, responses={**_PNG, **problems(404, 409)}
-)
-async def guide(service: Kept, job: Identity, index: Index) -> FileResponse:
+@router.get("/results/{index}/guide.png", response_class=Response, responses={**_PNG, **problems(404, 409)})
+async def guide(service: Kept, job: Identity, index: Index) -> Response:
     """Which prototype each pixel chose, as a number to choose a colour by; 255: none."""
     kept = await _picture(service, job, index)
-    return _png(service.jobs.files(job, index).guide, kept)
+    return await _png(service.jobs.files(job, index).guide, kept)
 
 
 @router.get(
@@ -82,16 +78,17 @@ async def probability(
     kept, batch = await _picture(service, job, index), await asked.job_of(service, job)
     files = service.jobs.files(job, index)
     if class_ is not None or len(batch.classes) == 1:
-        return _png(files.probability(_number(batch, class_)), kept)
-    if not files.mask.exists():
-        raise _unfinished(kept)
+        return await _png(files.probability(_number(batch, class_)), kept)
 
     def top() -> bytes:
         import numpy as np
 
         from asgnet.apply.store.results import eight_bits
 
-        maps = [files.probabilities(number) for number in range(1, len(batch.classes) + 1)]
+        if not files.mask.exists():
+            raise _unfinished(kept)
+        with service.jobs.turn((job, index)):
+            maps = [files.probabilities(number) for number in range(1, len(batch.classes) + 1)]
         return png_of(eight_bits(np.maximum.reduce(maps)))
 
     return Response(await asked.do(top, service), media_type="image/png")
@@ -110,18 +107,25 @@ async def correct(
         raise _unfinished(kept)
     data = await asked.contents(mask, service)
 
-    def work() -> None:
+    def work() -> bool:
         from asgnet.apply.store.results import facts
 
         size = (kept.facts["height"], kept.facts["width"])
         labels = labels_of(data, size, len(batch.classes), f"of {kept.name}")
-        files = service.jobs.files(job, index)
-        save_bytes(files.corrected, png_of(labels))
-        presences = [0.0] * len(batch.classes)
-        service.jobs.correct(job, index, facts(files.read(batch.classes, presences, 0.0, True)))
+        files, presences = service.jobs.files(job, index), [0.0] * len(batch.classes)
+        with service.jobs.turn((job, index)):
+            now = service.jobs.picture(job, index)
+            if now is None or now.status != "done":  # deleted, or redone, since it was asked for
+                return False
+            save_bytes(files.corrected, png_of(labels))
+            painted = facts(files.read(batch.classes, presences, 0.0, True))
+            return service.jobs.correct(job, index, painted)
 
-    await asked.do(work, service)
-    return result_of(await _picture(service, job, index))
+    done = await asked.do(work, service)
+    kept = await _picture(service, job, index)
+    if not done:
+        raise _unfinished(kept)
+    return result_of(kept)
 
 
 @router.delete("/results/{index}/mask", responses=problems(404, 409))
@@ -150,9 +154,10 @@ async def download(
     batch = await asked.job_of(service, job)
     if format not in FORMATS:
         raise Problem(422, f"There is no format {format[:40]!r}; choose from {', '.join(FORMATS)}.")
-    if not batch.counts.get("done"):
+    pictures = [p for p in await run_in_threadpool(service.jobs.pictures, job) if p.status == "done"]
+    if not pictures:
         raise Problem(409, "No picture of this job is finished as yet.")
-    pieces = archive(service.jobs, batch, format, threshold, absent or batch.absent)
+    pieces = archive(service.jobs, batch, pictures, format, threshold, absent or batch.absent)
     headers = {"Content-Disposition": f'attachment; filename="asgnet-{job}-{format}.zip"'}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
@@ -164,10 +169,12 @@ async def _picture(service: Service, job: str, index: int) -> KeptPicture:
     return kept
 
 
-def _png(path: Path, kept: KeptPicture) -> FileResponse:
-    if not path.exists():
-        raise _unfinished(kept)
-    return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+async def _png(path: Path, kept: KeptPicture) -> Response:
+    try:
+        data = await run_in_threadpool(path.read_bytes)  # at once: it may be deleted while it is sent
+    except FileNotFoundError:
+        raise _unfinished(kept) from None
+    return Response(data, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
 def _unfinished(kept: KeptPicture) -> Problem:

@@ -70,7 +70,7 @@ def _answer(
     """The body and its media type."""
     pixels = picture_of(data, name, service.bounds.pixels)
     began = time.perf_counter()
-    prediction = service.segment(kept, pixels, threshold, absent)
+    kept, prediction = service.segment(kept, pixels, threshold, absent)
     seconds = round(time.perf_counter() - began, 4)
     if format == "png":
         return png_of(prediction.mask.astype(np.uint8)), "image/png"

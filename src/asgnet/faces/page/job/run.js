@@ -57,16 +57,18 @@ export class Run {
     this.#phase("learning");
     const images = await Promise.all(shown.map((example) => example.picture.file()));
     const masks = await Promise.all(shown.map(sentMask));
-    const same = project.concept && String(project.concept.classes) === String(project.classes);
+    const old = project.concept;
+    const same = old && JSON.stringify(old.classes) === JSON.stringify(project.classes);
     project.stale = false; // whatever is painted from now on counts for the next time
     try {
       project.concept = same
-        ? await api.relearn(project.concept.id, images, masks)
+        ? await api.relearn(old.id, images, masks)
         : await api.learn(project.classes.join(", ").slice(0, 80), project.classes, images, masks);
     } catch (error) {
       project.stale = true;
       throw error;
     }
+    if (old && !same) await api.forget(old.id).catch(() => {}); // it was of other classes; nobody asks for it any more
     project.taught = shown;
     project.tell("stale");
     for (const note of project.concept.notes ?? []) project.tell("note", note);

@@ -49,6 +49,7 @@ export const sample = () => json("/sample");
 export const learn = (name, classes, images, masks) =>
   send("/concepts", "POST", { name, classes: JSON.stringify(classes), images, masks });
 export const relearn = (id, images, masks) => send(`/concepts/${id}/supports`, "PUT", { images, masks });
+export const forget = (id) => ask(`/concepts/${id}`, { method: "DELETE" });
 export const concept = (id) => json(`/concepts/${id}`);
 export const supports = async (id) => (await json(`/concepts/${id}/supports`)).supports;
 export const doctor = (id) => json(`/concepts/${id}/doctor?wait=25`);

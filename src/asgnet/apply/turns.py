@@ -1,0 +1,25 @@
+"""One at a time for each thing, many things at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from weakref import WeakValueDictionary
+
+
+class Turns:
+    """Locks by key; a key that nobody holds or waits for takes no memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+
+    @contextmanager
+    def turn(self, key: Hashable) -> Iterator[None]:
+        """Nobody else has this key's turn meanwhile."""
+        with self._lock:
+            mine = self._turns.get(key) or threading.Lock()
+            self._turns[key] = mine
+        with mine:
+            yield

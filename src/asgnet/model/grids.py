@@ -1,0 +1,25 @@
+"""Maps on grids of other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def to_grid(maps: Tensor, grid: Sequence[int]) -> Tensor:
+    """``b c h w`` averaged down or interpolated up to ``grid``."""
+    if tuple(maps.shape[-2:]) == tuple(grid):
+        return maps
+    if maps.shape[-1] > grid[1] or maps.shape[-2] > grid[0]:
+        return average(maps, grid)
+    return F.interpolate(maps, tuple(grid), mode="bilinear", align_corners=False)
+
+
+def average(maps: Tensor, grid: Sequence[int]) -> Tensor:
+    """``b c h w`` averaged down to ``grid``; with plain pooling, the quicker one, where sides divide."""
+    sides = [(int(side), int(to)) for side, to in zip(maps.shape[-2:], grid, strict=True)]
+    if all(side % to == 0 for side, to in sides):
+        return F.avg_pool2d(maps, [side // to for side, to in sides])
+    return F.adaptive_avg_pool2d(maps, [to for _, to in sides])
