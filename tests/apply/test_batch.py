@@ -65,7 +65,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_every_picture_gets_its_mask_and_results_come_in_order(photos, out):
     results = []
-    summary = segment_all(Segmenter(), photos, out, on_result=results.append)
+    planned = []
+    summary = segment_all(Segmenter(), photos, out, on_result=results.append, on_planned=planned.append)
+    assert planned == [5]
     assert (summary.done, summary.skipped, summary.failed) == (5, 0, [])
     assert [r.picture for r in results] == photos
     mask = np.asarray(Image.open(out / "0.png"))
