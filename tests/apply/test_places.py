@@ -67,6 +67,23 @@ def test_results_among_the_pictures_are_never_taken_for_pictures(photos):
     assert masks(out) == before | {name: (out / name).read_bytes() for name in ("new.png", "new_cutout.png")}
 
 
+def test_results_of_another_run_are_not_taken_for_pictures_either(photos):
+    segment_all(Segmenter(), list_sources([photos]), photos / "first", formats=("png", "cutout"))
+    with pytest.warns(AsgnetWarning, match=r"first' are not taken for pictures \(6 of 9 files\)"):
+        assert segment_all(Segmenter(), list_sources([photos]), photos / "second").done == 3
+    with pytest.warns(AsgnetWarning, match=r"and 1 more are not taken for pictures \(9 of 12 files\)"):
+        assert segment_all(Segmenter(), list_sources([photos]), photos / "second").skipped == 3
+
+
+def test_listed_by_hand_results_are_not_taken_for_pictures_either(photos):
+    by_hand = lambda: sorted(p for p in photos.rglob("*") if p.suffix in (".jpg", ".png"))  # noqa: E731
+    segment_all(Segmenter(), by_hand(), photos / "masks")
+    with pytest.warns(
+        AsgnetWarning, match=r"Results in .*masks. are not taken for pictures \(3 of 6 files\)"
+    ):
+        assert segment_all(Segmenter(), by_hand(), photos / "masks").skipped == 3
+
+
 def test_results_beside_the_pictures_and_again(photos):
     (photos / "2.png").unlink()
     assert segment_all(Segmenter(), list_sources([photos]), photos).done == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.data.pictures import put
 from tests.saying import says
 
 from asgnet.data.listing import list_pictures, list_sources, read_list
+from asgnet.data.results import MANIFEST
 from asgnet.errors import AsgnetWarning, UsageError
 
 pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")
@@ -65,6 +67,64 @@ def test_finding_nothing_in_one_of_several_is_said(album):
     (album / "empty").mkdir()
     with pytest.warns(AsgnetWarning, match="No pictures in '.*empty'"):
         assert names(list_pictures([album / "empty", album / "a.png"]), album) == ["a.png"]
+
+
+def run(folder: Path, *outputs: str) -> None:
+    """What a run leaves in a folder: its manifest and its results."""
+    for name in outputs:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(folder / name, b"")
+    event = {"event": "begin", "picture": "/x.jpg", "key": "k", "outputs": outputs}
+    put(folder / MANIFEST, json.dumps(event).encode() + b"\n")
+
+
+@pytest.mark.parametrize("listed", [list_pictures, list_sources])
+def test_what_runs_wrote_is_left_out_and_said_once(album, listed):
+    run(album / "masks", "a.png", "sub/c.png")
+    run(album / "sub" / "old", "c.png")
+    run(album, "b_overlay.jpg")
+    with pytest.warns(AsgnetWarning) as said:
+        assert names(listed([album]), album) == ["a.png", "b.JPG", "sub/c.tiff", "sub/deep/d.webp"]
+    (note,) = (str(one.message) for one in said)
+    assert f"Results in {str(album)!r} and 2 more are not taken for pictures (4 of 8 files)" in note
+
+
+def test_a_pattern_means_no_results_either(album):
+    run(album / "masks", "a.png", "a_overlay.jpg")
+    with pytest.warns(AsgnetWarning, match="2 of 3 files"):
+        assert names(list_pictures([f"{album}/**/a*.[pj]*g"]), album) == ["a.png"]
+
+
+def test_results_are_pictures_where_they_alone_can_be_meant(album):
+    run(album / "cut", "a_cutout.png", "b_cutout.png")
+    found = ["cut/a_cutout.png", "cut/b_cutout.png"]
+    assert names(list_pictures(album / "cut"), album) == found
+    assert names(list_pictures(f"{album}/**/*_cutout.png"), album) == found
+    assert names(list_pictures(album / found[0]), album) == found[:1]
+    with pytest.warns(AsgnetWarning, match="2 of 6 files"):
+        assert found[0] in names(list_pictures([album, album / found[0]]), album)
+
+
+def test_a_folder_of_pictures_that_a_run_wrote_into_is_still_one(album, monkeypatch):
+    monkeypatch.chdir(album)
+    run(album, "a_cutout.png", "sub/c.png")
+    for given, kept in ((".", 4), ("sub/", 2)):
+        with pytest.warns(AsgnetWarning, match="Results in"):
+            assert len(list_pictures(given)) == kept
+
+
+def test_results_in_a_store_are_left_out(tmp_path):
+    import uuid
+
+    import fsspec
+
+    run(tmp_path / "masks", "x.png", "deep/y.png")
+    put(tmp_path / "x.jpg", b"")
+    root = f"memory://{uuid.uuid4().hex}"
+    store, inside = fsspec.core.url_to_fs(root)
+    store.put(str(tmp_path), inside, recursive=True)
+    with pytest.warns(AsgnetWarning, match=r"masks' are not taken for pictures \(2 of 3 files\)"):
+        assert [p.rpartition("/")[2] for p in list_sources([root])] == ["x.jpg"]
 
 
 def test_a_list_has_a_line_or_a_zero_byte_for_each_name():

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 
 import pytest
 
@@ -78,9 +79,33 @@ def test_json_is_one_line_whatever_the_names(capsys):
 
 
 def test_no_bar_where_stderr_is_no_terminal(capsys):
-    with console.bar(10, "pictures") as step:
+    with console.bar(10, "pictures") as step, console.bar(None, "frames") as other:
         step()
+        other(total=10)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals are different there")
+@pytest.mark.parametrize(("known", "found", "shown"), [(3, None, "3/3"), (None, 3, "3/3"), (None, 1, "")])
+def test_a_bar_counts_to_a_total_that_may_turn_out_later(known, found, shown):
+    """On a terminal; of one item there is no bar."""
+    import pty
+
+    steps = [f"step(total={found})"] * (found is not None) + ["step()"] * (known or found)
+    lines = [f"with _console.bar({known}, 'frames') as step:", *(f"    {step}" for step in steps)]
+    ours, theirs = pty.openpty()
+    child = _child("\n".join(f"    {line}" for line in [*lines, "_console.say('end')"]), stderr=theirs)
+    os.close(theirs)
+    said = ""
+    with suppress(OSError):  # how a terminal ends on Linux
+        while part := os.read(ours, 4096):
+            said += part.decode("utf-8", "replace")
+    os.close(ours)
+    child.stdout.close()
+    assert child.wait(timeout=20) == 0
+    assert said.endswith("end\r\n")
+    assert ("frames" in said) == bool(shown)
+    assert shown in said
 
 
 _CHILD = """
@@ -93,9 +118,9 @@ sys.exit(_console.ending(run))
 """
 
 
-def _child(body: str):
+def _child(body: str, stderr: int = subprocess.PIPE):
     code = _CHILD.format(body=body)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": stderr, "text": True}
     return subprocess.Popen([sys.executable, "-c", code], **pipes)
 
 

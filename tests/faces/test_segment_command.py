@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,22 @@ def test_every_nth_frame_with_its_number(photos, capsys):
     assert [(r["frame"], r["mask"]) for r in records] == [
         (0, "out/clip_000000.png"), (2, "out/clip_000002.png"),
     ]  # fmt: skip
+
+
+def test_the_bar_counts_frames_and_pages_like_pictures(photos, monkeypatch):
+    from asgnet.faces import _console
+
+    frames = [Image.new("RGB", (8, 8), (60 * i, 0, 0)) for i in range(5)]
+    frames[0].save("pages.tif", save_all=True, append_images=frames[1:])
+    calls = []
+
+    @contextmanager
+    def bar(total, label):
+        yield lambda total=None: calls.append(total)
+
+    monkeypatch.setattr(_console, "bar", bar)
+    assert main([*SEGMENT, "pages.tif", "photos/a.png", "--every", "2"]) == 0
+    assert calls == [4, None, None, None, None]
 
 
 def test_to_an_object_store(photos, capsys):

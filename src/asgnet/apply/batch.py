@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,10 +21,10 @@ from asgnet.apply.collect import collect
 from asgnet.apply.decide import Absent
 from asgnet.apply.engines import Outcome, in_a_part, through_steps
 from asgnet.apply.manifest import Manifest, opened, settle
-from asgnet.apply.plan import Job, Wishes, groups, planned
+from asgnet.apply.plan import Job, Wishes, groups, planned, without_results
 from asgnet.apply.steps import Event, Steps
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
-from asgnet.errors import AsgnetError, AsgnetWarning, OutputError, UsageError
+from asgnet.errors import AsgnetError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -82,6 +81,7 @@ def segment_all(
     ray_address: str | None = None,
     workers: int | None = None,
     on_result: Callable[[Result], None] | None = None,
+    on_planned: Callable[[int], None] | None = None,
 ) -> Summary:
     """Segment pictures into a folder; run again, it goes on where it stopped.
 
@@ -108,6 +108,7 @@ def segment_all(
         workers: Segmenters on the cluster; None: one a core (or a GPU).
         on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
             that were finished before come first.
+        on_planned: told once, before the first result, how many there will be: pictures, and frames of files.
 
     Raises:
         OutputError: something would be overwritten (before any work), the folder cannot be written, another
@@ -121,11 +122,13 @@ def segment_all(
     )  # fmt: skip
     folder = folder_at(out_dir)
     with opened(folder) as manifest:
-        jobs = planned(_without_results(pictures, folder, manifest), every)
+        jobs = planned(without_results(pictures, folder, manifest.own), every)
         run = _Run(segmenter, folder, manifest, wishes, wishes.key(fingerprint(segmenter.concept)))
         run.refuse_losses(jobs)
         if isinstance(folder, LocalFolder):
             _sweep(folder.path)
+        if on_planned is not None:
+            on_planned(len(jobs))
         summary = run.through(jobs, run.outcomes(jobs, engine, ray_address, workers), on_result)
         run.collect(jobs, summary)
     return summary
@@ -258,23 +261,6 @@ class _Run:
             for name in self.wishes.outputs(job.stem).values():
                 if self.manifest.owns(name, job.name, self.key):
                     self.folder.remove(name)
-
-
-def _without_results(
-    pictures: Iterable[str | os.PathLike[str]], folder: Folder, manifest: Manifest
-) -> list[str | os.PathLike[str]]:
-    """The pictures, but for what runs wrote into this folder: it may lie in the one that was searched."""
-    given = list(pictures)
-    if not manifest.own:
-        return given
-    kept = [path for path in given if folder.name_of(path) not in manifest.own]
-    if given and not kept:
-        raise UsageError(f"All of these are results in {folder.place('')!r}; name the pictures themselves.")
-    if len(kept) < len(given):
-        found = f"{len(given) - len(kept)} of {len(given)} files"
-        message = f"Results in {folder.place('')!r} are not taken for pictures ({found})."
-        warnings.warn(message, AsgnetWarning, stacklevel=3)
-    return kept
 
 
 def _failure(job: Job, error: Exception) -> dict[str, Any]:

@@ -18,6 +18,7 @@ Point = tuple[float, float, bool]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1."""
 
+COUNTED = "count x from its left edge and y from its upper one, as it is displayed"
 DOT = 0.03
 """Radius of what a click stands for, in parts of the picture's side."""
 
@@ -128,7 +129,9 @@ def read_hints(points: Iterable[Point], box: Box | None, size: tuple[int, int]) 
     for point in points:
         x, y, inside = _numbers(point, 3, "point", "(x, y, inside)")
         if not (0 <= x <= width and 0 <= y <= height):
-            raise UsageError(f"The point ({x:g}, {y:g}) lies beyond the picture of {width}×{height} pixels.")
+            raise UsageError(
+                f"The point ({x:g}, {y:g}) lies beyond the picture of {width}×{height} pixels; {COUNTED}."
+            )
         sides[bool(inside)].append((x, y))
     if box is not None:
         x0, y0, x1, y1 = _numbers(box, 4, "box", "(x0, y0, x1, y1)")
@@ -136,12 +139,13 @@ def read_hints(points: Iterable[Point], box: Box | None, size: tuple[int, int]) 
         if not (x0 < x1 and y0 < y1):
             raise UsageError(f"{shown} is empty; give its left, upper, right and lower edge.")
         if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-            raise UsageError(f"{shown} lies beyond the picture of {width}×{height} pixels.")
+            raise UsageError(f"{shown} lies beyond the picture of {width}×{height} pixels; {COUNTED}.")
         box = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
         astray = [p for p in sides[True] if not (box[0] <= p[0] <= box[2] and box[1] <= p[1] <= box[3])]
         if astray:
             raise UsageError(
-                f"The point ({astray[0][0]:g}, {astray[0][1]:g}) is to be object but lies beyond the box."
+                f"The point ({astray[0][0]:g}, {astray[0][1]:g}) is to be object but lies beyond the box; "
+                "make the box larger, or leave the point out."
             )
     elif not sides[True]:
         raise UsageError("Give a box, or at least one point inside the object.")

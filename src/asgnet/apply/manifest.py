@@ -20,15 +20,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from asgnet.data.folder import Folder, LocalFolder
+from asgnet.data.results import MANIFEST, PARTS, Event, event_of
 from asgnet.errors import OutputError
 from asgnet.files import named, remedy_for
 
-NAME = "manifest.jsonl"
-PARTS = "manifest.parts"
-Event = dict[str, Any]
+NAME = MANIFEST
 
 
 class Manifest:
@@ -96,7 +94,7 @@ class Manifest:
     def absorb(self, lines: bytes) -> None:
         """Take in another's events."""
         for line in lines.splitlines():
-            event = _event(line)
+            event = event_of(line)
             if event is not None:
                 self._append(event)
 
@@ -119,7 +117,7 @@ class Manifest:
         line = b""
         with open(self.path, "rb") as stream:
             for line in stream:
-                event = _event(line)
+                event = event_of(line)
                 if event is not None:  # else the last line of a killed run, or of another program
                     self._take(event, self._end, len(line))
                 self._end += len(line)
@@ -220,17 +218,6 @@ def _finished(picture: str, key: str, outputs: Iterable[str], facts: Event) -> E
 
 def _line(event: Event) -> bytes:
     return json.dumps(event, ensure_ascii=True).encode() + b"\n"
-
-
-def _event(line: bytes) -> Event | None:
-    """A line's event, None if it is none."""
-    try:
-        event = json.loads(line)
-        outputs = [str(name) for name in event["outputs"]]
-        texts = {name: str(event[name]) for name in ("event", "picture", "key")}
-        return {**event, **texts, "outputs": outputs}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _refusal(folder: Path, error: OSError) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -12,8 +13,8 @@ from asgnet.apply.collect import COLLECTED
 from asgnet.apply.decide import Absent
 from asgnet.apply.names import output_names, output_stems
 from asgnet.apply.writers import ENTRIES
-from asgnet.data.folder import is_url, plain_path
-from asgnet.errors import PictureError, UsageError
+from asgnet.data.folder import Folder, is_url, plain_path
+from asgnet.errors import AsgnetWarning, PictureError, UsageError
 
 EXPLANATION = "_explained.png"
 
@@ -95,6 +96,32 @@ def planned(pictures: Iterable[str | os.PathLike[str]], every: int = 1) -> list[
     return [
         Job(path, _name(path, frame), stem, frame) for (path, frame), stem in zip(sources, stems, strict=True)
     ]
+
+
+def without_results(
+    pictures: Iterable[str | os.PathLike[str]], folder: Folder, own: Collection[str]
+) -> list[str | os.PathLike[str]]:
+    """The pictures, but for what runs wrote into this folder: it may lie in the one that was searched.
+
+    Args:
+        pictures: files or URLs.
+        folder: of the results.
+        own: the names in it that runs have written.
+
+    Raises:
+        UsageError: nothing else is left.
+    """
+    given = list(pictures)
+    if not own:
+        return given
+    kept = [path for path in given if folder.name_of(path) not in own]
+    if given and not kept:
+        raise UsageError(f"All of these are results in {folder.place('')!r}; name the pictures themselves.")
+    if len(kept) < len(given):
+        found = f"{len(given) - len(kept)} of {len(given)} files"
+        message = f"Results in {folder.place('')!r} are not taken for pictures ({found})."
+        warnings.warn(message, AsgnetWarning, stacklevel=3)
+    return kept
 
 
 def groups(jobs: Sequence[Job], most: int = 16) -> Iterator[list[Job]]:

@@ -7,9 +7,11 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from asgnet.data.folder import is_url, plain_path, store_of
 from asgnet.data.frames import VIDEOS
+from asgnet.data.results import MANIFEST, outputs, results_among
 from asgnet.errors import AsgnetWarning, UsageError
 from asgnet.files import PathLike, named
 
@@ -23,6 +25,13 @@ SUFFIXES = frozenset(
 """Endings that make a file inside a folder a picture."""
 
 
+class _Found(NamedTuple):
+    """What a word of the caller means, and of those files the ones that a run wrote, with its folder."""
+
+    files: list[str]
+    results: dict[str, str]
+
+
 def list_sources(paths: Iterable[PathLike]) -> list[Path | str]:
     """As :func:`list_pictures`, videos and addresses in object stores (``s3://bucket/photos``) included.
 
@@ -32,10 +41,12 @@ def list_sources(paths: Iterable[PathLike]) -> list[Path | str]:
         UsageError: nothing was found at all, or a store cannot be reached.
     """
     paths = [plain_path(path) for path in paths]
-    stored = {path: _stored(path) for path in paths if is_url(path)}
-    local = {path: _expand(path, True, SUFFIXES | VIDEOS) for path in paths if not is_url(path)}
-    _all_or_some(paths, {**local, **stored})
-    return [*_sorted(local.values()), *sorted({address for here in stored.values() for address in here})]
+    found = {
+        path: _stored(path) if is_url(path) else _expand(path, True, SUFFIXES | VIDEOS) for path in paths
+    }
+    kept = _pictures_of(found)
+    local = [here for path, here in kept.items() if not is_url(path)]
+    return [*_sorted(local), *sorted({file for path in kept if is_url(path) for file in kept[path]})]
 
 
 def read_list(data: bytes) -> list[str]:
@@ -50,25 +61,42 @@ def list_pictures(
     """Expand files, folders and patterns to a sorted list of pictures without duplicates.
 
     A file that is named is always taken, also a missing one: reading it says what is wrong. In folders the
-    files with a known ending are taken (``endings``); hidden files and folders are skipped.
+    files with a known ending are taken (``endings``); hidden files and folders are skipped. So is what runs
+    wrote (:mod:`asgnet.data.results`), unless there is nothing else in a folder or for a pattern.
 
     Raises:
         UsageError: nothing was found at all.
     """
     paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     found = {path: _expand(path, recursive, endings) for path in paths}
-    _all_or_some(paths, found)
-    return _sorted(found.values())
+    return _sorted(_pictures_of(found).values())
 
 
-def _all_or_some(paths: Iterable[str], found: dict[str, list[str]]) -> None:
-    """Say where nothing was found; UsageError if that is everywhere."""
-    if not any(found.values()):
-        wanted = ", ".join(named(p) for p in paths) or "an empty list"
+def _pictures_of(found: dict[str, _Found]) -> dict[str, list[str]]:
+    """The pictures by word; what was not found, and what is left out because runs wrote it, is said."""
+    if not any(here.files for here in found.values()):
+        wanted = ", ".join(map(named, found)) or "an empty list"
         raise UsageError(f"No pictures found in {wanted}; name pictures (PNG, JPEG ...) or a folder of them.")
-    for path, here in found.items():
-        if not here:
+    kept: dict[str, list[str]] = {}
+    left: dict[str, str] = {}
+    for path, (files, results) in found.items():
+        if not files:
             warnings.warn(f"No pictures in {named(path)}.", AsgnetWarning, stacklevel=3)
+        kept[path] = [file for file in files if file not in results] or files
+        left |= results if len(kept[path]) < len(files) else {}
+    if left:
+        _say_left(left, len({file for here in found.values() for file in here.files}))
+    return kept
+
+
+def _say_left(left: dict[str, str], total: int) -> None:
+    runs = sorted(set(left.values()))
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    message = (
+        f"Results in {named(runs[0])}{more} are not taken for pictures ({len(left)} of {total} files); "
+        "to segment results, name nothing else."
+    )
+    warnings.warn(message, AsgnetWarning, stacklevel=4)
 
 
 def _sorted(found: Iterable[list[str]]) -> list[Path]:
@@ -77,14 +105,16 @@ def _sorted(found: Iterable[list[str]]) -> list[Path]:
     return sorted(files.values(), key=os.fspath)
 
 
-def _expand(path: str, recursive: bool, endings: frozenset[str]) -> list[str]:
+def _expand(path: str, recursive: bool, endings: frozenset[str]) -> _Found:
     if os.path.isdir(path):
-        return _walk(path, recursive, endings)
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [path]
-    matches = glob.glob(path, recursive=recursive)
-    files = [p for p in matches if not os.path.isdir(p)]
-    return files or [p for folder in matches for p in _walk(folder, recursive, endings)]
+        files = _walk(path, recursive, endings)
+    elif os.path.lexists(path) or not glob.has_magic(path):
+        return _Found([path], {})
+    else:
+        matches = glob.glob(path, recursive=recursive)
+        files = [p for p in matches if not os.path.isdir(p)]
+        files = files or [p for folder in matches for p in _walk(folder, recursive, endings)]
+    return _Found(files, results_among(files))
 
 
 def _walk(folder: str, recursive: bool, endings: frozenset[str]) -> list[str]:
@@ -104,7 +134,7 @@ def _walk(folder: str, recursive: bool, endings: frozenset[str]) -> list[str]:
     return found
 
 
-def _stored(address: str) -> list[str]:
+def _stored(address: str) -> _Found:
     """The pictures that an address in an object store means."""
     store, inside = store_of(address)
     if glob.has_magic(inside):
@@ -112,6 +142,13 @@ def _stored(address: str) -> list[str]:
     elif store.isdir(inside):
         found = store.find(inside)
     else:
-        return [address]
+        return _Found([address], {})
+    runs = [p.rpartition("/")[0] for p in found if p.endswith(f"/{MANIFEST}")]
+    written = {
+        f"{folder}/{name}": folder
+        for folder in runs
+        for name in outputs(store.cat_file(f"{folder}/{MANIFEST}").splitlines())
+    }
+    full = store.unstrip_protocol
     wanted = [p for p in found if os.path.splitext(p)[1].lower() in SUFFIXES | VIDEOS]
-    return [store.unstrip_protocol(p) for p in wanted]
+    return _Found([full(p) for p in wanted], {full(p): full(written[p]) for p in wanted if p in written})

@@ -14,7 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +187,18 @@ class _Above(io.TextIOBase):
 
 
 @contextmanager
-def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
-    """A progress bar with rate and time left on a terminal's stderr, else nothing; call it once an item."""
-    if not sys.stderr.isatty() or total < 2:
-        yield lambda: None
+def bar(total: int | None, label: str) -> Iterator[Callable[..., None]]:
+    """A progress bar with rate and time left on a terminal's stderr; nothing elsewhere, or for a single item.
+
+    Args:
+        total: how many items there are, None if that turns out later.
+        label: what they are.
+
+    Yields:
+        To be called once an item; and once with the total, when it is known, if it was not.
+    """
+    if not sys.stderr.isatty():
+        yield lambda total=None: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -198,12 +206,21 @@ def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     terminal = Console(stderr=True)
-    data = redirect_stdout(_Above(terminal)) if sys.stdout.isatty() else nullcontext()
-    with Progress(*columns, console=terminal, redirect_stdout=False) as progress, data:
-        task = progress.add_task(label, total=total, rate="")
+    progress = Progress(*columns, console=terminal, redirect_stdout=False)
+    task = progress.add_task(label, total=None, rate="")
+    with ExitStack() as shown:
 
-        def step() -> None:
+        def step(total: int | None = None) -> None:
+            if total is not None:
+                progress.update(task, total=total)
+                if total > 1:
+                    shown.enter_context(progress)
+                    if sys.stdout.isatty():
+                        shown.enter_context(redirect_stdout(_Above(terminal)))
+                return
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
+        if total is not None:
+            step(total)
         yield step

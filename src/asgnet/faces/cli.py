@@ -16,6 +16,7 @@ from asgnet.faces import study_commands as study
 from asgnet.faces.concept_command import app as concept_app
 from asgnet.faces.doctor_command import doctor
 from asgnet.faces.export_command import export
+from asgnet.faces.propose_command import propose
 from asgnet.faces.segment_command import segment
 from asgnet.faces.serve_command import serve
 from asgnet.faces.suggest_command import suggest
@@ -69,6 +70,7 @@ app.command()(segment)
 app.add_typer(concept_app, name="concept")
 app.command()(doctor)
 app.command()(suggest)
+app.command()(propose)
 app.command()(serve)
 app.command()(export)
 

@@ -157,12 +157,13 @@ def segment(
             for path in list(result.record["files"].values())[-1:]:
                 console.put(path)
 
-    with console.bar(len(files), "pictures") as step:
+    with console.bar(None, "pictures") as step:
         summary = segment_all(
             segmenter, files, out, formats=[one.value for one in form or [Format.png]], overlay=overlay,
             explain=explain, overwrite=overwrite, threshold=threshold, absent=absent.value,
             instances=instances, min_area=min_area, simplify=simplify, report=report, every=every,
             engine=engine.value, ray_address=ray_address, workers=workers, on_result=told,
+            on_planned=step,
         )  # fmt: skip
     for path in () if as_json else summary.collected:
         console.put(path)
