@@ -206,7 +206,7 @@ def test_refuses_to_mix_runs(go, tiny, tmp_path):
     before = lines(out)
     assert lines(go(tiny, resume=True)[1]) == before  # a finished run stays what it is
     (out / STATE).write_bytes(b"nonsense")
-    with pytest.raises(WeightsError, match=r"delete .*last to start again"):
+    with pytest.raises(WeightsError, match=r"delete '.*last' to start again"):
         go(tiny, resume=True)
 
 

@@ -169,14 +169,14 @@ def test_many_clients_at_once_lose_nothing(client, learn, painted):
 
 def test_a_full_disk_is_a_problem_of_its_own(client, learn, painted, monkeypatch):
     concept = learn(client)
-    from asgnet.apply.store import jobs
+    from asgnet.apply.store import results
 
     def full(path, data):
         from asgnet.errors import OutputError
 
         raise OutputError(f"{path} cannot be written: the disk is full.")
 
-    monkeypatch.setattr(jobs, "save_bytes", full)
+    monkeypatch.setattr(results, "save_bytes", full)
     files = {"pictures": ("a.png", painted(1)[0])}
     answer = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files)
     assert (answer.status_code, answer.json()["type"]) == (507, "urn:asgnet:problem:storage")
