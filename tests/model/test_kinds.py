@@ -6,8 +6,9 @@ import skimage.data
 import torch
 import torch.nn.functional as F
 
-from asgnet.model.backbone import lite0, lite0_kinds
-from asgnet.model.kinds import SCORES, Kinds
+from asgnet.model.backbone import lite0
+from asgnet.model.kinds import SCORES, Kinds, lite0_kinds
+from asgnet.model.lite import installed
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_it_never_trains(kinds):
 
 def test_a_cat_is_of_a_cats_kind_and_a_cup_is_not():
     """Two pieces of a cat beside a cup of coffee, by the classifier that comes with the backbone."""
-    net, real = lite0(indices=(6,)), lite0_kinds()
+    net, real = lite0(indices=(6,)), lite0_kinds(installed())
 
     def seen(picture):
         pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()

@@ -33,7 +33,7 @@ STRONGEST = 0.8
 OWN = 0.2
 """Weight, per shot, of the network's judgement and the strongest beside likeness; at most 1."""
 KIN = 5.0
-"""Presence per unit of likeness."""
+"""Presence per unit of likeness. Both chosen on fold 2, at one shot and at five."""
 OUTSIDE = 2.0
 """By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
 like the numbers of :class:`Prior`; it moves no mask.

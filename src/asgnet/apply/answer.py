@@ -66,7 +66,7 @@ class Answering(nn.Module):
         logits = mix(logits, scores, per_picture(shares))
         each = (count, classes)
         likeness = self.net.likeness(seen.maps, every, logits)
-        presence = believe(outputs.presence, logits, likeness, 1 / every.facts[:, -2])
+        presence = believe(outputs.presence, logits, likeness, every.shots)
         return Answer(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
 
 

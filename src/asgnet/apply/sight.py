@@ -16,7 +16,7 @@ def channels_first(squashed: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(squashed)).permute(0, 3, 1, 2)
 
 
-def see(net: EvidenceNet, squashed: NDArray[np.uint8], device: str) -> Seen:
+def see(net: EvidenceNet, squashed: NDArray[np.uint8], device: torch.device) -> Seen:
     """Pictures ``k s s 3`` uint8 -> what the backbone sees in them, one at a time to bound memory."""
     normalise = net.backbone.normalise
     with torch.inference_mode():

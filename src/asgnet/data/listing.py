@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asgnet.data.folder import is_url, plain_path, store_of
 from asgnet.data.frames import VIDEOS
@@ -147,8 +147,16 @@ def _stored(address: str) -> _Found:
     written = {
         f"{folder}/{name}": folder
         for folder in runs
-        for name in outputs(store.cat_file(f"{folder}/{MANIFEST}").splitlines())
+        for name in outputs(_lines(store, f"{folder}/{MANIFEST}"))
     }
     full = store.unstrip_protocol
     wanted = [p for p in found if os.path.splitext(p)[1].lower() in SUFFIXES | VIDEOS]
     return _Found([full(p) for p in wanted], {full(p): full(written[p]) for p in wanted if p in written})
+
+
+def _lines(store: Any, manifest: str) -> list[bytes]:
+    """Of a manifest in an object store; none if it cannot be read, as on a disk."""
+    try:
+        return store.cat_file(manifest).splitlines()
+    except OSError:
+        return []

