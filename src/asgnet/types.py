@@ -175,7 +175,8 @@ class Concept:
                 f"{name} is a safetensors file, but not a concept of asgnet; fit it again."
             ) from error
         fitting = len(set(classes)) == len(classes) and len(counts) in (0, len(classes))
-        per_class = all(t.shape[:1] == (len(classes),) for t in tensors.values())
+        # onnx teaches numpy bfloat16 and its like: only numpy's own types are a concept's
+        per_class = all(t.shape[:1] == (len(classes),) and t.dtype.isbuiltin == 1 for t in tensors.values())
         if shots:
             shown = tuple(sum(s.masks[i] is not None for s in shots) for i in range(len(classes)))
             fitting &= shown == counts and len(shots) == len(supports)
