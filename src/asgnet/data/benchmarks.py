@@ -68,6 +68,19 @@ class Dataset:
         """
         return read_item_labels(self._item(name))
 
+    def pair(self, name: str) -> tuple[Picture, np.ndarray]:
+        """A picture ``h w 3`` and its labels ``h w``, see :meth:`picture` and :meth:`labels`.
+
+        Raises:
+            DataError: they have two sizes, or cannot be had.
+            PictureError: its file cannot be read.
+        """
+        picture, labels = self.picture(name), self.labels(name)
+        if picture.shape[:2] != labels.shape:
+            (h, w), (lh, lw) = picture.shape[:2], labels.shape
+            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+        return picture, labels
+
     def mask(self, name: str, target: int) -> Mask:
         """``h w`` uint8: 1 where the picture shows class ``target``, 255 where its labels are void."""
         return class_mask(self.labels(name), target)

@@ -120,10 +120,7 @@ class _Chunks:
         return torch.stack(images), torch.stack(labels)
 
     def _read(self, name: str) -> tuple[Tensor, Tensor]:
-        picture, labels = self.dataset.picture(name), self.dataset.labels(name)
-        if picture.shape[:2] != labels.shape:
-            (h, w), (lh, lw) = picture.shape[:2], labels.shape
-            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+        picture, labels = self.dataset.pair(name)
         if self.variant:
             return vary(picture, labels, self.side, seed_of(self.variant, name))
         return squash(picture, labels, self.side)

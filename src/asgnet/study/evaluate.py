@@ -49,10 +49,7 @@ class Shelf:
         if name in self._pairs:
             self._pairs.move_to_end(name)
             return self._pairs[name]
-        picture, labels = self.dataset.picture(name), self.dataset.labels(name)
-        if picture.shape[:2] != labels.shape:
-            (h, w), (lh, lw) = picture.shape[:2], labels.shape
-            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+        picture, labels = self.dataset.pair(name)
         self._pairs[name] = (picture, labels)
         self.held_bytes += picture.nbytes + labels.nbytes
         while self.held_bytes > self.most_bytes and len(self._pairs) > 1:

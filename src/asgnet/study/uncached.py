@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from asgnet.data.augment import framed, published, seed_of
-from asgnet.errors import DataError
 from asgnet.study.recipe import Recipe
 from asgnet.study.sample import Batch, Drawn, Sampler, Source, episode_mask
 
@@ -46,10 +45,7 @@ class PictureSampler(Sampler):
         """One picture and its mask."""
         dataset, recipe = self.sources[episode.source].dataset, self.recipe
         name = list(dataset.pictures)[episode.views[place].row]
-        picture, labels = dataset.picture(name), dataset.labels(name)
-        if picture.shape[:2] != labels.shape:
-            (h, w), (lh, lw) = picture.shape[:2], labels.shape
-            raise DataError(f"The picture {name!r} is {w}×{h} and its labels {lw}×{lh}; make them one size.")
+        picture, labels = dataset.pair(name)
         mask = episode_mask(labels, episode.classes)
         if self.plain:
             return framed(picture, mask, recipe.side, self.fill)
