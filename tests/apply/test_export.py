@@ -37,6 +37,12 @@ def test_a_file_that_answers_as_the_network_does(taught, tmp_path, to):
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
+def test_a_graph_made_for_large_pictures_answers_for_small_ones(taught, to):
+    graph = to_onnx(taught.net, taught._learnt, 256)
+    assert parity(taught.net, taught._learnt, runner(graph, to), 96) < 1e-3
+
+
+@pytest.mark.parametrize("to", [needs("onnx")])
 def test_the_graph_s_axes_are_open(taught, to):
     import onnx
 

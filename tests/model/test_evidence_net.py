@@ -159,8 +159,27 @@ def test_what_was_shown_is_of_its_own_kind(net):
     _, images, masks = episode(2, 2)
     maps = net.backbone(images[:, 0])
     knowledge = net.learn([m[:, None] for m in maps], masks[:, :1])
+    shown, around = knowledge.kinds.unbind(1)
     painted = 100.0 * (2.0 * (masks[:, 0] == 1) - 1)  # b h w
-    torch.testing.assert_close(net.likeness(maps, knowledge, painted), torch.ones(2))
+    apart = (shown * around).sum(1)
+    torch.testing.assert_close(net.likeness(maps, knowledge, painted), 1 - apart.clamp(min=0))
+    torch.testing.assert_close(  # found is what surrounds: as alike as it is to itself, and more so
+        net.likeness(maps, knowledge, -painted), apart - (1 + apart.clamp(min=0)) / 2, atol=1e-4, rtol=0
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(net, "known", shown[:1])  # the first is nothing new
+        assert float(net.likeness(maps, knowledge, painted)[0]) == pytest.approx(0, abs=1e-5)
+
+
+@torch.inference_mode()
+def test_void_neither_is_the_object_nor_surrounds_it(net):
+    _, images, masks = episode(1, 1)
+    maps = [m[:, None] for m in net.backbone(images[:, 0])]
+    masks[:] = 255
+    masks[..., :16, :16] = 1
+    shown, around = net.learn(maps, masks).kinds[0]
+    assert shown.norm() == pytest.approx(1)
+    assert not around.any()
 
 
 @torch.inference_mode()
@@ -169,7 +188,7 @@ def test_a_support_without_the_object_says_nothing_of_its_kind(net):
     masks[:, 1] = 0
     maps = [m.unflatten(0, (1, 2)) for m in net.backbone(images[0])]
     both, first = net.learn(maps, masks), net.learn([m[:, :1] for m in maps], masks[:, :1])
-    torch.testing.assert_close(both.kinds, first.kinds)
+    torch.testing.assert_close(both.kinds[:, 0], first.kinds[:, 0])
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from asgnet.model.backbone import lite0
-from asgnet.model.kinds import SCORES, Kinds, lite0_kinds
+from asgnet.model.kinds import SCORES, Kinds, likeness, lite0_kinds
 from asgnet.model.lite import installed
 
 
@@ -52,6 +52,31 @@ def test_several_parts_of_a_picture_are_asked_about_at_once(kinds):
 @pytest.mark.parametrize("share", [0.0, 1e-30, 1.0])
 def test_always_finite(kinds, maps, share):
     assert kinds(maps, torch.full((1, 1, 6, 8), share)).isfinite().all()
+
+
+def test_likeness_is_beside_the_nearest_other_thing():
+    cow, horse, cup, grass = torch.eye(4)
+    between = F.normalize(cow + horse, dim=0)
+    known = torch.stack([horse, cup])
+
+    def alike(found, shown, around=grass, known=known):
+        return float(likeness(found[None], torch.stack([shown, around])[None], known))
+
+    assert alike(cow, cow) == 1  # like nothing known: all that they share counts
+    assert alike(horse, horse) == 0  # no more alike than any two horses
+    assert alike(between, between) == pytest.approx(1 - 0.5**0.5)
+    assert alike(horse, cow) == pytest.approx(-0.5)  # what was found is a horse: not what was shown
+    assert alike(cow, horse) == alike(horse, cow)
+    assert alike(grass, cow) == pytest.approx(-0.5)  # what was found surrounded what was shown
+    assert alike(cow, cow, around=cow) == 0
+    assert alike(cow, cow, known=torch.zeros(2, 4)) == 1  # nothing is known
+
+
+def test_unfilled_places_among_what_is_known_say_nothing():
+    found, taught = F.normalize(torch.rand(5, 8), dim=1), F.normalize(torch.rand(5, 2, 8), dim=2)
+    known = F.normalize(torch.rand(3, 8), dim=1)
+    padded = F.pad(known, (0, 0, 0, 4))
+    torch.testing.assert_close(likeness(found, taught, padded), likeness(found, taught, known))
 
 
 def test_it_never_trains(kinds):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.model.evidence import Knowledge, Levels, learn
-from asgnet.model.presence import Presence
+from asgnet.model.presence import Presence, mean_of_first
 
 LEVELS = Levels(channels=(3, 3, 3, 3), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 DEEP = 5
@@ -79,6 +79,12 @@ def test_finite_for_any_answer(level, colour):
     presence.sum().backward()
     assert torch.isfinite(presence).all()
     assert all(torch.isfinite(p.grad).all() for p in made.parameters())
+
+
+@pytest.mark.parametrize(("part", "expected"), [(1, 3.0), (2, 4.5), (3, 5.0), (100, 5.0)])
+def test_the_strongest_are_a_part_of_all_or_one(part, expected):
+    ranked = torch.tensor([[5.0, 4.0, 2.0, 1.0]])
+    torch.testing.assert_close(mean_of_first(ranked, part), torch.tensor([expected]))
 
 
 @settings(max_examples=10, deadline=None)

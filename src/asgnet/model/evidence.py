@@ -44,7 +44,8 @@ class Knowledge(NamedTuple):
         pixels: ``b 2 m D``, object and background pixels at the fused levels, D channels; seen: ``b 2`` bool.
         centre, spread: ``b e``, mean and standard deviation of each evidence map on the supports.
         facts: ``b f``, constants of the episode: separation of the maps on the supports, shots, object area.
-        kinds: ``b s``, see :class:`~asgnet.model.kinds.Kinds`; ``b 0`` where nobody asked for them.
+        kinds: ``b 2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.kinds.Kinds`;
+            ``b 2 0`` where nobody asked for them.
     """
 
     object: Tensor
@@ -139,7 +140,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     pixels, seen = fill(fused_pixels, on_object, on_background, shots)
     knowledge = Knowledge(
         *prototypes, *valid, means, readouts, biases, pixels, seen, *(pooled.new_zeros(0),) * 3,
-        kinds=pooled.new_zeros(batch, 0),
+        kinds=pooled.new_zeros(batch, 2, 0),
     )  # fmt: skip
     own = _maps([m.flatten(0, 1) for m in maps], repeat(knowledge, shots), levels, grid)  # bk e h w
     own = own.unflatten(0, (batch, shots)).transpose(1, 2).flatten(2)  # b e kp

@@ -22,7 +22,7 @@ from asgnet.model.decoder import Outputs, resize
 from asgnet.model.evidence import Knowledge, Levels, evidence, learn, superpixels
 from asgnet.model.fine import Seen, fine_features
 from asgnet.model.grids import to_grid
-from asgnet.model.kinds import Kinds, lite0_kinds
+from asgnet.model.kinds import KNOWN, SCORES, Kinds, likeness, lite0_kinds
 from asgnet.model.lite import installed
 from asgnet.model.presence import Presence
 from asgnet.model.weigh import Weigh
@@ -45,7 +45,12 @@ class EvidenceNet(ASGNet):
         backbone: frozen, with the six levels of :func:`~asgnet.model.backbone.lite0` in ``config.levels``.
         config: of this network.
         kinds: the classifier behind its deepest map; random by default.
+
+    Attributes:
+        known: ``m s``, how ``kinds`` scores typical things of the training pictures; zeros before training.
     """
+
+    known: Tensor
 
     def __init__(self, backbone: Backbone, config: Config, kinds: Kinds | None = None) -> None:
         levels = Levels(tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3)
@@ -53,6 +58,7 @@ class EvidenceNet(ASGNet):
         self.levels = levels
         self.presence = Presence(levels, self.decoder.widths[-1])
         self.kinds = Kinds(levels.channels[-1]) if kinds is None else kinds
+        self.register_buffer("known", torch.zeros(KNOWN, SCORES))
         self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
 
     @classmethod
@@ -85,16 +91,16 @@ class EvidenceNet(ASGNet):
 
     def learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
         """Maps ``b k c h w`` per level and masks ``b k H W`` -> what they taught."""
-        parts = (masks == 1).flatten(0, 1)[:, None].float()  # bk 1 H W
-        kinds = self.kinds(supports[-1].flatten(0, 1), parts).unflatten(0, masks.shape[:2])  # b k s
-        shown = (masks == 1).flatten(2).any(2)[..., None]  # b k 1
-        return self._learn(supports, masks)._replace(kinds=F.normalize((kinds * shown).sum(1), dim=1))
+        sides = torch.stack([masks == 1, masks == 0], 2)  # b k 2 H W
+        kinds = self.kinds(supports[-1].flatten(0, 1), sides.flatten(0, 2)[:, None].float())
+        kinds = kinds.unflatten(0, sides.shape[:3]) * sides.flatten(3).any(3)[..., None]  # b k 2 s
+        return self._learn(supports, masks)._replace(kinds=F.normalize(kinds.sum(1), dim=2))
 
     def _learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
         return learn(supports, masks, self.levels, self.config.area, self.config.most)
 
     def likeness(self, query: Sequence[Tensor], knowledge: Knowledge, logits: Tensor) -> Tensor:
-        """How alike in kind are what was found and what was shown?
+        """How alike in kind are what was found and what was shown? See :func:`~asgnet.model.kinds.likeness`.
 
         Args:
             query: maps ``b c h w`` per level.
@@ -102,9 +108,9 @@ class EvidenceNet(ASGNet):
             logits: ``bn h w``, object against background.
 
         Returns:
-            ``bn`` cosines.
+            ``bn``.
         """
-        return (self.kinds(query[-1], logits.sigmoid()[:, None]) * knowledge.kinds).sum(1)
+        return likeness(self.kinds(query[-1], logits.sigmoid()[:, None]), knowledge.kinds, self.known)
 
     def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
         """Query maps ``b c h w`` per level -> the evidence and the guide map of ``bn``, n classes a query."""

@@ -18,6 +18,8 @@ from asgnet.model.readout import SMALL
 
 WIDTH, SCORES = 1280, 1000
 """EfficientNet-Lite0's, whose classifier this is."""
+KNOWN = 64
+"""Typical things of training that a network remembers the scores of."""
 
 
 class Kinds(nn.Module):
@@ -55,6 +57,26 @@ class Kinds(nn.Module):
         shares = shares / shares.sum(2, keepdim=True).clamp(min=SMALL)
         scores = self.classifier(compare(shares, seen.transpose(1, 2))[:, 0])  # bn s
         return F.normalize(scores - scores.mean(1, keepdim=True), dim=1)
+
+
+def likeness(found: Tensor, taught: Tensor, known: Tensor) -> Tensor:
+    """How alike are what was found and what was shown, beside how alike either is to anything else?
+
+    Parts of photographs are alike in many ways. Two that are more alike than either is to what surrounded the
+    object, or to anything known from training, are of one kind. This is CSLS of one neighbour (Conneau et
+    al., Word translation without parallel data, 2018).
+
+    Args:
+        found: ``n s`` scores.
+        taught: ``n 2 s``, of the object in the supports and of what surrounded it.
+        known: ``m s``, of typical things; zeros say nothing.
+
+    Returns:
+        ``n``: the cosine of the two less the mean of their cosines with the nearest other thing each.
+    """
+    shown, around = taught.unbind(1)
+    others = [torch.maximum((one @ known.T).amax(1), (one * around).sum(1)) for one in (found, shown)]
+    return (found * shown).sum(1) - (others[0] + others[1]) / 2
 
 
 def lite0_kinds(tensors: Installed) -> Kinds:

@@ -49,7 +49,7 @@ class Presence(nn.Module):
         """
         logits, deep = logits.detach(), deep.detach()
         ranked = logits.flatten(1).sort(1, descending=True).values
-        top = ranked[:, : max(ranked.shape[1] // 100, 1)].mean(1, keepdim=True)
+        top = mean_of_first(ranked, 100)[:, None]
         extent = ranked.sigmoid().mean(1, keepdim=True).clamp(min=EMPTY).sqrt()
         seen = [deep.mean((2, 3)), deep.amax((2, 3)), top, ranked[:, :1], extent, knowledge.facts[:, -2:]]
         kin = [
@@ -73,6 +73,13 @@ class Presence(nn.Module):
         each = (found @ prototypes.transpose(1, 2))[:, 0]  # bn m
         to_parts = each.masked_fill(~knowledge.object_valid, -1).amax(1)  # bn
         alike = compare(sides[:, :1], pixels.transpose(1, 2))[:, 0].sort(1, descending=True).values  # bn p
-        most = alike[:, : max(alike.shape[1] // STRONGEST, 1)].mean(1)
+        most = mean_of_first(alike, STRONGEST)
         apart = (sides[:, 0] * sides[:, 1]).sum(1)
         return torch.cat([to_sides, torch.stack([to_parts, most, apart], 1)], 1)
+
+
+def mean_of_first(ranked: Tensor, part: int) -> Tensor:
+    """``b n`` -> ``b``: the mean of the first ``n // part``, at least one; n stays open in a traced graph."""
+    place = torch.arange(ranked.shape[1], device=ranked.device)
+    counted = (place < ranked.shape[1] // part) | (place == 0)  # n
+    return (ranked * counted).sum(1) / counted.sum()

@@ -28,8 +28,10 @@ from asgnet.data.benchmarks import Dataset
 from asgnet.data.folds import Fold
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.model.asgnet import ASGNet
+from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.weights import save_weights
 from asgnet.study.ahead import in_processes, in_thread
+from asgnet.study.known import known_kinds
 from asgnet.study.material import Material, Novel, prepare
 from asgnet.study.metrics import ratio
 from asgnet.study.recipe import Recipe
@@ -92,6 +94,8 @@ def train(
         material = prepare(
             datasets, folds, recipe, net.backbone, novel=novel, cache_dir=cache_dir, device=device
         )
+    if main and state is None and isinstance(net, EvidenceNet):
+        net.to(device).known.copy_(known_kinds(net, material.train, recipe.side))
     steps = total_steps(recipe, material, accelerator.num_processes)
     average = copy.deepcopy(net) if recipe.ema else net
     average.backbone = net.backbone
