@@ -146,8 +146,8 @@ def sets() -> dict[str, list[Scene]]:
 
 
 def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, episodes: int, adapt: bool) -> float:
-    """IoU over so many episodes drawn from a set."""
-    rng = np.random.default_rng([SEED, shots])
+    """IoU over so many episodes drawn from a set: the same queries for any number of shots, more supports."""
+    rng = np.random.default_rng(SEED)
     both = either = 0
     for _ in range(episodes):
         query, *supports = (scenes[i] for i in rng.permutation(len(scenes))[: shots + 1])
@@ -157,20 +157,47 @@ def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, episodes: int
     return float(both / max(either, 1))
 
 
+def presence(segmenter: Segmenter, sets: dict[str, list[Scene]], name: str, shots: int, episodes: int):
+    """Presence in pictures of the set, and in as many of other sets, after fitting some of the set."""
+    rng = np.random.default_rng(SEED)
+    others = [scenes for other, scenes in sets.items() if other != name]
+    there, elsewhere = [], []
+    for number in range(episodes):
+        query, *supports = (sets[name][i] for i in rng.permutation(PICTURES)[: shots + 1])
+        segmenter.fit([p for p, _ in supports], [m for _, m in supports])
+        there.append(segmenter.predict(query[0]).presence)
+        elsewhere.append(segmenter.predict(others[number % len(others)][number % PICTURES][0]).presence)
+    return np.array(there), np.array(elsewhere)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=int, default=12)
     parser.add_argument("--shots", type=int, action="append")
     parser.add_argument("--weights", help="a folder of asgnet train, instead of the bundled weights")
     parser.add_argument("--no-adapt", action="store_true")
+    parser.add_argument("--presence", action="store_true", help="of pictures of the set and of other sets")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     segmenter, scenes = Segmenter.from_pretrained(given.weights), sets()
+    if given.presence:
+        return tell_presence(segmenter, scenes, given.shots or [1, 5], given.episodes)
     print("| shots |", *(f"{name} |" for name in scenes), "mean |")
     print("|---|" + "---|" * (len(scenes) + 1))
     for shots in given.shots or [1, 5]:
         found = [measure(segmenter, s, shots, given.episodes, not given.no_adapt) for s in scenes.values()]
         print(f"| {shots} |", *(f"{x:.3f} |" for x in found), f"{np.mean(found):.3f} |", flush=True)
+
+
+def tell_presence(segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], episodes: int):
+    """A table of its mean where the object is and where it is not, and how often a half tells them apart."""
+    print("| shots | set | there | elsewhere | right |")
+    print("|---|---|---|---|---|")
+    for k in shots:
+        for name in scenes:
+            there, elsewhere = presence(segmenter, scenes, name, k, episodes)
+            right = np.mean([*(there > 0.5), *(elsewhere <= 0.5)])
+            print(f"| {k} | {name} | {there.mean():.2f} | {elsewhere.mean():.2f} | {right:.0%} |", flush=True)
 
 
 if __name__ == "__main__":
