@@ -94,8 +94,6 @@ def train(
         material = prepare(
             datasets, folds, recipe, net.backbone, novel=novel, cache_dir=cache_dir, device=device
         )
-    if main and state is None and isinstance(net, EvidenceNet):
-        net.to(device).known.copy_(known_kinds(net, material.train, recipe.side))
     steps = total_steps(recipe, material, accelerator.num_processes)
     average = copy.deepcopy(net) if recipe.ema else net
     average.backbone = net.backbone
@@ -105,6 +103,10 @@ def train(
         start, best = state["step"], state["best"]
         net.load_state_dict(state["net"], strict=False)
         average.load_state_dict(state["average"], strict=False)
+    if main and isinstance(net, EvidenceNet) and not net.known.any():
+        known = known_kinds(net.to(device), material.train, recipe.side)
+        net.known.copy_(known)
+        average.known.copy_(known)
     trainee, optimizer = accelerator.prepare(Trainee(net, recipe), optimizer)
     average.to(device)
     if state is not None:
