@@ -13,14 +13,13 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.scenes import SEED, Scene, sets
+from benchmarks.scenes import Scene, episodes, sets
 
 from asgnet import Segmenter
 from asgnet.apply.drawing import INK, PAPER, fitted, outlined, resized
@@ -36,10 +35,8 @@ def ranked(
     segmenter: Segmenter, scenes: list[Scene], shots: int
 ) -> list[tuple[float, Scene, Scene, NDArray]]:
     """IoU, an example, the query, and what was found, of every episode, best first."""
-    rng = np.random.default_rng([SEED, shots])
     rows = []
-    for _ in range(EPISODES):
-        query, *supports = (scenes[i] for i in rng.permutation(len(scenes))[: shots + 1])
+    for query, supports in episodes(scenes, shots, EPISODES):
         segmenter.fit([p for p, _ in supports], [m for _, m in supports])
         found = segmenter.predict(query[0]).mask
         overlap = ratio(int((found & query[1]).sum()), int((found | query[1]).sum()))

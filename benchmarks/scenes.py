@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -145,25 +145,29 @@ def sets() -> dict[str, list[Scene]]:
     }
 
 
-def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, episodes: int, adapt: bool) -> float:
-    """IoU over so many episodes drawn from a set: the same queries for any number of shots, more supports."""
+def episodes(scenes: list[Scene], shots: int, count: int) -> Iterator[tuple[Scene, list[Scene]]]:
+    """Query and supports; more shots are more supports, beside the same ones and for the same queries."""
     rng = np.random.default_rng(SEED)
-    both = either = 0
-    for _ in range(episodes):
+    for _ in range(count):
         query, *supports = (scenes[i] for i in rng.permutation(len(scenes))[: shots + 1])
+        yield query, supports
+
+
+def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, count: int, adapt: bool) -> float:
+    """IoU over so many episodes drawn from a set."""
+    both = either = 0
+    for query, supports in episodes(scenes, shots, count):
         segmenter.fit([p for p, _ in supports], [m for _, m in supports], adapt=adapt)
         found = segmenter.predict(query[0]).mask
         both, either = both + (found & query[1]).sum(), either + (found | query[1]).sum()
     return float(both / max(either, 1))
 
 
-def presence(segmenter: Segmenter, sets: dict[str, list[Scene]], name: str, shots: int, episodes: int):
+def presence(segmenter: Segmenter, sets: dict[str, list[Scene]], name: str, shots: int, count: int):
     """Presence in pictures of the set, and in as many of other sets, after fitting some of the set."""
-    rng = np.random.default_rng(SEED)
     others = [scenes for other, scenes in sets.items() if other != name]
     there, elsewhere = [], []
-    for number in range(episodes):
-        query, *supports = (sets[name][i] for i in rng.permutation(PICTURES)[: shots + 1])
+    for number, (query, supports) in enumerate(episodes(sets[name], shots, count)):
         segmenter.fit([p for p, _ in supports], [m for _, m in supports])
         there.append(segmenter.predict(query[0]).presence)
         elsewhere.append(segmenter.predict(others[number % len(others)][number % PICTURES][0]).presence)
@@ -189,13 +193,13 @@ def main() -> None:
         print(f"| {shots} |", *(f"{x:.3f} |" for x in found), f"{np.mean(found):.3f} |", flush=True)
 
 
-def tell_presence(segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], episodes: int):
+def tell_presence(segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int):
     """A table of its mean where the object is and where it is not, and how often a half tells them apart."""
     print("| shots | set | there | elsewhere | right |")
     print("|---|---|---|---|---|")
     for k in shots:
         for name in scenes:
-            there, elsewhere = presence(segmenter, scenes, name, k, episodes)
+            there, elsewhere = presence(segmenter, scenes, name, k, count)
             right = np.mean([*(there > 0.5), *(elsewhere <= 0.5)])
             print(f"| {k} | {name} | {there.mean():.2f} | {elsewhere.mean():.2f} | {right:.0%} |", flush=True)
 
