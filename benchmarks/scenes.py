@@ -1,6 +1,7 @@
 """Far from home: eight small sets made of scikit-image's photographs, and what the Segmenter makes of them.
 
     python benchmarks/scenes.py --episodes 12 --shots 1 --shots 5
+    python benchmarks/scenes.py --episodes 8 --shots 1 --shots 5 --presence
 
 Coins, stained tissue, a printed page, galaxies and vessels are crops of photographs with thresholds as masks;
 cracks, fields and cells are drawn on photographed textures. Nothing of it was trained on. The sets come from
@@ -163,12 +164,14 @@ def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, count: int, a
     return float(both / max(either, 1))
 
 
-def presence(segmenter: Segmenter, sets: dict[str, list[Scene]], name: str, shots: int, count: int):
-    """Presence in pictures of the set, and in as many of other sets, after fitting some of the set."""
-    others = [scenes for other, scenes in sets.items() if other != name]
+def presence(
+    segmenter: Segmenter, scenes: dict[str, list[Scene]], name: str, shots: int, count: int, adapt: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Presence in pictures of a set, and in as many of other sets, after fitting some of the set."""
+    others = [other for n, other in scenes.items() if n != name]
     there, elsewhere = [], []
-    for number, (query, supports) in enumerate(episodes(sets[name], shots, count)):
-        segmenter.fit([p for p, _ in supports], [m for _, m in supports])
+    for number, (query, supports) in enumerate(episodes(scenes[name], shots, count)):
+        segmenter.fit([p for p, _ in supports], [m for _, m in supports], adapt=adapt)
         there.append(segmenter.predict(query[0]).presence)
         elsewhere.append(segmenter.predict(others[number % len(others)][number % PICTURES][0]).presence)
     return np.array(there), np.array(elsewhere)
@@ -183,23 +186,31 @@ def main() -> None:
     parser.add_argument("--presence", action="store_true", help="of pictures of the set and of other sets")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    segmenter, scenes = Segmenter.from_pretrained(given.weights), sets()
-    if given.presence:
-        return tell_presence(segmenter, scenes, given.shots or [1, 5], given.episodes)
+    segmenter, shots = Segmenter.from_pretrained(given.weights), given.shots or [1, 5]
+    tell = tell_presence if given.presence else tell_overlap
+    tell(segmenter, sets(), shots, given.episodes, not given.no_adapt)
+
+
+def tell_overlap(
+    segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int, adapt: bool
+) -> None:
+    """A table of IoU: a row for each number of shots."""
     print("| shots |", *(f"{name} |" for name in scenes), "mean |")
     print("|---|" + "---|" * (len(scenes) + 1))
-    for shots in given.shots or [1, 5]:
-        found = [measure(segmenter, s, shots, given.episodes, not given.no_adapt) for s in scenes.values()]
-        print(f"| {shots} |", *(f"{x:.3f} |" for x in found), f"{np.mean(found):.3f} |", flush=True)
+    for k in shots:
+        found = [measure(segmenter, own, k, count, adapt) for own in scenes.values()]
+        print(f"| {k} |", *(f"{x:.3f} |" for x in found), f"{np.mean(found):.3f} |", flush=True)
 
 
-def tell_presence(segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int):
+def tell_presence(
+    segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int, adapt: bool
+) -> None:
     """A table of its mean where the object is and where it is not, and how often a half tells them apart."""
     print("| shots | set | there | elsewhere | right |")
     print("|---|---|---|---|---|")
     for k in shots:
         for name in scenes:
-            there, elsewhere = presence(segmenter, scenes, name, k, count)
+            there, elsewhere = presence(segmenter, scenes, name, k, count, adapt)
             right = np.mean([*(there > 0.5), *(elsewhere <= 0.5)])
             print(f"| {k} | {name} | {there.mean():.2f} | {elsewhere.mean():.2f} | {right:.0%} |", flush=True)
 

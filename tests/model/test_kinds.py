@@ -72,11 +72,14 @@ def test_likeness_is_beside_the_nearest_other_thing():
     assert alike(cow, cow, known=torch.zeros(2, 4)) == 1  # nothing is known
 
 
-def test_unfilled_places_among_what_is_known_say_nothing():
-    found, taught = F.normalize(torch.rand(5, 8), dim=1), F.normalize(torch.rand(5, 2, 8), dim=2)
-    known = F.normalize(torch.rand(3, 8), dim=1)
-    padded = F.pad(known, (0, 0, 0, 4))
-    torch.testing.assert_close(likeness(found, taught, padded), likeness(found, taught, known))
+def test_unfilled_places_among_what_is_known_are_at_a_right_angle():
+    def alike(known, cosine):
+        one, around = torch.eye(2), -torch.eye(2)
+        return likeness(one, torch.stack([one, around], 1), cosine * known)
+
+    known, padded = torch.eye(2), F.pad(torch.eye(2), (0, 0, 0, 4))
+    torch.testing.assert_close(alike(padded, 0.6), alike(known, 0.6))
+    torch.testing.assert_close(alike(padded, -0.6), torch.ones(2))  # no nearer thing is known than that
 
 
 def test_it_never_trains(kinds):

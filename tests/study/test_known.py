@@ -10,6 +10,7 @@ from asgnet.model.asgnet import ASGNet
 from asgnet.model.kinds import KNOWN, SCORES
 from asgnet.study.known import known_kinds
 from asgnet.study.material import cut_folds, prepare
+from asgnet.study.sample import held_out
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,34 @@ def parts_of(net, source):
     return torch.stack(found)
 
 
-def test_few_parts_are_remembered_as_they_are(net, source, tiny):
-    parts = parts_of(net, source)
-    assert 2 < len(parts) < KNOWN
+def test_few_parts_are_remembered_as_they_are(net, source, tiny, boxes):
+    """Blue and yellow of the training pictures: no tested class, no void rim, nothing held out."""
+    held = held_out(tuple(boxes.pictures), tiny.held_out)
+    names = [name for name, out in zip(boxes.pictures, held, strict=True) if not out]
+    count = sum(boxes.pixels(name, c) > 0 for name in names for c in (3, 4))
+    assert 2 < count < KNOWN
     known = known_kinds(net, [source], tiny.side)
     assert known.shape == (KNOWN, SCORES)
-    filled = known[known.any(1)]
-    assert len(filled) == len(parts)  # void rims, backgrounds, tested classes and held-out pictures are none
+    filled, parts = known[known.any(1)], parts_of(net, source)
+    assert len(filled) == count
     torch.testing.assert_close((parts @ filled.T).amax(1), torch.ones(len(parts)))
+
+
+def test_of_many_pictures_some_are_looked_at(net, source, tiny, monkeypatch):
+    monkeypatch.setattr("asgnet.study.known.PICTURES", 2)
+    known = known_kinds(net, [source], tiny.side)
+    filled = known[known.any(1)]
+    assert 2 <= len(filled) <= 4  # a picture shows one or two
+    assert torch.equal(known, known_kinds(net, [source], tiny.side))
+
+
+def test_a_part_that_squashing_loses_is_none(net, source, tiny):
+    gone = dataclasses.replace(source, stores=())
+    thin = {3: gone.shown[0][3], 4: gone.shown[0][3]}  # no yellow in most of them
+    known = known_kinds(net, [dataclasses.replace(gone, shown=(thin,))], tiny.side)
+    blue = known_kinds(net, [dataclasses.replace(gone, shown=({3: thin[3]},))], tiny.side)
+    yellow = sum(gone.dataset.pixels(list(gone.dataset.pictures)[row], 4) > 0 for row in thin[3])
+    assert known.any(1).sum() == blue.any(1).sum() + yellow
 
 
 def test_of_many_parts_the_centres_are(net, source, tiny, monkeypatch):

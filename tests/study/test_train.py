@@ -212,6 +212,15 @@ def test_refuses_to_mix_runs(go, tiny, tmp_path):
         go(tiny, resume=True)
 
 
+def test_a_run_of_another_version_is_not_resumed(go, tiny):
+    _, out = go(tiny)
+    state = torch.load(out / STATE, weights_only=True)
+    del state["net"]["known"]  # as before networks knew anything
+    torch.save(state, out / STATE)
+    with pytest.raises(UsageError, match="another version of asgnet"):
+        go(tiny, resume=True)
+
+
 def test_validates_on_held_out_pictures_of_base_classes(boxes, cache_dir, fresh, tiny):
     folds = cut_folds([boxes], "2-fold", 1)
     material = prepare([boxes], folds, tiny, fresh().backbone, cache_dir=cache_dir)

@@ -69,7 +69,7 @@ def likeness(found: Tensor, taught: Tensor, known: Tensor) -> Tensor:
     Args:
         found: ``n s`` scores.
         taught: ``n 2 s``, of the object in the supports and of what surrounded it.
-        known: ``m s``, of typical things; zeros say nothing.
+        known: ``m s``, of typical things; a row of zeros is at a right angle to everything.
 
     Returns:
         ``n``: the cosine of the two less the mean of their cosines with the nearest other thing each.

@@ -142,8 +142,8 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
         if name not in found or name not in own:
             what = "is missing from" if name not in found else "does not belong in"
             raise WeightsError(
-                f"The tensor {name!r} {what} {file}; it was written for another configuration: "
-                "take both files of one folder that asgnet train wrote."
+                f"The tensor {name!r} {what} {file}; it was written for another configuration or by another "
+                "version of asgnet: take both files of one folder that asgnet train of this version wrote."
             )
         if found[name].shape != own[name].shape:
             shapes = f"{tuple(found[name].shape)}, not {tuple(own[name].shape)}"

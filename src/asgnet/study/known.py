@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from asgnet.study.sample import Source
 
 ROUNDS = 10
 """Of k-means."""
+PICTURES = 5000
+"""So many are looked at, drawn by chance where there are more."""
 
 
 @torch.no_grad()
@@ -34,30 +36,33 @@ def known_kinds(net: EvidenceNet, sources: Sequence[Source], side: int) -> Tenso
 
     Returns:
         ``m s``, unit length; zeros where there are fewer parts.
+
+    Raises:
+        DataError, PictureError: a picture that is not cached cannot be read.
     """
-    count = sum(len(source.showing[0]) for source in sources)
-    pictures = (picture for source in sources for picture in _pictures(net, source, side))
+    rows = [(source, row) for source in sources for row in source.showing[0].tolist()]
+    chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:PICTURES])
+    pictures = (_parts(net, *rows[i], side) for i in chosen)
     scores = [
         net.kinds(deepest.to(net.known.device), parts.to(net.known.device)).cpu()
-        for deepest, parts in with_bar(pictures, count, "known kinds")
+        for deepest, parts in with_bar(pictures, len(chosen), "known kinds")
+        if len(parts)
     ]
     centres = _centres(np.unique(torch.cat(scores).numpy(), axis=0))
     return F.pad(F.normalize(torch.from_numpy(centres), dim=1), (0, 0, 0, KNOWN - len(centres)))
 
 
-def _pictures(net: EvidenceNet, source: Source, side: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Of each picture the backbone's deepest map ``1 c h w`` and its parts ``n 1 s s``."""
-    names = tuple(source.dataset.pictures)
-    for row in source.showing[0].tolist():
-        if source.stores:
-            plain = source.stores[0]
-            labels = torch.from_numpy(plain.labels[row].astype(np.int64))
-            deepest = torch.from_numpy(plain.levels[-1][row].astype(np.float32))[None]
-        else:
-            image, labels = squash(*source.dataset.pair(names[row]), side)
-            deepest = net.backbone(net.backbone.normalise(image[None].to(net.known.device)))[-1]
-        shown = [c for c, rows in source.shown[0].items() if row in rows]
-        yield deepest, torch.stack([labels == c for c in shown])[:, None].float()
+def _parts(net: EvidenceNet, source: Source, row: int, side: int) -> tuple[Tensor, Tensor]:
+    """Of a picture the backbone's deepest map ``1 c h w`` and its parts ``n 1 s s``."""
+    if source.stores:
+        plain = source.stores[0]
+        labels = torch.from_numpy(plain.labels[row].astype(np.int64))
+        deepest = torch.from_numpy(plain.levels[-1][row].astype(np.float32))[None]
+    else:
+        image, labels = squash(*source.dataset.pair(list(source.dataset.pictures)[row]), side)
+        deepest = net.backbone(net.backbone.normalise(image[None].to(net.known.device)))[-1]
+    parts = torch.stack([labels == c for c, rows in source.shown[0].items() if row in rows])
+    return deepest, parts[parts.flatten(1).any(1)][:, None].float()  # squashed, a thin one may be gone
 
 
 def _centres(scores: NDArray[np.float32]) -> NDArray[np.float32]:

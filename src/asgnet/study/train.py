@@ -64,7 +64,8 @@ def train(
         folds: one per dataset, see :func:`asgnet.study.material.cut_folds`.
         recipe: all numbers.
         out: the run's folder, see :mod:`asgnet.study.run_folder`.
-        net: to be trained, its backbone frozen; it ends with the last step's weights.
+        net: to be trained, its backbone frozen; it ends with the last step's weights. What a default network
+            knew of things before is replaced, see :func:`~asgnet.study.known.known_kinds`.
         novel: whether training pictures that show a tested class are kept.
         seed: of episodes and dropout.
         resume: go on where ``out`` was left; start if nothing is there.
@@ -101,9 +102,9 @@ def train(
     start, best = 0, -1.0
     if state is not None:
         start, best = state["step"], state["best"]
-        net.load_state_dict(state["net"], strict=False)
-        average.load_state_dict(state["average"], strict=False)
-    if main and isinstance(net, EvidenceNet) and not net.known.any():
+        _load(net, state["net"], out)
+        _load(average, state["average"], out)
+    elif main and isinstance(net, EvidenceNet):
         known = known_kinds(net.to(device), material.train, recipe.side)
         net.known.copy_(known)
         average.known.copy_(known)
@@ -238,6 +239,19 @@ def _state(
     state = {"step": step, "best": best, "net": _trained(net), "average": _trained(average)}
     state["optimizer"] = optimizer.state_dict()
     return state | ({} if scaler is None else {"scaler": scaler.state_dict()})
+
+
+def _load(net: nn.Module, tensors: dict[str, Tensor], out: Path) -> None:
+    """What :func:`_trained` gave.
+
+    Raises:
+        UsageError: not all of it is there.
+    """
+    missing = net.load_state_dict(tensors, strict=False).missing_keys
+    if any(not name.startswith("backbone.") for name in missing):
+        raise UsageError(
+            f"{str(out)!r} holds a run of another version of asgnet; begin a new one in another --out."
+        )
 
 
 def _trained(net: nn.Module) -> dict[str, Tensor]:
