@@ -17,6 +17,7 @@ from asgnet.model.config import preset_config
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import PER_LEVEL
 from asgnet.model.evidence_net import EvidenceNet
+from asgnet.model.kinds import UNLIKE
 from asgnet.model.weights import load_weights, save_weights
 
 CONFIG = replace(preset_config("default"), channels=4, area=4)
@@ -162,9 +163,9 @@ def test_what_was_shown_is_of_its_own_kind(net):
     shown, around = knowledge.kinds.unbind(1)
     painted = 100.0 * (2.0 * (masks[:, 0] == 1) - 1)  # b h w
     apart = (shown * around).sum(1)
-    torch.testing.assert_close(net.likeness(maps, knowledge, painted), 1 - apart.clamp(min=0))
+    torch.testing.assert_close(net.likeness(maps, knowledge, painted), 1 - apart.clamp(min=UNLIKE))
     torch.testing.assert_close(  # found is what surrounds: as alike as it is to itself, and more so
-        net.likeness(maps, knowledge, -painted), apart - (1 + apart.clamp(min=0)) / 2, atol=1e-4, rtol=0
+        net.likeness(maps, knowledge, -painted), apart - (1 + apart.clamp(min=UNLIKE)) / 2, atol=1e-4, rtol=0
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(net, "known", shown[:1])  # the first is nothing new

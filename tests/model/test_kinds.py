@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from asgnet.model.backbone import lite0
-from asgnet.model.kinds import SCORES, Kinds, likeness, lite0_kinds
+from asgnet.model.kinds import SCORES, UNLIKE, Kinds, likeness, lite0_kinds
 from asgnet.model.lite import installed
 
 
@@ -62,24 +62,20 @@ def test_likeness_is_beside_the_nearest_other_thing():
     def alike(found, shown, around=grass, known=known):
         return float(likeness(found[None], torch.stack([shown, around])[None], known))
 
-    assert alike(cow, cow) == 1  # like nothing known: all that they share counts
+    assert alike(cow, cow) == pytest.approx(1 - UNLIKE)  # like nothing known
     assert alike(horse, horse) == 0  # no more alike than any two horses
     assert alike(between, between) == pytest.approx(1 - 0.5**0.5)
-    assert alike(horse, cow) == pytest.approx(-0.5)  # what was found is a horse: not what was shown
+    assert alike(horse, cow) == pytest.approx(-(1 + UNLIKE) / 2)  # a horse was found: not what was shown
     assert alike(cow, horse) == alike(horse, cow)
-    assert alike(grass, cow) == pytest.approx(-0.5)  # what was found surrounded what was shown
+    assert alike(grass, cow) == pytest.approx(-(1 + UNLIKE) / 2)  # what surrounded the object was found
     assert alike(cow, cow, around=cow) == 0
-    assert alike(cow, cow, known=torch.zeros(2, 4)) == 1  # nothing is known
+    assert alike(cow, cow, known=torch.zeros(2, 4)) == pytest.approx(1 - UNLIKE)  # nothing is known
 
 
-def test_unfilled_places_among_what_is_known_are_at_a_right_angle():
-    def alike(known, cosine):
-        one, around = torch.eye(2), -torch.eye(2)
-        return likeness(one, torch.stack([one, around], 1), cosine * known)
-
-    known, padded = torch.eye(2), F.pad(torch.eye(2), (0, 0, 0, 4))
-    torch.testing.assert_close(alike(padded, 0.6), alike(known, 0.6))
-    torch.testing.assert_close(alike(padded, -0.6), torch.ones(2))  # no nearer thing is known than that
+def test_unfilled_places_among_what_is_known_say_nothing():
+    found, taught, known = (F.normalize(torch.randn(*size, 8), dim=-1) for size in ((5,), (5, 2), (3,)))
+    padded = F.pad(known, (0, 0, 0, 4))
+    torch.testing.assert_close(likeness(found, taught, padded), likeness(found, taught, known))
 
 
 def test_it_never_trains(kinds):

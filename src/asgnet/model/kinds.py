@@ -20,6 +20,8 @@ WIDTH, SCORES = 1280, 1000
 """EfficientNet-Lite0's, whose classifier this is."""
 KNOWN = 64
 """Typical things of training that a network remembers the scores of."""
+UNLIKE = 0.35
+"""Cosine that any two things may have: nothing is believed to be less alike to all other things."""
 
 
 class Kinds(nn.Module):
@@ -69,13 +71,16 @@ def likeness(found: Tensor, taught: Tensor, known: Tensor) -> Tensor:
     Args:
         found: ``n s`` scores.
         taught: ``n 2 s``, of the object in the supports and of what surrounded it.
-        known: ``m s``, of typical things; a row of zeros is at a right angle to everything.
+        known: ``m s``, of typical things; zeros say nothing.
 
     Returns:
         ``n``: the cosine of the two less the mean of their cosines with the nearest other thing each.
     """
     shown, around = taught.unbind(1)
-    others = [torch.maximum((one @ known.T).amax(1), (one * around).sum(1)) for one in (found, shown)]
+    others = [
+        torch.maximum((one @ known.T).amax(1), (one * around).sum(1)).clamp(min=UNLIKE)
+        for one in (found, shown)
+    ]
     return (found * shown).sum(1) - (others[0] + others[1]) / 2
 
 
