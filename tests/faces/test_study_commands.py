@@ -140,3 +140,19 @@ def test_what_cannot_be_done_is_said_and_nothing_written(asgnet, tmp_path, argum
         asgnet(*arguments)
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_keeping_what_a_bare_network_saw_changes_no_result(asgnet, monkeypatch):
+    from asgnet.model.backbone import Backbone
+
+    looked, see = [], Backbone.forward
+    monkeypatch.setattr(Backbone, "forward", lambda self, x: looked.append(len(x)) or see(self, x))
+    counts, seeds = {}, {}
+    for keep in (0, 100):
+        looked.clear()
+        options = "-n", 12, "--keep", keep, "--json", "--out", f"k{keep}"
+        found = json.loads(asgnet("evaluate", *NET, *options).stdout)
+        counts[keep], seeds[keep] = sum(looked), found["seeds"]
+    assert counts[0] == 24
+    assert counts[100] <= 9
+    assert seeds[100] == seeds[0]

@@ -11,18 +11,13 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from asgnet.data.benchmarks import Dataset
 from asgnet.data.episodes import EpisodeList
-from asgnet.model.asgnet import ASGNet, Encoded
-from asgnet.model.recent import Recent
+from asgnet.model.asgnet import ASGNet
 from asgnet.study.evaluate import evaluate
+from asgnet.study.once import EncodesOnce
 from asgnet.study.predictor import Fusion, NetPredictor, Resize
 
-KEPT_BYTES = 1 << 30
-"""Of pictures' features, which all variants share."""
 FUSIONS: dict[str, Fusion] = {
     "pooled prototypes": "pooled",
     "mask averaging": "masks",
@@ -70,7 +65,7 @@ def paper_variants(
 
     The variants keep the features of the pictures asked about: what they do with them is all that differs.
     """
-    once = _EncodesOnce(net, size)
+    once = EncodesOnce(net)
 
     def with_config(
         expand: bool = False, fusion: Fusion = "pooled", **changes: Any
@@ -95,21 +90,3 @@ def paper_variants(
         },
         "k-shot fusion": {name: with_config(fusion=fusion) for name, fusion in FUSIONS.items()},
     }
-
-
-class _EncodesOnce(ASGNet):
-    """The same network, modules and tensors shared, that encodes every picture once."""
-
-    def __init__(self, net: ASGNet, size: int) -> None:
-        self.__dict__.update(net.__dict__)
-        with torch.no_grad():
-            parts = net.encode(torch.zeros(1, 3, size, size, device=net.backbone.mean.device))
-        each = sum(part.numel() * part.element_size() for part in parts if part is not None)
-        self._recent: Recent[Encoded] = Recent(max(KEPT_BYTES // each, 1))
-
-    def encode(self, images: Tensor) -> Encoded:
-        """As :meth:`ASGNet.encode`."""
-        encode = super().encode
-        each = [self._recent(image[None], encode) for image in images]
-        low = [one.low for one in each if one.low is not None]
-        return Encoded(torch.cat([one.features for one in each]), torch.cat(low) if low else None)
