@@ -1,4 +1,5 @@
 import json
+import threading
 
 import pytest
 
@@ -55,6 +56,25 @@ def test_lines_of_another_program_are_passed_over(tmp_path, line):
     (tmp_path / NAME).write_text(line + "\n")
     with Manifest(tmp_path) as manifest:
         assert manifest.own == {}
+
+
+def test_events_are_read_while_others_are_written(tmp_path):
+    """A run asks about the next pictures while it writes about the last one."""
+    with Manifest(tmp_path) as manifest:
+        manifest.finish("a.jpg", "key", ["a.png"], {"sha256": "1"})
+
+        def write():
+            for number in range(3000):
+                manifest.finish(f"{number}.jpg", "key", [f"{number}.png"], {"sha256": str(number)})
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            while writer.is_alive():
+                assert manifest.event("a.jpg")["sha256"] == "1"
+        finally:
+            writer.join()
+        assert all(manifest.event(f"{number}.jpg")["sha256"] == str(number) for number in range(3000))
 
 
 def test_every_line_is_one_json_object(tmp_path):

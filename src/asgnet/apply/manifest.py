@@ -45,7 +45,7 @@ class Manifest:
         self._done: dict[str, tuple[int, int]] = {}  # picture -> where its line is, and how long
         self.absorbed: set[str] = set()  # names of parts; at the start of a run into a store they stay there
         self._end = 0
-        self._reading = threading.Lock()
+        self._turn = threading.Lock()  # of those who move the place in the file: appending moves it too
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -83,8 +83,8 @@ class Manifest:
         place = self._done.get(picture)
         if place is None:
             return None
-        with self._reading:
-            os.lseek(self._file, place[0], os.SEEK_SET)  # appending goes to the end wherever this is
+        with self._turn:
+            os.lseek(self._file, place[0], os.SEEK_SET)
             return json.loads(os.read(self._file, place[1]))
 
     def owns(self, output: str, picture: str, key: str) -> bool:
@@ -100,12 +100,14 @@ class Manifest:
 
     def _append(self, event: Event) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
-        start, rest = self._end, line
+        rest = line
         try:
-            while rest:  # in one piece wherever the system can
-                written = os.write(self._file, rest)
-                self._end += written
-                rest = rest[written:]
+            with self._turn:
+                start = self._end
+                while rest:  # in one piece wherever the system can
+                    written = os.write(self._file, rest)
+                    self._end += written
+                    rest = rest[written:]
         except OSError as error:
             raise self._unwritten(error) from error
         self._take(event, start, len(line))
