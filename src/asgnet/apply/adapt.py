@@ -1,11 +1,10 @@
 """What fitting measures on the supports: whose opinion to trust, and how far.
 
 Three opinions exist about a picture: the decoder's with appearance (it knows objects in photographs), the
-decoder's without, and the fine readout's (it knows pixels). Each is asked about supports that it has not
-learnt from, and their overlap with the painted masks decides between the first two, and how far to mix in the
-third. With a single support nothing can be left out: appearance is trusted, the decoder is asked about the
-support itself, darker and brighter, the readout about the half of it that it was not fitted on, and it has to
-win clearly.
+decoder's without, and the fine readout's (it knows pixels). They are asked about supports that they have not
+learnt from, and overlap with the painted masks decides between the first two, and how much of the third to
+mix in. With a single support nothing can be left out: appearance is trusted, and pixels count where what was
+painted is of the same kind as what surrounds it, as a crack is and a cow is not.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ like the numbers of :class:`Prior`; it moves no mask.
 """
 FOLDS = 5
 """Supports are left out one by one, or in this many groups if they are more."""
-BLOCKS = 4
-"""A single support is halved like a chessboard of so many fields a side."""
+SHARES = (0.0, 0.25, 0.5, 0.75)
+"""Of the fine readout in the mixtures that are tried; alone it never is the best."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,17 @@ class Adaptation:
 class Prior:
     """What is believed before anything is measured.
 
-    The numbers were chosen on the classes of VOC's fold 2, with a model that has not seen them, and on scenes
-    made of scikit-image's photographs (``docs/results.md``).
+    The numbers were chosen on classes of VOC's fold 2, on clothing and on facades, with models that have seen
+    none of them, and on scenes made of scikit-image's photographs (``docs/results.md``).
 
     Attributes:
         lead: of the decoder without appearance, in overlap, from which it is believed; mixing the two, at any
             ratio, was no better than the one that leads, and takes twice the time.
-        share_gain: steepness of belief in the fine readout, per unit of measured overlap.
-        handicap: of the fine readout with a single support, whose measurement flatters it.
-        most: share of the fine readout where it is believed: the two together beat either alone.
+        alike: cosine of the object's kind with its surroundings' at which the readout, with a single support,
+            gets half its share. What the readout and the decoder reach on other pixels of that support, also
+            under other light, foretold nothing about other pictures.
+        alike_gain: steepness of that.
+        alone: its share at most, with a single support.
         shift: the decoder is too shy: added to its logits. A shift that made the left-out supports' masks
             best was two points worse on other pictures.
         doubt: the network's presence logit, with the strongest, at which one support leaves it open; with k
@@ -111,13 +112,17 @@ class Prior:
     """
 
     lead: float = 0.07
-    share_gain: float = 50.0
-    handicap: float = 0.04
-    most: float = 0.75
+    alike: float = 0.75
+    alike_gain: float = 20.0
+    alone: float = 0.4
     shift: float = 0.3
     doubt: float = 3.8
     doubt_gain: float = 0.7
     kin_doubt: float = -2.0
+
+    def shifted(self, share: float) -> float:
+        """By how much a mixture's logits are shifted: the readout, of a share in [0, 1], is not shy."""
+        return self.shift * (1 - share)
 
 
 def mix(decided: Tensor, scores: Tensor, share: Tensor) -> Tensor:
@@ -155,6 +160,7 @@ def adapt_to_supports(
     net: EvidenceNet,
     seen: Seen,
     masks: Tensor,
+    kinds: Tensor,
     enabled: bool = True,
     seed: int = 0,
     prior: Prior | None = None,
@@ -166,36 +172,35 @@ def adapt_to_supports(
         net: in eval mode.
         seen: the k supports.
         masks: ``k H W`` in {0, 1, 255}.
+        kinds: ``2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.evidence.Knowledge`.
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
         prior: by default :class:`Prior`'s numbers.
-        views: the supports once more under other light; the readout is fitted on them too, and with a single
-            support the three are asked about them.
+        views: the supports once more under other light; the readout is fitted on them too.
     """
     prior = Prior() if prior is None else prior
     moments = _moments(net, (seen, *views), masks, seed)
     readout = fit_fine(moments)
     trust, share = 1.0, 0.0
     if enabled and len(masks) > 1:
-        appearance, plain, fine = _left_out(net, seen, masks, moments)
-        trust = float(plain - appearance < prior.lead)
-        share = prior.most * _belief((fine - max(appearance, plain)) * prior.share_gain)
+        appearance, plain = _left_out(net, seen, masks, moments, prior)
+        trust = float(plain[0] - appearance[0] < prior.lead)
+        share = SHARES[int((appearance if trust else plain).argmax())]
     elif enabled:
-        itself = _on_itself(net, seen, views, masks, seed)
-        if itself is not None:
-            appearance, plain, fine = itself
-            lead = fine - max(appearance, plain) - prior.handicap
-            share = prior.most * _belief(lead * prior.share_gain)
-    shift = prior.shift * (1 - share)
+        alike = float(kinds[0] @ kinds[1])
+        share = prior.alone * float(_sigmoid(np.float64((alike - prior.alike) * prior.alike_gain)))
     own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
     doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
-    return Adaptation(trust, share, readout.weights[0].cpu().numpy(), float(readout.bias[0]), shift, doubt)
+    weights, bias = readout.weights[0].cpu().numpy(), float(readout.bias[0])
+    return Adaptation(trust, share, weights, bias, prior.shifted(share), doubt)
 
 
 def _left_out(
-    net: EvidenceNet, seen: Seen, masks: Tensor, moments: Sequence[Moments]
-) -> tuple[float, float, float]:
-    """Mean overlap of the three opinions on supports that they have not learnt from."""
+    net: EvidenceNet, seen: Seen, masks: Tensor, moments: Sequence[Moments], prior: Prior
+) -> NDArray[np.float64]:
+    """Mean overlap on supports that were not learnt from: ``2 s``, of the decoder with appearance and without
+    it, mixed with each of SHARES.
+    """
     count = len(masks)
     folds = min(count, FOLDS)
     overlaps = []
@@ -206,40 +211,23 @@ def _left_out(
         knowledge = net.learn([m[others][None] for m in seen.maps], masks[others][None])
         for i in tested:
             one = seen[i : i + 1]
-            scores = fine_scores(one, readout, net.read)[0]
-            overlaps.append([_overlap(a, masks[i]) for a in (*_opinions(net, one, knowledge), scores)])
-    return tuple(np.mean(overlaps, axis=0).tolist())
+            scores = fine_scores(one, readout, net.read)
+            overlaps.append([_mixed(a, scores, masks[i], prior) for a in _opinions(net, one, knowledge)])
+    return np.mean(overlaps, axis=0)
+
+
+def _mixed(opinion: Tensor, scores: Tensor, mask: Tensor, prior: Prior) -> list[float]:
+    """Overlap with a mask: of logits ``h w`` mixed with each of SHARES of ``1 h' w'`` scores."""
+    return [
+        _overlap(mix(opinion[None], scores, scores.new_tensor([share]))[0] + prior.shifted(share), mask)
+        for share in SHARES
+    ]
 
 
 def _moments(net: EvidenceNet, views: Sequence[Seen], masks: Tensor, seed: int) -> list[Moments]:
     """Of each support, all its views together."""
     each = [pixel_moments(view, masks, net.read, seed) for view in views]
     return [Moments(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
-
-
-def _on_itself(
-    net: EvidenceNet, seen: Seen, views: Sequence[Seen], masks: Tensor, seed: int
-) -> tuple[float, float, float] | None:
-    """The same of a single support in its views; None if the halves do not both show both sides."""
-    side = masks.shape[-1]
-    field = torch.arange(side, device=masks.device) * BLOCKS // side
-    light = (field[:, None] + field) % 2 == 0  # H W
-    asked = tuple(views) or (seen,)
-    scores = [torch.zeros(seen.fine.shape[-2:], device=masks.device) for _ in asked]
-    for tested in (light, ~light):
-        moments = _moments(net, (seen, *views), masks.masked_fill(tested, IGNORE), seed)
-        if not moments[0].shows_both:
-            return None
-        readout = fit_fine(moments)
-        inside = F.interpolate(tested[None, None].float(), scores[0].shape, mode="nearest")[0, 0] > 0
-        answers = [fine_scores(view, readout, net.read)[0] for view in asked]
-        scores = [torch.where(inside, new, old) for new, old in zip(answers, scores, strict=True)]
-    knowledge = net.learn([m[None] for m in seen.maps], masks[None])
-    overlaps = [
-        [_overlap(opinion, masks[0]) for opinion in (*_opinions(net, view, knowledge), score)]
-        for view, score in zip(asked, scores, strict=True)
-    ]
-    return tuple(np.mean(overlaps, axis=0).tolist())
 
 
 def _opinions(net: EvidenceNet, seen: Seen, knowledge: Knowledge) -> tuple[Tensor, Tensor]:
@@ -256,10 +244,6 @@ def _overlap(logits: Tensor, mask: Tensor) -> float:
     there, valid = mask == 1, mask != IGNORE
     union = ((found | there) & valid).sum()
     return float((found & there).sum() / union.clamp(min=1))
-
-
-def _belief(odds: float) -> float:
-    return float(_sigmoid(np.float64(odds)))
 
 
 def _sigmoid(x: NDArray) -> NDArray:

@@ -57,9 +57,11 @@ def learn_classes(
         own, grid_masks = seen[shown], torch.stack([torch.from_numpy(m) for m in masks if m is not None])
         grid_masks = grid_masks.to(device)  # k' s s
         with torch.inference_mode():
-            knowledge.append(net.learn([m[None] for m in own.maps], grid_masks[None]))
+            learnt = net.learn([m[None] for m in own.maps], grid_masks[None])
+            knowledge.append(learnt)
             others = views(shown[0]) if adapt and len(shown) == 1 else ()
-            adaptations.append(adapt_to_supports(net, own, grid_masks, adapt, seed, views=others))
+            kinds = learnt.kinds[0]
+            adaptations.append(adapt_to_supports(net, own, grid_masks, kinds, adapt, seed, views=others))
     arrays = {name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields}
     return arrays | Adaptation.to_arrays(adaptations)
 
