@@ -70,7 +70,7 @@ class Adaptation:
 
     def presence(self, logit: float) -> float:
         """Probability that the object is in a picture, from the logit of :func:`believe`."""
-        return float(_sigmoid(np.float64(logit) - self.doubt))
+        return _sigmoid(logit - self.doubt)
 
     @staticmethod
     def to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
@@ -188,7 +188,7 @@ def adapt_to_supports(
         share = SHARES[int((appearance if trust else plain).argmax())]
     elif enabled:
         alike = float(kinds[0] @ kinds[1])
-        share = prior.alone * float(_sigmoid(np.float64((alike - prior.alike) * prior.alike_gain)))
+        share = prior.alone * _sigmoid((alike - prior.alike) * prior.alike_gain)
     own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
     doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
     weights, bias = readout.weights[0].cpu().numpy(), float(readout.bias[0])
@@ -198,8 +198,8 @@ def adapt_to_supports(
 def _left_out(
     net: EvidenceNet, seen: Seen, masks: Tensor, moments: Sequence[Moments], prior: Prior
 ) -> NDArray[np.float64]:
-    """Mean overlap on supports that were not learnt from: ``2 s``, of the decoder with appearance and without
-    it, mixed with each of SHARES.
+    """Mean overlap with supports that were not learnt from: ``2 s``, of the decoder with appearance and
+    without it, mixed with each of SHARES.
     """
     count = len(masks)
     folds = min(count, FOLDS)
@@ -246,5 +246,5 @@ def _overlap(logits: Tensor, mask: Tensor) -> float:
     return float((found & there).sum() / union.clamp(min=1))
 
 
-def _sigmoid(x: NDArray) -> NDArray:
-    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
