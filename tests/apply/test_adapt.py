@@ -13,6 +13,7 @@ from asgnet.apply.adapt import (
     KIN,
     OUTSIDE,
     OWN,
+    SHARES,
     STRONGEST,
     Adaptation,
     Prior,
@@ -99,12 +100,23 @@ def test_a_single_support_is_judged_by_its_kind():
         assert alike.trust == apart.trust == 1
 
 
+def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
+    """Three in a hundred pixels are bright in one support and dark in the other; the rest say nothing."""
+    masks = blocks(2)
+    seen = opinions(masks, True, True, True)
+    seen.fine[1] *= -1
+    seen.fine[..., GRID // 2 :, :] = seen.fine[..., 1:] = 0
+    alike, apart = (adapt_to_supports(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
+    assert apart.share == 0
+    assert alike.share == SHARES[-1]
+
+
 def test_what_misleads_about_a_left_out_support_has_no_share():
     """What is bright in one support is dark in the other: learnt of one it is wrong about the other."""
     masks = blocks(2)
     seen = opinions(masks, True, True, True)
     seen.fine[1] *= -1
-    assert adapt_to_supports(Opinions(), seen, masks, ALIKE).share == 0
+    assert adapt_to_supports(Opinions(), seen, masks, APART).share == 0
 
 
 @pytest.mark.parametrize("shots", [1, 4])

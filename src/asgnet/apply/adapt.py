@@ -98,11 +98,12 @@ class Prior:
     Attributes:
         lead: of the decoder without appearance, in overlap, from which it is believed; mixing the two, at any
             ratio, was no better than the one that leads, and takes twice the time.
-        alike: cosine of the object's kind with its surroundings' at which the readout, with a single support,
-            gets half its share. What the readout and the decoder reach on other pixels of that support, also
-            under other light, foretold nothing about other pictures.
-        alike_gain: steepness of that.
-        alone: its share at most, with a single support.
+        alike: cosine of the object's kind with its surroundings' at which they count as half alike;
+            ``alike_gain``: steepness of that.
+        alone: share of the fine readout where they are alike, with a single support. What the readout and the
+            decoder reach on other pixels of that support, also under other light, foretold nothing about
+            other pictures.
+        credit: overlap that the readout is given in advance there, for a whole share, over all k supports.
         shift: the decoder is too shy: added to its logits. A shift that made the left-out supports' masks
             best was two points worse on other pictures.
         doubt: the network's presence logit, with the strongest, at which one support leaves it open; with k
@@ -115,6 +116,7 @@ class Prior:
     alike: float = 0.75
     alike_gain: float = 20.0
     alone: float = 0.4
+    credit: float = 0.3
     shift: float = 0.3
     doubt: float = 3.8
     doubt_gain: float = 0.7
@@ -182,13 +184,14 @@ def adapt_to_supports(
     moments = _moments(net, (seen, *views), masks, seed)
     readout = fit_fine(moments)
     trust, share = 1.0, 0.0
+    alike = _sigmoid((float(kinds[0] @ kinds[1]) - prior.alike) * prior.alike_gain)
     if enabled and len(masks) > 1:
         appearance, plain = _left_out(net, seen, masks, moments, prior)
         trust = float(plain[0] - appearance[0] < prior.lead)
-        share = SHARES[int((appearance if trust else plain).argmax())]
+        credit = prior.credit * alike / len(masks) * np.array(SHARES)
+        share = SHARES[int(((appearance if trust else plain) + credit).argmax())]
     elif enabled:
-        alike = float(kinds[0] @ kinds[1])
-        share = prior.alone * _sigmoid((alike - prior.alike) * prior.alike_gain)
+        share = prior.alone * alike
     own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
     doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
     weights, bias = readout.weights[0].cpu().numpy(), float(readout.bias[0])
