@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from asgnet.model import ASGNet
-from asgnet.model.fuse import fused
+from asgnet.model.fuse import ChannelwiseNorm, channelwise, fused
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,21 @@ def test_a_network_at_work_in_another_thread_is_not_listened_to():
     net = Watched(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
     assert isinstance(fused(net, net, torch.randn(1, 3, 5, 5))[1], nn.Sequential)
     assert listened == [False]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_norms_by_channel_are_group_norms(groups):
+    norm = nn.GroupNorm(groups, 6)
+    nn.init.uniform_(norm.weight, 0.5, 2)
+    nn.init.uniform_(norm.bias, -1, 1)
+    maps = torch.randn(2, 6, 5, 7, generator=torch.Generator().manual_seed(0)) * 3 + 40  # far from zero
+    torch.testing.assert_close(ChannelwiseNorm(norm)(maps), norm(maps), rtol=1e-4, atol=1e-4)
+
+
+def test_every_group_norm_is_replaced_wherever_it_is():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.GroupNorm(2, 4), nn.GELU()), nn.GroupNorm(4, 4))
+    maps = torch.randn(1, 3, 6, 6)
+    wanted = net(maps)
+    changed = channelwise(net)
+    assert not any(isinstance(module, nn.GroupNorm) for module in changed.modules())
+    torch.testing.assert_close(changed(maps), wanted)

@@ -29,7 +29,7 @@ from asgnet.data.index import cache_folder
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import save_bytes
 from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fuse import fused
+from asgnet.model.fuse import channelwise, fused
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -67,7 +67,7 @@ def to_onnx(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
     try:
         with _quietly(), torch.no_grad():
             torch.onnx.export(
-                Answering(_folded(net)), example(learnt, side), stream,
+                Answering(channelwise(_folded(net))), example(learnt, side), stream,
                 dynamo=False,  # its successor cannot leave the pictures' size open
                 input_names=[PICTURES, *tensors_of(learnt)], output_names=outputs,
                 opset_version=OPSET, dynamic_axes=free,

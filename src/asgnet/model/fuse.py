@@ -1,4 +1,4 @@
-"""Convolutions that do the normalisation after them as well: the same function, fewer passes over memory."""
+"""The same function with fewer passes over memory: norms done by convolutions, or channel by channel."""
 
 from __future__ import annotations
 
@@ -35,6 +35,39 @@ def fused(net: Net, backbone: nn.Module, example: Tensor) -> Net:
     for convolution, norm in pairs:
         copied.set_submodule(names[norm], _fold(convolution, norm))
     return copied.to(memory_format=torch.channels_last)
+
+
+class ChannelwiseNorm(nn.Module):
+    """A GroupNorm that takes no map apart into groups.
+
+    Engines that keep channels last turn every map around for a GroupNorm, and back. Here groups are averaged
+    as means of their channels' means, a product of ``c`` by ``c``, and maps are only scaled and shifted.
+
+    Args:
+        norm: the one to do the work of, with weights.
+    """
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        super().__init__()
+        width = norm.num_channels // norm.num_groups
+        same = torch.eye(norm.num_groups).repeat_interleave(width, 0).repeat_interleave(width, 1)
+        self.register_buffer("share", (same / width).to(norm.weight))  # c c
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``b c h w`` -> the same."""
+        centred = maps - (maps.mean((2, 3)) @ self.share)[..., None, None]
+        variance = centred.square().mean((2, 3)) @ self.share  # b c
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return centred * scale[..., None, None] + self.bias[:, None, None]
+
+
+def channelwise(net: Net) -> Net:
+    """The network, changed: every GroupNorm in it is a :class:`ChannelwiseNorm`."""
+    norms = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.GroupNorm)]
+    for name, module in norms:
+        net.set_submodule(name, ChannelwiseNorm(module))
+    return net
 
 
 def _followed(backbone: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
