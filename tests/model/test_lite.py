@@ -22,6 +22,11 @@ def test_body_and_classifier_share_the_files_tensors_out():
         assert torch.equal(ours, theirs)
 
 
+def test_its_levels_are_what_asking_it_would_find():
+    body = lite0((0, 1, 2, 3, 4, 5, 6))
+    assert body.net.levels == body._probe() == list(zip(body.channels, body.strides, strict=True))
+
+
 def test_a_classifier_of_another_network_is_refused():
     with pytest.raises(WeightsError, match=r"does not hold EfficientNet-Lite0 \(0 tensors, not 8\)"):
         lite0_kinds([("a", torch.zeros(3))])

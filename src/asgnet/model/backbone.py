@@ -73,7 +73,7 @@ class Backbone(nn.Module):
             self.register_buffer(key, value.view(-1, 1, 1), persistent=False)
         self.train(False).requires_grad_(False)
         self.multiple = _patch(self.net)
-        every = self._probe()
+        every = self.net.levels if isinstance(self.net, Lite0) else self._probe()
         self.indices = _choose(self.name, [stride for _, stride in every], strides, indices)
         self.channels = [every[i][0] for i in self.indices]
         self.strides = [every[i][1] for i in self.indices]

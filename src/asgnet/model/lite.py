@@ -9,7 +9,9 @@ default network needs nothing else of it.
 from __future__ import annotations
 
 import importlib.util
+import operator
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -51,6 +53,12 @@ class Lite0(nn.Module):
             stages.append(nn.Sequential(*(kind(c, out, side, s, expansion) for c, s in sizes)))
             into = out
         self.blocks = nn.Sequential(*stages)
+
+    @property
+    def levels(self) -> list[tuple[int, int]]:
+        """Channels and stride of the map after each stage, known without asking it about a picture."""
+        strides = accumulate((stride for _, _, stride, _, _ in STAGES), operator.mul, initial=2)
+        return [(stage[-1], stride) for stage, stride in zip(STAGES, list(strides)[1:], strict=True)]
 
     def forward(self, images: Tensor) -> Tensor:
         """``b 3 H W`` -> ``b 320 H/32 W/32``."""
