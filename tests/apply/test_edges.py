@@ -62,12 +62,6 @@ def test_always_finite_and_of_the_pictures_size(height, width, grid, seed):
     assert np.isfinite(found).all()
 
 
-def test_means_of_windows_that_end_at_the_border(monkeypatch):
-    monkeypatch.setattr(edges, "RADIUS", 1)
-    found = edges._box(torch.tensor([[[0.0, 6, 12], [0, 0, 0]]]))
-    torch.testing.assert_close(found, torch.tensor([[[1.5, 3, 4.5], [1.5, 3, 4.5]]]))
-
-
 def test_rows_at_a_time_are_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (70, 50, 3), np.uint8)

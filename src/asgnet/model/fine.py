@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.model.grids import average, to_grid
+from asgnet.model.grids import average, mean_around, to_grid
 
-WINDOW = 9
+AROUND = 4
+"""Cells to each side that a pixel's surroundings reach."""
 SAMPLES = 2500
 PENALTY = 1e-3
 SURE = 0.9
@@ -57,7 +58,7 @@ def fine_features(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """
     grid = second.shape[-2:]
     colour = average(images, grid)
-    around = F.avg_pool2d(colour, WINDOW, 1, WINDOW // 2, count_include_pad=False)
+    around = mean_around(colour, AROUND)
     blocks = [F.normalize(to_grid(first, grid), dim=1), F.normalize(second, dim=1)]
     return torch.cat([*blocks, colour / 2, around / 2, colour - around], 1)
 
