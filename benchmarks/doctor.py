@@ -1,6 +1,7 @@
 """What the doctor of examples notices when masks are broken on purpose, and how well it foretells quality.
 
-    python benchmarks/doctor.py --voc VOC2012 --pictures 7 --episodes 6
+    python benchmarks/doctor.py --voc VOC2012 --pictures 7 --episodes 2
+    python benchmarks/doctor.py --voc VOC2012 --episodes 0 --foretold 3
 
 Masks of VOC 2012 val classes and of the scenes of scenes.py are inverted, moved by 8 to 22 % of the longer
 side, or swapped between two examples; the same examples are judged unbroken as well. Caught: the broken one
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--voc", type=Path, help="VOC 2012's devkit folder; without it only the scenes")
     parser.add_argument("--pictures", type=int, default=9, help="of each set")
     parser.add_argument("--episodes", type=int, default=6, help="of each set and number of examples")
+    parser.add_argument("--foretold", type=int, default=1, help="the same, of examples left as they are")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--out", type=Path, help="JSON lines, one an episode, appended set by set")
     given = parser.parse_args()
@@ -167,7 +169,7 @@ def main() -> None:
         rng = np.random.default_rng([given.seed, at])
         pictures = [shrunk(s) for s in sets[name]]
         segmenter = remembering(Segmenter.from_pretrained())
-        foretold = foretelling(segmenter, pictures, max(1, given.episodes // 2), rng)
+        foretold = foretelling(segmenter, pictures, given.foretold, rng)
         rows["foretold"] += [r | {"set": name} for r in foretold]
         rows["noticed"] += [r | {"set": name} for r in detection(segmenter, pictures, given.episodes, rng)]
         if given.out:

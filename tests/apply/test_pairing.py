@@ -207,8 +207,7 @@ def test_a_folder_beside_single_examples(put, capsys):
     images, masks = examples(single, folder / "dir")
     assert [p.name for p in images] == ["b.jpg", "a.jpg"]
     assert list(masks) == ["object"]
-    assert masks["object"][0] == folder / "b_mask.png"
-    assert masks["object"][1].sum() == 6
+    assert [mask.sum() for mask in masks["object"]] == [6, 6]
     told = capsys.readouterr()
     assert told.err == "paired a.jpg with a.png\n"
     assert not told.out
@@ -229,3 +228,45 @@ def test_a_single_example_may_have_an_annotation_file(put):
     assert len(images) == 2
     assert [m if m is None else m.sum() for m in masks["object"]] == [None, 6]
     assert masks["cat"][0].sum() == 6
+
+
+def test_single_masks_are_of_the_classes_that_a_list_near_them_names(put):
+    folder = put("a.jpg", "a.png", "b.jpg")
+    put("b.png", value=2)
+    (folder / "classes.txt").write_text("background\ncup\nspoon\n")
+    pairs = ["\0".join(str(folder / name) for name in (f"{stem}.jpg", f"{stem}.png")) for stem in "ab"]
+    _, masks = examples(pairs, None)
+    assert {name: [m if m is None else m.sum() for m in each] for name, each in masks.items()} == {
+        "cup": [6, None],
+        "spoon": [None, 6],
+    }
+    with pytest.raises(UsageError, match=r"2 classes \(cup, spoon\).*--name"):
+        examples(pairs, None, "mug")
+
+
+@pytest.mark.parametrize("value", [255, 3])
+def test_values_that_the_list_does_not_name_are_of_one_class(put, value):
+    folder = put("a.jpg")
+    put("a.png", value=value)
+    (folder / "classes.txt").write_text("background\ncup\nspoon\n")
+    _, masks = examples([f"{folder / 'a.jpg'}\0{folder / 'a.png'}"], None)
+    assert masks == {"object": [folder / "a.png"]}
+
+
+def test_white_on_black_beside_a_list_is_said_to_be_the_object(put):
+    folder = put("a.jpg")
+    put("a.png", value=255)
+    (folder / "classes.txt").write_text("background\ncup\nspoon\n")
+    with pytest.warns(AsgnetWarning, match=r"a\.png holds 0 and 255 alone: 255 is taken for the object"):
+        _, masks = read_pairs(pair_folder(folder).pairs)
+    assert {name: [m.sum() for m in each] for name, each in masks.items()} == {"object": [6]}
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_masks_beside_annotations_of_one_class_are_of_that_class(put, whole_folder):
+    folder = put("a.jpg", "b.jpg", "b_mask.png")
+    (folder / "a.json").write_text(json.dumps(labelme("cup")))
+    pairs = [f"{folder / 'b.jpg'}\0{folder / 'b_mask.png'}", f"{folder / 'a.jpg'}\0{folder / 'a.json'}"]
+    with pytest.warns(AsgnetWarning, match="Masks that name no class are taken for 'cup'"):
+        _, masks = examples(None if whole_folder else pairs, folder if whole_folder else None)
+    assert {name: [m.sum() for m in each] for name, each in masks.items()} == {"cup": [6, 6]}

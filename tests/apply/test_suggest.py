@@ -80,3 +80,14 @@ def test_the_trained_network_suggests_readable_pictures_that_are_new(net, coins,
     assert "broken.png" in found.failed[0]
     assert sum(s.stands_for for s in found.best) == 6
     assert found.best[0].record["picture"] == found.best[0].picture
+
+
+def test_a_concept_knows_its_own_examples_again(net, coins, pile):
+    from asgnet.apply.segmenter import Segmenter
+
+    shown = np.asarray(Image.open(pile[2]))
+    concept = Segmenter(net).fit(shown, shown[..., 0] > 120, adapt=False).concept
+    segmenter = Segmenter(net)
+    segmenter.concept = concept
+    assert str(pile[2]) not in [s.picture for s in suggest(segmenter, pile, count=6).best]
+    assert suggest(segmenter, pile[2:3]).best == ()

@@ -80,6 +80,11 @@ def test_a_mask_is_of_the_only_class(told, command):
     assert [mask.name for mask in masks] == ["cup.png"]
 
 
+def test_a_pile_without_a_new_picture_is_said(told, capsys):
+    assert main([*COMMANDS["suggest"], "--support", "cup.jpg", "cup.png"]) == 0
+    assert "the examples show all of these pictures already" in capsys.readouterr().err
+
+
 def test_added_examples_can_be_given_another_class(told, capsys):
     add = COMMANDS["add"]
     main([*add, "--class", "mug", "--support", "drawn/cup.jpg", "drawn/cup.json"])

@@ -110,11 +110,27 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
     return Paired(folder, tuple(sorted(pairs)), tuple(sorted(left)))
 
 
+def names_classes(mask: Path) -> bool:
+    """A file of annotations, or a mask whose values a list near it names."""
+    if mask.suffix.lower() in ENDINGS:
+        return True
+    listed = names_near(mask, LISTS, above=2)
+    if listed is None:
+        return False
+    try:
+        names, colours = read_names(listed)
+        labels = read_labels(mask, colours)
+    except (DataError, PictureError):
+        return False
+    return 0 < _top(labels) <= len(names)
+
+
 def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str, list[Mask | None]]]:
     """What ``Segmenter.fit`` takes: the pictures, and of each class a mask a picture, None where absent.
 
-    Annotations name their classes. Masks are of the class ``object``, or hold indices (or the colours) of the
-    classes that a ``classes.txt`` or ``labelmap.txt`` names, in their folder or the two above.
+    Annotations name their classes. Masks hold indices (or the colours) of the classes that a ``classes.txt``
+    or ``labelmap.txt`` names, in their folder or the two above. Those without a list, or of 0 and 255 alone,
+    show the only class that is named, or ``object``.
 
     Raises:
         SupportError: a picture, a mask or an annotation file cannot be used.
@@ -133,6 +149,10 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
     classes = [name for name in order if any(name in found for found in every)]
     if not classes:
         raise SupportError(f"Nothing is painted in {pairs[0][1].name}, nor in the others; paint the object.")
+    if len(classes) == 2 and ONE_CLASS in classes and not any(len(found) == 2 for found in every):
+        classes.remove(ONE_CLASS)
+        every = [dict(zip(classes, found.values(), strict=False)) for found in every]
+        note(f"Masks that name no class are taken for {classes[0]!r}, the only one that is named.")
     return [p for p, _ in pairs], {name: [found.get(name) for found in every] for name in classes}
 
 
@@ -161,7 +181,10 @@ def _masks_of(
             f"The mask {mask.name!r} is {labels.shape[1]}×{labels.shape[0]} pixels and its picture "
             f"{size[1]}×{size[0]}; paint it on the picture itself."
         )
-    top = int(labels.max(where=labels != IGNORE, initial=0))
+    top = _top(labels)
+    if top == 0 and (labels == IGNORE).any():
+        note(f"{mask.name} holds 0 and 255 alone: 255 is taken for the object, not for what is ignored.")
+        return (ONE_CLASS,), {ONE_CLASS: read_mask(mask, size)}
     if top > len(names):
         raise SupportError(
             f"The mask {mask.name!r} has the value {top}, but {listed.name} names {len(names)} classes."
@@ -171,6 +194,10 @@ def _masks_of(
         for i, name in enumerate(names, 1)
         if (labels == i).any()
     }
+
+
+def _top(labels: Mask) -> int:
+    return int(labels.max(where=labels != IGNORE, initial=0))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from asgnet.apply.fitting import picture_hash
 from asgnet.data.images import read_picture
 from asgnet.errors import PictureError
 
@@ -96,7 +97,8 @@ def suggest(
     from asgnet.apply.memory import remembering
 
     twin = remembering(segmenter, most=1)  # the prediction and the description look at a picture once
-    names, features, presences, doubts, failed = [], [], [], [], []
+    known = set(segmenter.concept.supports) if segmenter.concept is not None else set()
+    names, features, presences, doubts, new, failed = [], [], [], [], [], []
     for path in pictures:
         try:
             picture = read_picture(path)
@@ -108,6 +110,7 @@ def suggest(
             features.append(described(twin, picture))
             presences.append(prediction.presence)
             doubts.append(doubt(prediction.probability))
+            new.append(picture_hash(picture) not in known)
         if on_picture is not None:
             on_picture()
     if not names:
@@ -117,7 +120,7 @@ def suggest(
         [described(segmenter, s.image) for s in segmenter.supports] or [np.zeros_like(pile[0])]
     )
     fresh = (pile @ painted.T).max(1) < _SAME
-    chosen, covered, nearest = spread(pile, np.array(presences), count, fresh)
+    chosen, covered, nearest = spread(pile, np.array(presences), count, fresh & np.array(new))
     best = [
         Suggestion(names[i], rank + 1, covered[rank], int((nearest == rank).sum()), presences[i], doubts[i])
         for rank, i in enumerate(chosen)

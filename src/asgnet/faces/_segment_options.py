@@ -96,30 +96,18 @@ def examples(
 
     ``name`` is that of the only class, given with ``option``.
     """
-    from asgnet.data.annotations import is_annotations
+    from asgnet.apply.pairing import names_classes, pair_folder, read_pairs
 
     images, masks = pairs(support or [])
-    named: dict[str, list[Any]] = {}
-    listed: list[tuple[Path, Path]] = []
-    if any(is_annotations(mask) for mask in masks):
-        listed, images, masks = list(zip(images, masks, strict=True)), [], []
-    if support_dir is not None:
-        from asgnet.apply.pairing import pair_folder
-
-        paired = pair_folder(support_dir)
-        for line in paired.words:
-            console.say(line)
-        listed += paired.pairs
-    if listed:
-        from asgnet.apply.pairing import read_pairs
-
-        more, named = read_pairs(listed)
-        named = {one: [*[None] * len(images), *their] for one, their in named.items()}
-        masks, images = [*masks, *[None] * len(more)], [*images, *more]
-    if any(mask is not None for mask in masks):
-        only = next(iter(named), "object") if len(named) < 2 else "object"
-        own = named.get(only, [None] * len(masks))
-        named[only] = [m if o is None else o for m, o in zip(masks, own, strict=True)]
+    named: dict[str, list[Any]] = {"object": list(masks)}
+    if support_dir is not None or any(map(names_classes, masks)):
+        listed = list(zip(images, masks, strict=True))
+        if support_dir is not None:
+            paired = pair_folder(support_dir)
+            for line in paired.words:
+                console.say(line)
+            listed += paired.pairs
+        images, named = read_pairs(listed)
     some(images)
     if name is not None and len(named) > 1:
         raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")

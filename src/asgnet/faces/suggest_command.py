@@ -50,6 +50,8 @@ def suggest(
             console.emit(one.record)
         else:
             console.put(one.words)
+    if not found.best and len(files) > len(found.failed):
+        console.say("asgnet: the examples show all of these pictures already; give others.")
     for reason in found.failed:
         console.say(f"asgnet: {reason}")
     return 3 if found.failed else 0
