@@ -230,7 +230,7 @@ def test_a_single_example_may_have_an_annotation_file(put):
     assert masks["cat"][0].sum() == 6
 
 
-def test_single_masks_are_of_the_classes_that_a_list_near_them_names(put):
+def test_single_masks_are_of_the_classes_that_a_list_near_them_names(put, capsys):
     folder = put("a.jpg", "a.png", "b.jpg")
     put("b.png", value=2)
     (folder / "classes.txt").write_text("background\ncup\nspoon\n")
@@ -240,6 +240,7 @@ def test_single_masks_are_of_the_classes_that_a_list_near_them_names(put):
         "cup": [6, None],
         "spoon": [None, 6],
     }
+    assert capsys.readouterr().err == "the examples show 2 classes: cup, spoon\n"
     with pytest.raises(UsageError, match=r"2 classes \(cup, spoon\).*--name"):
         examples(pairs, None, "mug")
 

@@ -108,6 +108,8 @@ def examples(
                 console.say(line)
             listed += paired.pairs
         images, named = read_pairs(listed)
+        if len(named) > 1:
+            console.say(f"the examples show {len(named)} classes: {', '.join(named)}")
     some(images)
     if name is not None and len(named) > 1:
         raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")
