@@ -239,6 +239,16 @@ def test_yolo_finds_its_names(tmp_path):
     assert read_annotations(path, ("a", "b")).counts == {"b": 1}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("data.yaml", "names: [background, mug, cup]\n"), ("classes.txt", "background\nmug\ncup\n")],
+)
+def test_yolo_counts_background_like_any_class(tmp_path, name, text):
+    written(tmp_path, text, name)
+    path = written(tmp_path, "1 0 0 1 0 1 1\n0 0 0 1 0 1 1\n", "mug.txt")
+    assert read_annotations(path).counts == {"background": 1, "mug": 1}
+
+
 # --------------------------------------------------------------------------------------------------
 # What cannot be used
 

@@ -49,7 +49,7 @@ def read_annotations(path: PathLike, names: tuple[str, ...] = ()) -> Annotations
         text = read_text(path, shown, _MOST)
         if Path(path).suffix.lower() == ".txt":
             listed = None if names else names_near(path, YOLO_LISTS, above=2)
-            return _parsed(text, shown, read_names(listed).classes if listed else names)
+            return _parsed(text, shown, read_names(listed, background=False).classes if listed else names)
         return _of_json(text, shown)
     except DataError as error:
         raise SupportError(str(error)) from error

@@ -18,14 +18,18 @@ _MOST = 10_000_000
 
 
 class Names(NamedTuple):
-    """Class names by index from 1, without background; ``colours``: of each, as RGB, if the list has them."""
+    """Class names in order, without background; ``colours``: of each, as RGB, if the list has them."""
 
     classes: tuple[str, ...]
     colours: tuple[tuple[int, int, int], ...] = ()
 
 
-def read_names(path: PathLike) -> Names:
-    """Read a list of class names; a first line ``background`` is index 0 and no class.
+def read_names(path: PathLike, background: bool = True) -> Names:
+    """Read a list of class names.
+
+    Args:
+        path: of the list.
+        background: a first line ``background`` is index 0 and no class; YOLO counts it like any other.
 
     Raises:
         DataError: missing, unreadable, empty, or with a name twice.
@@ -42,7 +46,7 @@ def read_names(path: PathLike) -> Names:
         mapped = bool(parts) and all(len(p) == 4 for p in parts)
         names = [p[0].strip() for p in parts] if mapped else lines
         colours = [_colour(p[1], shown) for p in parts] if mapped else []
-    if names and names[0].casefold() in BACKGROUND:
+    if background and names and names[0].casefold() in BACKGROUND:
         names, colours = names[1:], colours[1:]
     return Names(checked_names(names, shown), tuple(colours))
 
