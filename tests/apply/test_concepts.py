@@ -155,6 +155,10 @@ def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
         without_class(red, "object")
     with pytest.raises(UsageError, match="called 'object'"):
         merged([red, red])
+    with pytest.raises(UsageError, match="'mug' and ' mug', which differ"):
+        merged([red, both], ["mug", "cat", " mug"])
+    with pytest.raises(UsageError, match="'mug' and ' mug', which differ"):
+        loaded.add(255 - painted[0][0], {" mug": painted[0][1]})
     with pytest.raises(UsageError, match="3 classes but 1 names"):
         merged([red, both], ["a"])
     with pytest.raises(UsageError, match="at least two"):

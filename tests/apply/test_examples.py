@@ -66,6 +66,8 @@ def test_pixels_to_ignore_stay():
     [
         ([], [], SupportError, "no example"),
         (PICTURE, {}, UsageError, "no class"),
+        (PICTURE, {" ": MASK}, UsageError, "cannot be called ' '"),
+        (PICTURE, {"a b": MASK, "a  b": MASK}, UsageError, "'a b' and 'a  b', which differ in white space"),
         ([PICTURE, PICTURE], [MASK], UsageError, "2 pictures but 1 masks of object"),
         (PICTURE, [MASK, MASK], UsageError, "1 pictures but 2 masks"),
         ([PICTURE] * 2, {"mug": [MASK, MASK], "cat": [MASK]}, UsageError, "1 masks of cat"),

@@ -7,7 +7,6 @@ added and removed by :mod:`asgnet.apply.relearn`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 
 from asgnet.apply.fitting import origin
 from asgnet.apply.recall import PER_PROTOTYPE, stacked
+from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
 from asgnet.types import Concept, Shot
 
@@ -64,7 +64,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         names: new names for all classes, in order; by default they keep theirs.
 
     Raises:
-        UsageError: two classes have one name, or the number of names is not that of the classes.
+        UsageError: a class has no name or that of another, or the number of names is not that of the classes.
         WeightsError: they were fitted with different weights, or are of different asgnets.
     """
     if len(concepts) < 2:
@@ -79,9 +79,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
     if names and len(names) != len(classes):
         raise UsageError(f"There are {len(classes)} classes but {len(names)} names; give one for each class.")
     classes = tuple(names) or classes
-    twice = [name for name, times in Counter(classes).items() if times > 1]
-    if twice:
-        raise UsageError(f"Two of the classes are called {twice[0]!r}; give all classes new names (--name).")
+    check_chosen(classes)
     if len({frozenset(one.tensors) for one in concepts}) > 1:
         raise WeightsError("The concepts are of different versions of asgnet; fit them again.")
     try:

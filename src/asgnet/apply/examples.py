@@ -10,6 +10,7 @@ import numpy as np
 
 from asgnet.data.images import read_picture
 from asgnet.data.masks import read_mask
+from asgnet.data.names import check_chosen
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.files import named
 from asgnet.types import Mask, Picture, Support
@@ -36,7 +37,8 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
 
     Raises:
         SupportError: an example teaches nothing: unreadable, other size, nothing painted.
-        UsageError: numbers of pictures and masks differ, or something is no picture or list of pictures.
+        UsageError: numbers of pictures and masks differ, something is no picture or list of pictures, or a
+            class has no name or that of another.
     """
     sources = _listed(images, "pictures")
     if not sources:
@@ -45,6 +47,7 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
     given = {str(name): m for name, m in masks.items()} if several else {ONE_CLASS: masks}
     if not given:
         raise UsageError("There is no class: give {name: masks}.")
+    check_chosen(given)
     pictures = []
     for source in sources:
         try:

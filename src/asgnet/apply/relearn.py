@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from asgnet.apply.examples import read_examples
 from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
+from asgnet.data.names import check_chosen
 from asgnet.errors import AsgnetError, UsageError, WeightsError
 from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
 
@@ -52,6 +53,7 @@ def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Co
         if digest in concept.supports or digest in digests[: number - 1]:
             raise UsageError(f"Picture {number} of those to add is in the concept already; remove it first.")
     classes = (*concept.classes, *(name for name in shown if name not in concept.classes))
+    check_chosen(classes)
     more = {name: segmenter.grids(shown.get(name, [None] * len(pictures))) for name in classes}
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
     squashed = [segmenter.squashed(p) for p in pictures]

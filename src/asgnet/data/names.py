@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asgnet.errors import DataError
+from asgnet.errors import DataError, UsageError
 from asgnet.files import PathLike, named
 
 BACKGROUND = ("background", "_background_", "__background__")
@@ -60,6 +60,25 @@ def checked_names(names: Iterable[str], shown: str) -> tuple[str, ...]:
     if twice is not None:
         raise DataError(f"{shown} names the class {twice!r} twice; give each its own name.")
     return plain
+
+
+def check_chosen(names: Iterable[str]) -> None:
+    """Refuse names of classes that no list can hold: its readers drop blank ones, and surplus spaces.
+
+    Raises:
+        UsageError: a name is empty or blank, or two are equal but for white space.
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        plain = " ".join(name.split())
+        if not plain:
+            raise UsageError(f"A class cannot be called {name!r}; give it a name that can be seen.")
+        if plain in known:
+            other = "" if known[plain] == name else f" and {name!r}, which differ in white space alone"
+            raise UsageError(
+                f"Two of the classes are called {known[plain]!r}{other}; give each class its own name."
+            )
+        known[plain] = name
 
 
 def names_near(path: PathLike, lists: Iterable[str], above: int = 1) -> Path | None:
