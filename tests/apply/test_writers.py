@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -21,10 +21,12 @@ from asgnet.apply.writers import ENTRIES, WRITERS, shared_files
 from asgnet.data.brush import brush_region
 from asgnet.data.formats import coco_region
 from asgnet.data.masks import read_mask
+from asgnet.data.names import read_names
 from asgnet.errors import OutputError
 from asgnet.types import Prediction
 
 NAMES = ("mug", "cat/dog: 猫")
+NAME = st.text(st.characters(exclude_categories=["Cs"])).map(lambda s: " ".join(s.split())).filter(bool)
 masks = hnp.arrays(
     np.int32,
     hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
@@ -197,6 +199,22 @@ def test_names_of_classes_in_every_shared_file():
     assert [fields[1] for fields in labels] == ["0,0,0", "128,0,0", "0,128,0"]
     xml = ElementTree.fromstring(files["label_studio.xml"])
     assert [label.get("value") for label in xml.iter("Label")] == list(NAMES)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(NAME, min_size=2, max_size=5, unique=True))
+@example(["#1 bolt", "a:b", "a_b", "_1 bolt", "background", "a_b_2"])
+@example(["a:b:c:d", "# label:color_rgb:parts:actions"])
+def test_names_of_classes_come_back_from_their_lists(tmp_path, names):
+    for name, content in shared_files(tuple(names), {"png", "yolo", "voc"}).items():
+        (tmp_path / name).write_bytes(content)
+    assert list(read_names(tmp_path / "classes.txt").classes) == names
+    assert list(read_names(tmp_path / "data.yaml", background=False).classes) == names
+    mapped = read_names(tmp_path / "labelmap.txt")
+    assert len(mapped.colours) == len(mapped.classes) == len(names)
+    for name, held in zip(names, mapped.classes, strict=True):
+        plain = name.replace(":", "_")
+        assert held.startswith(plain.replace("#", "_", 1) if plain.startswith("#") else plain)
 
 
 def test_one_class_needs_no_list_beside_its_masks():

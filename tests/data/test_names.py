@@ -11,6 +11,8 @@ from asgnet.errors import DataError
     [
         ("classes.txt", "background\nmug\ngrey  cat\n", ("mug", "grey cat")),
         ("classes.txt", "\ufeffmug\r\nчашка\r\nа/б\r\n", ("mug", "чашка", "а/б")),
+        ("classes.txt", "# ours\nbackground\n#1 bolt\n# 2\n", ("#1 bolt", "# 2")),
+        ("classes.txt", "#1 bolt\nmug\n", ("#1 bolt", "mug")),
         ("data.yaml", "names:\n  0: mug\n  1: cat\n", ("mug", "cat")),
         ("data.yaml", "names: [mug, 5]\n", ("mug", "5")),
         ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nmug:128,0,0::\n", ("mug",)),

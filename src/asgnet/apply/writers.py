@@ -9,6 +9,7 @@ A mapping and nothing more: who wants another format writes a function ``View ->
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -151,18 +152,39 @@ def shared_files(classes: tuple[str, ...], formats: set[str]) -> dict[str, bytes
     if "png" in formats and len(classes) > 1:
         files["classes.txt"] = "".join(f"{name}\n" for name in ["background", *names])
     if "yolo" in formats:
-        entries = "".join(f"  {i}: {json.dumps(name, ensure_ascii=False)}\n" for i, name in enumerate(names))
+        entries = "".join(f"  {i}: {_quoted(name)}\n" for i, name in enumerate(names))
         files["data.yaml"] = f"names:\n{entries}"
     if "voc" in formats:
         colours = voc_palette()
         lines = [
-            f"{name.replace(':', '_')}:{r},{g},{b}::\n"
-            for name, (r, g, b) in zip(["background", *names], colours[: len(names) + 1], strict=True)
+            f"{name}:{r},{g},{b}::\n"
+            for name, (r, g, b) in zip(_mappable(names), colours[: len(names) + 1], strict=True)
         ]
         files["labelmap.txt"] = "".join(["# label:color_rgb:parts:actions\n", *lines])
     if "labelstudio" in formats:
         files["label_studio.xml"] = _labelling(names)
     return {name: text.encode("utf-8", "surrogateescape") for name, text in files.items()}
+
+
+def _quoted(name: str) -> str:
+    """In YAML: JSON, but for control characters that only YAML refuses."""
+    return re.sub(
+        "[\x7f-\x9f\ufffe\uffff]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(name, ensure_ascii=False)
+    )
+
+
+def _mappable(names: list[str]) -> list[str]:
+    """``background`` and the names as a label map can hold them: no colon, no ``#`` in front, none twice."""
+    plain = [name.replace(":", "_") for name in names]
+    plain = ["background", *(f"_{name[1:]}" if name.startswith("#") else name for name in plain)]
+    taken = {*plain}
+    for i, name in enumerate(plain):
+        n = 1
+        while plain[i] in plain[:i]:
+            n += 1
+            if f"{name}_{n}" not in taken:
+                plain[i] = f"{name}_{n}"
+    return plain
 
 
 def _labelling(names: list[str]) -> str:

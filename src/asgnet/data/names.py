@@ -41,10 +41,10 @@ def read_names(path: PathLike, background: bool = True) -> Names:
         names: list[str] = _of_yaml(text, shown)
         colours: list[tuple[int, int, int]] = []
     else:
-        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        parts = [line.split(":") for line in lines]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        parts = [line.split(":") for line in lines if not line.startswith("#")]
         mapped = bool(parts) and all(len(p) == 4 for p in parts)
-        names = [p[0].strip() for p in parts] if mapped else lines
+        names = [p[0].strip() for p in parts] if mapped else _uncommented(lines)
         colours = [_colour(p[1], shown) for p in parts] if mapped else []
     if background and names and names[0].casefold() in BACKGROUND:
         names, colours = names[1:], colours[1:]
@@ -104,6 +104,12 @@ def read_text(path: PathLike, shown: str, most: int = _MOST) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{shown} is no text in UTF-8; save it as UTF-8.") from error
+
+
+def _uncommented(lines: list[str]) -> list[str]:
+    """Without comments above the background; elsewhere in a plain list ``#1 bolt`` is a class."""
+    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
+    return lines[first:] if lines and lines[first].casefold() in BACKGROUND else lines
 
 
 def _of_yaml(text: str, shown: str) -> list[str]:
