@@ -82,6 +82,8 @@ def test_a_square_in_every_format():
     found = [
         parse_labelme(labelme(shape())),
         parse_labelme(labelme(shape(points=[[2, 1], [5, 4]], kind="rectangle"))),
+        parse_labelme(labelme(shape(points=SQUARE, kind="rectangle"))),
+        parse_labelme(labelme(shape(points=[SQUARE[i] for i in (0, 2, 1, 3)], kind="rectangle"))),
         parse_coco(coco({"segmentation": [flat]})),
         parse_coco(coco({"segmentation": coco_annotation(square() == 1, 3, None)["segmentation"]})),
         parse_coco(coco({"segmentation": {"size": [6, 8], "counts": [13, 3, 3, 3, 3, 3, 20]}})),
@@ -121,6 +123,16 @@ def test_labelme_circles_masks_and_lines():
     assert masks["disc"].sum() == 12
     assert np.argwhere(masks["eye"]).tolist() == [[4, 6], [5, 7]]  # the third pixel lies beyond
     assert "1 lines or points" in found.left[0]
+
+
+def test_a_rectangle_of_four_points_may_be_turned():
+    turned = [[4, 0], [7, 3], [4, 6], [1, 3]]
+    found, expected = (
+        only(parse_labelme(labelme(shape(points=turned, kind=k)))) for k in ("rectangle", "polygon")
+    )
+    np.testing.assert_array_equal(found["mug"], expected["mug"])
+    with pytest.raises(ValueError, match="'rectangle' of 3 points"):
+        parse_labelme(labelme(shape(points=turned[:3], kind="rectangle")))
 
 
 def test_crowds_are_ignored_and_boxes_said():

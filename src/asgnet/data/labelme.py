@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from asgnet.data.annotated import Annotated, Annotations, Paint, Region, checked_points, polygon
 from asgnet.errors import PictureError
 
+Points = list[tuple[float, float]]
 _LINES = {"line", "linestrip", "point", "points"}
 
 
@@ -51,16 +53,30 @@ def _painter(kind: str, points: Any, mask: Any) -> Paint:
     corners = checked_points(points)
     if kind == "polygon":
         return polygon(corners)
+    if kind == "rectangle" and len(corners) == 4:  # X-AnyLabeling writes all corners
+        return polygon(_upright(corners))
     if len(corners) != 2:
         raise ValueError(f"a {kind!r:.30} of {len(corners)} points, not 2")
     (x0, y0), (x1, y1) = corners
     if kind == "rectangle":
-        return polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+        return polygon(_box((x0, y0), (x1, y1)))
     if kind == "circle":
         return lambda size: _disc(size, (x0, y0), float(np.hypot(x1 - x0, y1 - y0)))
     if kind == "mask" and isinstance(mask, str):
         return lambda size: _pasted(size, (int(x0), int(y0)), mask)
     raise ValueError(f"a shape of the kind {kind!r:.30}")
+
+
+def _box(one: Sequence[float], other: Sequence[float]) -> Points:
+    (x0, y0), (x1, y1) = one, other
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+
+
+def _upright(corners: NDArray[np.float64]) -> Points:
+    """The corners of an upright rectangle in the order of an outline; four other points as given."""
+    box = _box(corners.min(0), corners.max(0))
+    given = [(x, y) for x, y in corners]
+    return box if set(given) == set(box) else given
 
 
 def _disc(size: tuple[int, int], centre: tuple[float, float], radius: float) -> NDArray[np.bool_]:
