@@ -296,8 +296,10 @@ def test_json_of_another_schema(tmp_path, content, words):
     [
         ("0 0.1 0.2 x 0.3 0.4 0.5\n", "line 1 holds something else"),
         ("\n0 0.1 0.2 0.3 0.4 0.5 0.6 0.7\n", "line 2 is no outline"),
-        ("0 10 200 300 400 500 600\n", "has pixels where parts"),
-        ("0 nan 0 1 0 1 1\n", "has pixels where parts"),
+        ("0 10 200 300 400 500 600\n", "look like pixels where parts"),
+        ("0 0 0 1 0 1 1\n0 0 0 50 0 50 50 0 50\n", "line 2 has what look like pixels"),
+        ("0 0 0 -2 0 1 1\n", "look like pixels where parts"),
+        ("0 nan 0 1 0 1 1\n", "look like pixels where parts"),
         ("-1 0 0 1 0 1 1\n", "is no outline"),
     ],
 )
@@ -320,6 +322,7 @@ def test_another_size_and_beyond_the_picture():
         only(found, (6, 9))
     with pytest.raises(SupportError, match="before it was turned upright"):
         only(found, (8, 6))
+    assert only(parse_yolo("0 -0.5 0 0.5 0 0.5 1.5 -0.5 1.5\n"))["class 0"].sum() == 24
     beyond = [[x + 100, y] for x, y in SQUARE]
     assert only(parse_labelme(labelme(shape(points=beyond)))) == {}
     half = only(parse_labelme(labelme(shape(points=[[x + 5, y] for x, y in SQUARE]))))["mug"]

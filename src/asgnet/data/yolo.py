@@ -8,6 +8,9 @@ import numpy as np
 
 from asgnet.data.annotated import Annotated, Annotations, Region, polygon
 
+_BEYOND = 1.0
+"""So many sides of the picture may an outline reach beyond it; one in pixels would be a speck up to there."""
+
 
 def parse_yolo(text: str, names: Sequence[str] = ()) -> Annotations:
     """Lines ``index x y x y …``, x and y parts of the picture's sides.
@@ -33,8 +36,10 @@ def parse_yolo(text: str, names: Sequence[str] = ()) -> Annotations:
             continue
         if index < 0 or values.size < 6 or values.size % 2:
             raise ValueError(f"line {number} is no outline: index x y x y … with 3 points or more")
-        if not (np.abs(values) < 100).all():
-            raise ValueError(f"line {number} has pixels where parts of the picture's sides (0 to 1) belong")
+        if not (np.abs(values - 0.5) <= 0.5 + _BEYOND).all():
+            raise ValueError(
+                f"line {number} has what look like pixels where parts of the picture's sides (0 to 1) belong"
+            )
         if names and index >= len(names):
             raise ValueError(f"line {number} has class {index}, but there are {len(names)} names")
         regions.append(Region(_name(names, index), polygon(values.reshape(-1, 2), relative=True)))
