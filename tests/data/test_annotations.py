@@ -241,6 +241,22 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
     assert found.about("photos/1/mug.jpg") is found.about("mug.jpg") is None
 
 
+@pytest.mark.parametrize("first", ["mug.jpg", "/data/local-files/?d=mug.jpg"])
+def test_the_whole_path_goes_before_names_in_other_folders(tmp_path, first, monkeypatch):
+    content = coco({"segmentation": [[2, 1, 5, 1, 5, 4, 2, 4]]})
+    for entry, name in zip(content["images"], (first, "sub/mug.jpg"), strict=True):
+        entry["file_name"] = name
+    (tmp_path / "sub" / "sub").mkdir(parents=True)
+    found = read_annotations(written(tmp_path, content))
+    assert found.about(tmp_path / "mug.jpg").name == found.about("rs/mug.jpg").name == first
+    assert found.about(tmp_path / "sub/mug.jpg").name == found.about("rs/sub/mug.jpg").name == "sub/mug.jpg"
+    monkeypatch.chdir(tmp_path / "sub")
+    assert found.about("mug.jpg").name == "sub/mug.jpg"
+    inner = read_annotations(written(tmp_path / "sub", content))
+    assert inner.about(tmp_path / "sub/mug.jpg").name == first
+    assert inner.about(tmp_path / "sub/sub/mug.jpg").name == "sub/mug.jpg"
+
+
 def test_yolo_finds_its_names(tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.errors import SupportError
+from asgnet.files import PathLike
 from asgnet.types import IGNORE, Mask
 
 Paint = Callable[[tuple[int, int]], NDArray[np.bool_]]
@@ -84,6 +87,13 @@ class Annotated:
         return {label: mask for label, mask in masks.items() if (mask == 1).any()}
 
 
+class Match(NamedTuple):
+    """What a file says about a picture; of two pictures the one with the larger ``near`` is rather meant."""
+
+    about: Annotated
+    near: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Annotations:
     """A whole file.
@@ -93,12 +103,14 @@ class Annotations:
         pictures: at least one.
         labels: all that the file knows, in its own order, used or not.
         left: sentences about what cannot be used.
+        home: the folder of the file, from which its paths may count; empty if unknown.
     """
 
     kind: str
     pictures: tuple[Annotated, ...]
     labels: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    home: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -107,17 +119,38 @@ class Annotations:
         order = [label for label in self.labels if label in found]
         return {label: found[label] for label in (*order, *(f for f in found if f not in order))}
 
-    def about(self, picture: str) -> Annotated | None:
+    def about(self, picture: PathLike) -> Annotated | None:
         """What is said about a picture, found by its name; None if nothing, or if that is not clear."""
-        wanted = plain_name(picture)
-        for alike, known in self._by_name.items():
-            found = known.get(alike(wanted), [])
-            if len(found) > 1 and alike is _path:
-                return Annotated(found[0].name, found[0].size, tuple(r for p in found for r in p.regions))
-            near = _nearest(found, wanted)
-            if len(near) == 1:
-                return near[0]
+        found = self.match(picture)
+        return found and found.about
+
+    def match(self, picture: PathLike) -> Match | None:
+        """As :meth:`about`, with how near the names are.
+
+        The nearest is the path from the file's own folder; then a path that the picture's ends with, the
+        longest first; then a picture of that name in other folders; then one of its stem.
+        """
+        wanted = picture_path(picture)
+        for near, found in self._whole(wanted):
+            if len(found) == 1:
+                return Match(found[0], near)
+            if found:
+                regions = tuple(r for p in found for r in p.regions)
+                return Match(Annotated(found[0].name, found[0].size, regions), near)
+        for rank, alike in ((1, _name), (0, _stem)):
+            folders, nearest = _nearest(self._by_name[alike].get(alike(wanted), []), wanted)
+            if nearest:
+                return Match(nearest[0], (rank, folders)) if len(nearest) == 1 else None
         return None
+
+    def _whole(self, wanted: PurePosixPath) -> Iterator[tuple[tuple[int, int], list[Annotated]]]:
+        """The pictures whose whole path fits, the nearest first."""
+        known = self._by_name[_path]
+        if self.home:
+            yield (3, 0), known.get(os.path.relpath(wanted, picture_path(self.home)).replace(os.sep, "/"), [])
+        for start in range(len(wanted.parts)):
+            tail = PurePosixPath(*wanted.parts[start:])
+            yield (2, len(tail.parts)), known.get(str(tail), [])
 
     @cached_property
     def _by_name(self) -> dict[Callable[[PurePosixPath], str], dict[str, list[Annotated]]]:
@@ -131,12 +164,23 @@ class Annotations:
         return every
 
 
+def picture_path(picture: PathLike) -> PurePosixPath:
+    """A picture's own path, whole, as :func:`plain_name` has that of the same picture in a file."""
+    name = os.fspath(picture)
+    if "://" in name:
+        return plain_name(name)
+    return _without_upload(PurePosixPath(os.path.abspath(name).replace(os.sep, "/")))
+
+
 def plain_name(name: str) -> PurePosixPath:
     """A picture's path, out of whatever a tool made of it: an address, Windows' separators, an upload."""
     if "://" in name or name.startswith("/data/"):
         parts = urlsplit(name)
         name = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
-    path = PurePosixPath(name.replace("\\", "/"))
+    return _without_upload(PurePosixPath(name.replace("\\", "/")))
+
+
+def _without_upload(path: PurePosixPath) -> PurePosixPath:
     head, dash, rest = path.name.partition("-")
     if dash and len(head) == 8 and all(c in "0123456789abcdef" for c in head) and rest:
         return path.with_name(rest)  # Label Studio puts eight hexadecimal digits before an upload's name
@@ -173,15 +217,16 @@ def checked_points(points: Sequence[Sequence[float]] | NDArray) -> NDArray[np.fl
     return array
 
 
-def _nearest(found: Sequence[Annotated], wanted: PurePosixPath) -> list[Annotated]:
-    """Of pictures of one name those with the most folders in common, from the innermost outwards."""
+def _nearest(found: Sequence[Annotated], wanted: PurePosixPath) -> tuple[int, list[Annotated]]:
+    """Of pictures of one name those with the most folders in common, innermost first, and how many."""
 
     def common(one: Annotated) -> int:
         pairs = zip(reversed(plain_name(one.name).parent.parts), reversed(wanted.parent.parts), strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     folders = [common(one) for one in found]
-    return [one for one, count in zip(found, folders, strict=True) if count == max(folders)]
+    most = max(folders, default=0)
+    return most, [one for one, count in zip(found, folders, strict=True) if count == most]
 
 
 def _path(path: PurePosixPath) -> str:

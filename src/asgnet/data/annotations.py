@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ def read_annotations(path: PathLike, names: tuple[str, ...] = ()) -> Annotations
         SupportError: unreadable, of none of these formats, or with something malformed in it.
     """
     shown = named(path, "annotation file")
+    return replace(_read(path, shown, names), home=os.path.dirname(os.path.abspath(path)))
+
+
+def _read(path: PathLike, shown: str, names: tuple[str, ...]) -> Annotations:
     try:
         text = read_text(path, shown, _MOST)
         if Path(path).suffix.lower() == ".txt":
@@ -97,7 +102,7 @@ def picture_in(annotations: Annotations, picture: PathLike, shown: str) -> Annot
     Raises:
         SupportError: nothing, or it is not clear what.
     """
-    about = annotations.about(os.fspath(picture))
+    about = annotations.about(picture)
     if about is None and len(annotations.pictures) == 1:
         about = annotations.pictures[0]
     if about is None:
