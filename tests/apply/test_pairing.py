@@ -137,6 +137,55 @@ def test_one_file_about_all_pictures(put):
     assert [m.sum() for m in masks["cup"]] == [6, 6]
 
 
+def noted(folder, file, *names):
+    (folder / file).write_text(json.dumps(coco(*names)))
+    found = pair_folder(folder)
+    pairs = {p.relative_to(folder).as_posix(): m.relative_to(folder).as_posix() for p, m in found.pairs}
+    return pairs, {p.relative_to(folder).as_posix(): reason for p, reason in found.left}
+
+
+def test_what_is_said_of_one_picture_is_not_given_to_two(put):
+    folder = put("day/x.jpg", "night/x.jpg", "day/b.jpg")
+    pairs, left = noted(folder, "annotations.json", "x.jpg", "b.jpg")
+    assert pairs == {"day/b.jpg": "annotations.json"}
+    assert left["day/x.jpg"] == left["night/x.jpg"]
+    assert "names 'x.jpg', which may be day/x.jpg or night/x.jpg; write" in left["day/x.jpg"]
+    pairs, left = noted(folder, "annotations.json", "day/x.jpg")
+    assert pairs == {"day/x.jpg": "annotations.json"}
+    assert left["night/x.jpg"] == "there is no mask for it"
+    put("day/x.png")
+    pairs, left = noted(folder, "annotations.json", "day/x.jpg")
+    assert left["annotations.json"] == "it is about none of the pictures without a mask"
+    assert "night/x.jpg" not in noted(folder, "annotations.json", "x.jpg")[0]
+    (folder / "day/x.png").unlink()
+    put("x.jpg")
+    pairs, left = noted(folder, "annotations.json", "x.jpg")
+    assert pairs == {"x.jpg": "annotations.json"}
+    (folder / "x.jpg").unlink()
+    (folder / "annotations.json").unlink()
+    assert noted(folder, "day/annotations.json", "x.jpg")[0] == {"day/x.jpg": "day/annotations.json"}
+    pairs, left = noted(folder, "night/annotations.json", "x.jpg")
+    assert pairs == {f"{part}/x.jpg": f"{part}/annotations.json" for part in ("day", "night")}
+
+
+def test_another_ending_counts_where_the_picture_itself_is_not_there(put):
+    folder = put("day/a.webp", "b.jpg")
+    pairs, left = noted(folder, "annotations.json", "a.jpg", "b.jpg")
+    assert pairs == {"day/a.webp": "annotations.json", "b.jpg": "annotations.json"}
+    put("night/a.jpg")
+    pairs, left = noted(folder, "annotations.json", "a.jpg", "b.jpg")
+    assert pairs == {"night/a.jpg": "annotations.json", "b.jpg": "annotations.json"}
+    assert left["day/a.webp"] == "there is no mask for it"
+    (folder / "night/a.jpg").rename(folder / "night/a.bmp")
+    left = noted(folder, "annotations.json", "a.jpg", "b.jpg")[1]
+    assert "which may be day/a.webp or night/a.bmp" in left["day/a.webp"] == left["night/a.bmp"]
+    single = [(folder / "day/a.webp", folder / "annotations.json")]
+    assert list(read_pairs(single)[1]) == ["cup"]
+    put("day/a.jpg")
+    with pytest.raises(SupportError, match=r"says nothing about .*a\.webp'; it names 'a.jpg', 'b.jpg'"):
+        read_pairs(single)
+
+
 def test_what_an_annotation_file_holds_that_is_no_area_is_said_once(put):
     folder = put("a.jpg", "b.jpg")
     content = coco("a.jpg", "b.jpg")

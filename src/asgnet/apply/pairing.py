@@ -79,6 +79,7 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
     for path, key in painted.items():
         by_key[key].append(path)
     pairs, left, open_ = [], [], []
+    unclear: dict[Path, str] = {}
     for picture, key in pictures.items():
         partners = by_key.get(key, [])
         if times[key] > 1:
@@ -93,8 +94,18 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
     used = {mask for _, mask in pairs}
     whole = {f: None for f in painted if f.suffix.lower() == ".json" and f not in used}
     for file in whole:
-        _pair_all(file, open_, pairs, left)
-    left += [(p, "there is no mask for it") for p in open_]
+        try:
+            annotations = read_annotations(file)
+        except SupportError as error:
+            left.append((file, str(error)))
+            continue
+        told, doubts = _told(annotations, tuple(pictures), file, folder)
+        unclear |= doubts
+        if told.isdisjoint(open_) and not doubts:
+            left.append((file, f"it is about none of the pictures{' without a mask' if told else ''}"))
+        pairs += [(p, file) for p in open_ if p in told]
+        open_ = [p for p in open_ if p not in told]
+    left += [(p, unclear.get(p, "there is no mask for it")) for p in open_]
     matched = {mask for _, mask in pairs} | set(whole)
     left += [
         (m, "there is no picture for it" if not times[key] else "its picture was left out")
@@ -239,20 +250,27 @@ def _key(file: Path, folder: Path, stem: str) -> str:
     return "/".join([*(part for part in parts if part not in PICTURES | MASKS), stem])
 
 
-def _pair_all(
-    file: Path, pictures: list[Path], pairs: list[tuple[Path, Path]], left: list[tuple[Path, str]]
-) -> None:
-    """Pair what one file says about many pictures; those found are taken out of ``pictures``."""
-    try:
-        annotations = read_annotations(file)
-    except SupportError as error:
-        left.append((file, str(error)))
-        return
-    told = {p: None for p in pictures if (about := annotations.about(str(p))) is not None and about.regions}
-    pairs += [(p, file) for p in told]
-    pictures[:] = [p for p in pictures if p not in told]
-    if not told:
-        left.append((file, "it is about none of the pictures"))
+def _told(
+    annotations: Annotations, pictures: Sequence[Path], file: Path, folder: Path
+) -> tuple[set[Path], dict[Path, str]]:
+    """The pictures that one file is about; and those of which several could be meant, with the reason."""
+    claims: dict[str, list[tuple[tuple[int, int], Path]]] = defaultdict(list)
+    for picture in pictures:
+        match = annotations.match(picture)
+        if match is not None and match.about.regions:
+            claims[match.about.name].append((match.near, picture))
+    told, doubts = set(), {}
+    for name, fitting in claims.items():
+        nearest = max(near for near, _ in fitting)
+        rivals = [p for near, p in fitting if near == nearest]
+        if len(rivals) == 1:
+            told.add(rivals[0])
+            continue
+        some = " or ".join(p.relative_to(folder).as_posix() for p in rivals[:3])
+        more = f" or {len(rivals) - 3} more" if len(rivals) > 3 else ""
+        reason = f"{file.name} names {name!r}, which may be {some}{more}; write its folder there, too"
+        doubts |= dict.fromkeys(rivals, reason)
+    return told, doubts
 
 
 def _stem(path: Path) -> str:

@@ -93,6 +93,11 @@ class Match(NamedTuple):
     about: Annotated
     near: tuple[int, int]
 
+    @property
+    def by_stem(self) -> bool:
+        """Their endings differ."""
+        return self.near[0] == 0
+
 
 @dataclass(frozen=True)
 class Annotations:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asgnet.data.annotated import Annotated, Annotations
+from asgnet.data.annotated import Annotated, Annotations, Match, plain_name
 from asgnet.data.coco_file import is_coco, parse_coco
 from asgnet.data.labelme import is_labelme, parse_labelme
 from asgnet.data.labelstudio import is_labelstudio, parse_labelstudio
@@ -102,7 +102,8 @@ def picture_in(annotations: Annotations, picture: PathLike, shown: str) -> Annot
     Raises:
         SupportError: nothing, or it is not clear what.
     """
-    about = annotations.about(picture)
+    match = annotations.match(picture)
+    about = None if match is None or (match.by_stem and _beside(match, Path(picture))) else match.about
     if about is None and len(annotations.pictures) == 1:
         about = annotations.pictures[0]
     if about is None:
@@ -112,3 +113,9 @@ def picture_in(annotations: Annotations, picture: PathLike, shown: str) -> Annot
             f"{shown} says nothing about {named(picture)}; it names {some or 'no picture'}{more}."
         )
     return about
+
+
+def _beside(match: Match, picture: Path) -> bool:
+    """The picture that the file names lies beside this one, which only has another ending."""
+    named_one = picture.with_name(plain_name(match.about.name).name)
+    return named_one.is_file() and not (picture.is_file() and named_one.samefile(picture))
