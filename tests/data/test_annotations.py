@@ -127,10 +127,12 @@ def test_labelme_circles_masks_and_lines():
 
 def test_a_rectangle_of_four_points_may_be_turned():
     turned = [[4, 0], [7, 3], [4, 6], [1, 3]]
-    found, expected = (
-        only(parse_labelme(labelme(shape(points=turned, kind=k)))) for k in ("rectangle", "polygon")
+    expected, *found = (
+        only(parse_labelme(labelme(shape(points=turned, kind=kind))))["mug"]
+        for kind in ("polygon", "rectangle", "rotation", "quadrilateral")
     )
-    np.testing.assert_array_equal(found["mug"], expected["mug"])
+    for one in found:
+        np.testing.assert_array_equal(one, expected)
     with pytest.raises(ValueError, match="'rectangle' of 3 points"):
         parse_labelme(labelme(shape(points=turned[:3], kind="rectangle")))
 

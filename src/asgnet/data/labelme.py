@@ -15,6 +15,8 @@ from asgnet.data.annotated import Annotated, Annotations, Paint, Region, checked
 from asgnet.errors import PictureError
 
 Points = list[tuple[float, float]]
+OUTLINES = {"polygon", "rotation", "quadrilateral"}
+"""Given by their corners; X-AnyLabeling calls a turned rectangle rotation."""
 _LINES = {"line", "linestrip", "point", "points"}
 
 
@@ -51,7 +53,7 @@ def _text(label: Any) -> str:
 
 def _painter(kind: str, points: Any, mask: Any) -> Paint:
     corners = checked_points(points)
-    if kind == "polygon":
+    if kind in OUTLINES:
         return polygon(corners)
     if kind == "rectangle" and len(corners) == 4:  # X-AnyLabeling writes all corners
         return polygon(_upright(corners))
