@@ -144,6 +144,14 @@ def noted(folder, file, *names):
     return pairs, {p.relative_to(folder).as_posix(): reason for p, reason in found.left}
 
 
+def test_a_second_word_about_a_picture_is_not_dropped_in_silence(put):
+    folder = put("x.jpg", "y.jpg", "z.jpg")
+    (folder / "first.json").write_text(json.dumps(coco("x.jpg", "y.jpg")))
+    pairs, left = noted(folder, "second.json", "y.jpg", "z.jpg")
+    assert pairs == {"x.jpg": "first.json", "y.jpg": "first.json", "z.jpg": "second.json"}
+    assert left == {"second.json": "only for y.jpg, which had a mask already"}
+
+
 def test_what_is_said_of_one_picture_is_not_given_to_two(put):
     folder = put("day/x.jpg", "night/x.jpg", "day/b.jpg")
     pairs, left = noted(folder, "annotations.json", "x.jpg", "b.jpg")

@@ -103,6 +103,9 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
         unclear |= doubts
         if told.isdisjoint(open_) and not doubts:
             left.append((file, f"it is about none of the pictures{' without a mask' if told else ''}"))
+        elif unused := sorted(p.name for p in told.difference(open_)):
+            more = " …" if len(unused) > 3 else ""
+            left.append((file, f"only for {', '.join(unused[:3])}{more}, which had a mask already"))
         pairs += [(p, file) for p in open_ if p in told]
         open_ = [p for p in open_ if p not in told]
     left += [(p, unclear.get(p, "there is no mask for it")) for p in open_]
