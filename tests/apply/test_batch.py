@@ -160,13 +160,6 @@ def test_a_deleted_result_is_made_again(photos, out):
     assert (out / "3.png").exists()
 
 
-def test_asking_for_more_outputs_later_does_the_picture_again(photos, out):
-    segment_all(Segmenter(), photos, out)
-    summary = segment_all(Segmenter(), photos, out, overlay=True)
-    assert summary.done == 5
-    assert (out / "0_overlay.jpg").exists()
-
-
 def test_pictures_are_never_their_own_output(photos):
     before = tree(photos[0].parent)
     with pytest.raises(OutputError, match="one of the pictures"):

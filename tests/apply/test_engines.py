@@ -62,10 +62,10 @@ def test_a_part_is_taken_in_and_goes(photos, folder):
     assert len(part(folder, jobs[3:], Segmenter())) == 3
     assert len(folder.list(PARTS)) == 2
     with opened(folder) as manifest:
-        assert all(manifest.event(job.name)["sha256"] for job in jobs)
+        assert all(manifest.event(job.name, "key")["sha256"] for job in jobs)
     assert folder.list(PARTS) == []
     with opened(folder) as manifest:
-        assert all(manifest.event(job.name) for job in jobs)
+        assert all(manifest.event(job.name, "key") for job in jobs)
 
 
 def test_a_worker_killed_in_the_middle_loses_at_most_its_last_pictures(photos, folder):
@@ -73,7 +73,7 @@ def test_a_worker_killed_in_the_middle_loses_at_most_its_last_pictures(photos, f
     with pytest.raises(KeyboardInterrupt):
         part(folder, jobs, Segmenter(last=4))
     with opened(folder) as manifest:
-        done = [manifest.event(job.name) is not None for job in jobs]
+        done = [manifest.event(job.name, "key") is not None for job in jobs]
         assert done == sorted(done, reverse=True)
         assert 1 <= sum(done) <= 4
         assert all(manifest.owns(f"{job.stem}.png", job.name, "key") for job in jobs)

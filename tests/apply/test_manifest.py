@@ -12,7 +12,7 @@ def test_finished_pictures_are_known_again(tmp_path):
         manifest.begin("a b\n😀.jpg", "key", ["a.png"])
         manifest.finish("a b\n😀.jpg", "key", ["a.png"], {"sha256": "1"})
     with Manifest(tmp_path) as again:
-        assert again.event("a b\n😀.jpg")["sha256"] == "1"
+        assert again.event("a b\n😀.jpg", "key")["sha256"] == "1"
         assert again.owns("a.png", "a b\n😀.jpg", "key")
 
 
@@ -20,8 +20,9 @@ def test_a_picture_begun_but_not_finished_is_ours_and_not_done(tmp_path):
     with Manifest(tmp_path) as manifest:
         manifest.begin("a.jpg", "key", ["a.png"])
     with Manifest(tmp_path) as again:
-        assert again.event("a.jpg") is None
+        assert again.event("a.jpg", "key") is None
         assert again.owns("a.png", "a.jpg", "key")
+        assert again.half("a.png", "a.jpg", "key")
 
 
 def test_beginning_anew_takes_the_old_done_back(tmp_path):
@@ -29,9 +30,29 @@ def test_beginning_anew_takes_the_old_done_back(tmp_path):
         manifest.finish("a.jpg", "old", ["a.png"], {})
         manifest.begin("a.jpg", "new", ["a.png"])
     with Manifest(tmp_path) as again:
-        assert again.event("a.jpg") is None
+        assert again.event("a.jpg", "old") is None
+        assert again.event("a.jpg", "new") is None
         assert again.owns("a.png", "a.jpg", "new")
         assert not again.owns("a.png", "a.jpg", "old")
+
+
+def test_adding_outputs_leaves_a_picture_finished(tmp_path):
+    with Manifest(tmp_path) as manifest:
+        manifest.finish("a.jpg", "key", ["a.png"], {})
+        manifest.begin("a.jpg", "key", ["a.json"], adds=True)
+    with Manifest(tmp_path) as again:
+        assert again.event("a.jpg", "key")["outputs"] == ["a.png"]
+        assert [again.half(name, "a.jpg", "key") for name in ("a.png", "a.json")] == [False, True]
+
+
+def test_two_keys_of_one_picture_are_both_remembered(tmp_path):
+    with Manifest(tmp_path) as manifest:
+        for key in ("one", "two"):
+            manifest.begin("a.jpg", key, [f"{key}.png"])
+            manifest.finish("a.jpg", key, [f"{key}.png"], {})
+    with Manifest(tmp_path) as again:
+        assert again.event("a.jpg", "one")["outputs"] == ["one.png"]
+        assert again.event("a.jpg", "two")["outputs"] == ["two.png"]
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -42,11 +63,11 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes()[:-cut])
     with Manifest(tmp_path) as again:
-        kept = {name for name in ("a.jpg", "b.jpg") if again.event(name)}
+        kept = {name for name in ("a.jpg", "b.jpg") if again.event(name, "key")}
         again.finish("c.jpg", "key", ["c.png"], {})
     assert kept - {"b.jpg"} == {"a.jpg"}
     with Manifest(tmp_path) as third:
-        assert all(third.event(name) for name in kept | {"c.jpg"})
+        assert all(third.event(name, "key") for name in kept | {"c.jpg"})
 
 
 @pytest.mark.parametrize(
@@ -71,10 +92,10 @@ def test_events_are_read_while_others_are_written(tmp_path):
         writer.start()
         try:
             while writer.is_alive():
-                assert manifest.event("a.jpg")["sha256"] == "1"
+                assert manifest.event("a.jpg", "key")["sha256"] == "1"
         finally:
             writer.join()
-        assert all(manifest.event(f"{number}.jpg")["sha256"] == str(number) for number in range(3000))
+        assert all(manifest.event(f"{n}.jpg", "key")["sha256"] == str(n) for n in range(3000))
 
 
 def test_every_line_is_one_json_object(tmp_path):

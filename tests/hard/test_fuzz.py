@@ -196,5 +196,5 @@ def test_a_manifest_of_another_program(tmp_path, data):
         lock.unlink()
     (tmp_path / "manifest.jsonl").write_bytes(data)
     with Manifest(tmp_path) as manifest:
-        manifest.event("/a.png")
+        manifest.event("/a.png", "key")
     assert (tmp_path / "manifest.jsonl").read_bytes().startswith(data)

@@ -4,7 +4,8 @@
     summary = segment_all(segmenter, list_pictures("photos"), "results", formats=("png", "coco"))
 
 A picture is finished when its outputs are complete and the manifest says so for the same picture (SHA-256 of
-the file), Concept and wishes; run again, it is skipped. A broken picture is reported and the others go on.
+the file), Concept and wishes; run again, it is skipped, or, asked for more kinds of files, given those alone.
+A broken picture is reported and the others go on.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asgnet.apply.collect import collect
 from asgnet.apply.decide import Absent
+from asgnet.apply.earlier import Earlier
 from asgnet.apply.engines import Outcome, in_a_part, through_steps
 from asgnet.apply.manifest import Manifest, opened, settle
 from asgnet.apply.plan import Job, Wishes, groups, planned, without_results
 from asgnet.apply.steps import Event, Steps
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
-from asgnet.errors import AsgnetError, OutputError, UsageError
+from asgnet.errors import AsgnetError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -122,9 +124,11 @@ def segment_all(
     )  # fmt: skip
     folder = folder_at(out_dir)
     with opened(folder) as manifest:
-        jobs = planned(without_results(pictures, folder, manifest.own), every)
-        run = _Run(segmenter, folder, manifest, wishes, wishes.key(fingerprint(segmenter.concept)))
-        run.refuse_losses(jobs)
+        key = wishes.key(fingerprint(segmenter.concept))
+        earlier = Earlier(folder, manifest, wishes, key)
+        jobs = earlier.named(planned(without_results(pictures, folder, manifest.own), every))
+        run = _Run(segmenter, folder, manifest, wishes, key, earlier)
+        earlier.refuse_losses(jobs, run.files)
         if isinstance(folder, LocalFolder):
             _sweep(folder.path)
         if on_planned is not None:
@@ -150,49 +154,31 @@ class _Run:
     manifest: Manifest
     wishes: Wishes
     key: str
+    earlier: Earlier
 
     def __post_init__(self) -> None:
-        # A store is asked once for all of its names, not once for each.
-        remote = not isinstance(self.folder, LocalFolder)
         self._broken: set[str] = set()
-        self._there = set(self.folder.list("")).__contains__ if remote else self.folder.exists
 
-    def refuse_losses(self, jobs: list[Job]) -> None:
-        """Raise if an output is a picture, or exists and no earlier run made it for this very job."""
-        sources = {_real(job.picture) for job in jobs}
-        lost = []
-        for job in jobs:
-            names = self.wishes.outputs(job.stem).values()
-            for name in names:
-                if _real(self.folder.place(name)) in sources:
-                    raise OutputError(
-                        f"{self.folder.place(name)!r} is one of the pictures; give another --out."
-                    )
-            if not self.wishes.overwrite and not self._finished(job):
-                lost += [name for name in names if self._foreign(name, job.name)]
-        if not self.wishes.overwrite:
-            lost += [name for name in self._run_files() if self._foreign(name, "")]
-        if lost:
-            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-            raise OutputError(
-                f"{self.folder.place(lost[0])!r}{more} exist already and come from something else than this "
-                "run; give another --out, or --overwrite to replace them."
-            )
+    @property
+    def files(self) -> list[str]:
+        """Those of the whole run."""
+        return [*self.wishes.collected.values(), *([REPORT] if self.wishes.report else [])]
 
     def outcomes(
         self, jobs: list[Job], engine: Engine, address: str | None, workers: int | None
     ) -> Iterator[Outcome]:
         """Every job with its event, or with its error."""
         steps = Steps(self.segmenter, self.folder, self.wishes, self.key)
+        known, clear = self.earlier.known, self.earlier.clear
         if engine == "ray":
             from asgnet.apply.cluster import on_cluster
 
-            return on_cluster(steps, jobs, self._finished, self._clear, address, workers)
+            return on_cluster(steps, jobs, known, clear, address, workers)
         if engine != "local":
             raise UsageError(f"There is no engine {engine!r}; choose local or ray.")
         if isinstance(self.folder, LocalFolder):
-            return through_steps(steps, jobs, self._finished, self.manifest, self._clear)
-        return (one for group in groups(jobs) for one in in_a_part(steps, group, self._finished, self._clear))
+            return through_steps(steps, jobs, known, self.manifest, clear)
+        return (one for group in groups(jobs) for one in in_a_part(steps, group, known, clear))
 
     def through(
         self, jobs: list[Job], outcomes: Iterator[Outcome], on_result: Callable[[Result], None] | None
@@ -216,7 +202,7 @@ class _Run:
 
     def collect(self, jobs: list[Job], summary: Summary) -> None:
         """Write the files of the whole run from what the manifest holds."""
-        names = self._run_files()
+        names = self.files
         if names:
             self.manifest.begin("", self.key, names)
         settle(self.folder, self.manifest)
@@ -234,43 +220,13 @@ class _Run:
         summary.collected = [self.folder.place(name) for name in names]
 
     def _event_of_this_run(self, name: str) -> Event | None:
-        event = None if name in self._broken else self.manifest.event(name)
-        return event if event is not None and event["key"] == self.key else None
-
-    def _run_files(self) -> list[str]:
-        return [*self.wishes.collected.values(), *([REPORT] if self.wishes.report else [])]
-
-    def _foreign(self, name: str, picture: str) -> bool:
-        return self._there(name) and not self.manifest.owns(name, picture, self.key)
-
-    def _finished(self, job: Job) -> Event | None:
-        """What the manifest knows of the picture if it is finished for this Concept and all these outputs."""
-        event = None if self.wishes.overwrite else self.manifest.event(job.name)
-        if event is None or event["key"] != self.key:
-            return None
-        kept = event["files"]
-        there = set(kept) | set(event.get("entries", ()))
-        wanted = {*self.wishes.outputs(job.stem), *self.wishes.entries}
-        if not wanted <= there or (self.wishes.report and "thumbnail" not in event):
-            return None
-        return event if all(map(self._there, kept.values())) else None
-
-    def _clear(self, job: Job) -> None:
-        """Remove what a killed or smaller run left of this picture's own outputs."""
-        if not self.wishes.overwrite:
-            for name in self.wishes.outputs(job.stem).values():
-                if self.manifest.owns(name, job.name, self.key):
-                    self.folder.remove(name)
+        return None if name in self._broken else self.manifest.event(name, self.key)
 
 
 def _failure(job: Job, error: Exception) -> dict[str, Any]:
     reason = str(error) if isinstance(error, AsgnetError) else f"{type(error).__name__}: {error}"
     record: dict[str, Any] = {"picture": job.picture, "status": "failed", "error": reason}
     return record if job.frame is None else {**record, "frame": job.frame}
-
-
-def _real(path: str) -> str:
-    return path if is_url(path) else os.path.realpath(path)
 
 
 def _sweep(folder: Path) -> None:

@@ -55,11 +55,12 @@ def on_cluster(
     waiting = []
     for job in jobs:
         event = finished(job)
-        if event is not None and event.get("version") and event["version"] == version_of(job.picture):
+        if event is None or not steps.wishes.satisfied(job.stem, event):
+            clear(job)
+            waiting.append(job)
+        elif event.get("version") and event["version"] == version_of(job.picture):
             yield job, {"summary": event["summary"], "skipped": True}
         else:
-            if event is None:
-                clear(job)
             waiting.append(job)
     if not waiting:
         return

@@ -44,14 +44,14 @@ def in_a_part(
     clear: Callable[[Job], None],
 ) -> Iterator[Outcome]:
     """A group through the steps with a part of the manifest for itself."""
-    for job in group:
-        if finished(job) is None:
-            clear(job)
     known = {job.name: finished(job) for job in group}
+    waiting = [job for job in group if not steps.wishes.satisfied(job.stem, known[job.name])]
+    for job in waiting:
+        clear(job)
     claims = [
-        (job.name, steps.key, list(steps.wishes.outputs(job.stem).values()))
-        for job in group
-        if known[job.name] is None
+        (job.name, steps.key, [*steps.wishes.outputs(job.stem, event).values()], event is not None)
+        for job in waiting
+        for event in [known[job.name]]
     ]
     record = Part(steps.folder, claims)
     yield from through_steps(steps, group, lambda job: known[job.name], record, lambda job: None)

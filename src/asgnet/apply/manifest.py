@@ -42,7 +42,8 @@ class Manifest:
     def __init__(self, folder: Path):
         self.path = folder / NAME
         self.own: dict[str, int] = {}  # output's file name -> see _owner
-        self._done: dict[str, tuple[int, int]] = {}  # picture -> where its line is, and how long
+        self._half: set[str] = set()  # outputs that were begun and not finished
+        self._done: dict[int, tuple[int, int]] = {}  # see _owner -> where its line is, and how long
         self.absorbed: set[str] = set()  # names of parts; at the start of a run into a store they stay there
         self._end = 0
         self._turn = threading.Lock()  # of those who move the place in the file: appending moves it too
@@ -66,9 +67,12 @@ class Manifest:
     ) -> None:
         os.close(self._file)
 
-    def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
-        """Claim these output names; on the disk before this returns."""
-        self._append(_begun(picture, key, outputs))
+    def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
+        """Claim these output names; on the disk before this returns.
+
+        With ``adds`` they are more of a picture that is finished, and remains so.
+        """
+        self._append(_begun(picture, key, outputs, adds))
         try:
             os.fsync(self._file)  # a disk over a network may say only now that it is full
         except OSError as error:
@@ -78,18 +82,23 @@ class Manifest:
         """Record that these outputs are complete, with what a later run must know of them."""
         self._append(_finished(picture, key, outputs, facts))
 
-    def event(self, picture: str) -> Event | None:
-        """The ``done`` event of a picture, if it is finished."""
-        place = self._done.get(picture)
+    def event(self, picture: str, key: str) -> Event | None:
+        """The ``done`` event of a picture, if it is finished and no other key took its outputs since."""
+        place = self._done.get(_owner(picture, key))
         if place is None:
             return None
         with self._turn:
             os.lseek(self._file, place[0], os.SEEK_SET)
-            return json.loads(os.read(self._file, place[1]))
+            event = json.loads(os.read(self._file, place[1]))
+        return event if all(self.owns(name, picture, key) for name in event["outputs"]) else None
 
     def owns(self, output: str, picture: str, key: str) -> bool:
         """Was this output begun by a run for this picture and key?"""
         return self.own.get(output) == _owner(picture, key)
+
+    def half(self, output: str, picture: str, key: str) -> bool:
+        """Is it such an output, and was it never finished? Then nobody can have gone on to work with it."""
+        return output in self._half and self.owns(output, picture, key)
 
     def absorb(self, lines: bytes) -> None:
         """Take in another's events."""
@@ -130,13 +139,16 @@ class Manifest:
                 raise self._unwritten(error) from error
 
     def _take(self, event: Event, start: int, length: int) -> None:
-        picture = event["picture"]
+        owner = _owner(event["picture"], event["key"])
         for name in event["outputs"]:
-            self.own[name] = _owner(picture, event["key"])
+            self.own[name] = owner
         if event["event"] == "done":
-            self._done[picture] = start, length
-        else:
-            self._done.pop(picture, None)
+            self._half.difference_update(event["outputs"])
+            self._done[owner] = start, length
+            return
+        self._half.update(event["outputs"])
+        if not event.get("adds"):
+            self._done.pop(owner, None)
 
 
 class Part:
@@ -144,15 +156,15 @@ class Part:
 
     Args:
         folder: of the results.
-        claims: ``(picture, key, outputs)`` of the pictures to come.
+        claims: ``(picture, key, outputs, adds)`` of the pictures to come, as :meth:`Manifest.begin`.
     """
 
-    def __init__(self, folder: Folder, claims: Iterable[tuple[str, str, list[str]]]):
+    def __init__(self, folder: Folder, claims: Iterable[tuple[str, str, list[str], bool]]):
         self.folder, self.name = folder, f"{PARTS}/{secrets.token_hex(12)}.jsonl"
         self._lines = [_line(_begun(*claim)) for claim in claims]
         self._save()
 
-    def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
+    def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
         """Nothing: it was claimed at the start."""
 
     def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
@@ -210,8 +222,9 @@ def _absorb_parts(folder: Folder, manifest: Manifest) -> list[str]:
     return names
 
 
-def _begun(picture: str, key: str, outputs: Iterable[str]) -> Event:
-    return {"event": "begin", "picture": picture, "key": key, "outputs": list(outputs)}
+def _begun(picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> Event:
+    event = {"event": "begin", "picture": picture, "key": key, "outputs": list(outputs)}
+    return {**event, "adds": True} if adds else event
 
 
 def _finished(picture: str, key: str, outputs: Iterable[str], facts: Event) -> Event:

@@ -7,7 +7,7 @@ file holds is said in :mod:`asgnet.apply.writers`, what it is called in :mod:`as
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +34,7 @@ def save_prediction(
     source: PathLike | None = None,
     instances: bool = False,
     simplify: float = 0.0,
+    kinds: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Write one picture's results, all of them or none.
 
@@ -63,6 +64,7 @@ def save_prediction(
             says.
         instances: each connected piece is an object of its own; else all of a class in a picture is one.
         simplify: how many pixels the outlines of polygons may stray from the mask; 0 is exact.
+        kinds: of the files only these; by default all.
 
     Returns:
         For each kind of file the path written, as text; for ``coco`` and its like the entry.
@@ -82,6 +84,7 @@ def save_prediction(
             f"{len(prediction.classes)} classes do not fit into a PNG of 8 bits; choose coco or yolo instead."
         )
     names = output_names(stem, formats, overlay=overlay)
+    names = {kind: name for kind, name in names.items() if kinds is None or kind in kinds}
     folder, shared = folder_at(out_dir), shared_files(prediction.classes, formats)
     _refuse(folder, names.values(), shared, overwrite, source)
     link = _link(folder, stem, source)

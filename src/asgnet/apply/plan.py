@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asgnet.apply.collect import COLLECTED
 from asgnet.apply.decide import Absent
@@ -48,10 +48,17 @@ class Wishes:
     def _apart(self) -> bool:
         return bool(self.instances or self.min_area or self.simplify)
 
-    def outputs(self, stem: str) -> dict[str, str]:
-        """The files of a picture, by kind."""
+    def outputs(self, stem: str, event: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """The files of a picture, by kind; those that an earlier run's ``event`` has are left out."""
         names = output_names(stem, self.formats, overlay=self.overlay)
-        return ({"explain": stem + EXPLANATION} if self.explain else {}) | names
+        names = ({"explain": stem + EXPLANATION} if self.explain else {}) | names
+        return {kind: name for kind, name in names.items() if event is None or kind not in event["files"]}
+
+    def satisfied(self, stem: str, event: Mapping[str, Any] | None) -> bool:
+        """Has an earlier run made all of this?"""
+        if event is None or self.outputs(stem, event) or (self.report and "thumbnail" not in event):
+            return False
+        return set(self.entries) <= set(event["entries"])
 
     @property
     def entries(self) -> list[str]:

@@ -24,7 +24,7 @@ _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "create
 class Record(Protocol):
     """Where beginnings and ends are written down: a manifest or a part of one."""
 
-    def begin(self, picture: str, key: str, outputs: Iterable[str]) -> None:
+    def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
         """Claim outputs."""
 
     def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
@@ -32,7 +32,7 @@ class Record(Protocol):
 
 
 class Loaded(NamedTuple):
-    """A picture read, or, without ``picture``, what an earlier run left of it in ``event``."""
+    """A picture read, if it lacks anything of what is wished; and what an earlier run left in ``event``."""
 
     picture: Picture | None
     event: Event | None = None
@@ -67,7 +67,7 @@ class Steps:
         self._digests: dict[str, tuple[str, str]] = {}  # of the last file read: version and digest
 
     def read(self, job: Job, event: Event | None) -> Loaded:
-        """A picture, unless ``event`` says that it was finished and it is still the same file.
+        """A picture, unless an earlier run's ``event`` has all of it and it is still the same file.
 
         Raises:
             PictureError: it cannot be read.
@@ -77,21 +77,22 @@ class Steps:
         from asgnet.data.images import read_picture
 
         version = version_of(job.picture)
-        if event is not None and version and version == event.get("version"):
+        satisfied = self.wishes.satisfied(job.stem, event)
+        if event is not None and satisfied and version and version == event.get("version"):
             return Loaded(None, event)
         data = None if job.frame is not None or is_video(job.picture) else _data(job.picture)
         digest = self._digest(job.picture, version, data)
-        if event is not None and event["sha256"] == digest:
-            return Loaded(None, event)
-        if event is not None:
+        if event is not None and event["sha256"] != digest:
             raise OutputError(
                 f"{job.picture!r} has changed since it was segmented; give --overwrite to do it again."
             )
+        if satisfied:
+            return Loaded(None, event)
         if data is None:
             frame = self._frames.read(job.picture, job.frame or 0)
-            return Loaded(frame.picture, None, digest, version, frame.time)
+            return Loaded(frame.picture, event, digest, version, frame.time)
         source = job.picture if isinstance(data, str) else Remote(data, job.picture)
-        return Loaded(read_picture(source), None, digest, version)
+        return Loaded(read_picture(source), event, digest, version)
 
     def predict(self, job: Job, loaded: Loaded) -> Answer:
         """The prediction, decided as wished."""
@@ -106,16 +107,16 @@ class Steps:
         return Answer(loaded, prediction, time.perf_counter() - began)
 
     def write(self, job: Job, answer: Answer, record: Record) -> Event:
-        """All files of a picture, and its line in the manifest; the event of it."""
+        """All files of a picture that it lacks, and its line in the manifest; the event of it."""
         loaded, prediction, seconds = answer
         if loaded.picture is None or prediction is None:
             assert loaded.event is not None
             return {**loaded.event, "skipped": True}
-        outputs = self.wishes.outputs(job.stem)
-        record.begin(job.name, self.key, outputs.values())
+        outputs = self.wishes.outputs(job.stem, loaded.event)
+        record.begin(job.name, self.key, outputs.values(), loaded.event is not None)
         facts = self._written(job, loaded, prediction, outputs)
         facts["summary"] |= {"seconds": round(seconds, 4)}
-        record.finish(job.name, self.key, outputs.values(), facts)
+        record.finish(job.name, self.key, facts["files"].values(), facts)
         return facts
 
     def _written(self, job: Job, loaded: Loaded, prediction: Prediction, outputs: dict[str, str]) -> Event:
@@ -124,7 +125,7 @@ class Steps:
 
         picture, wishes = loaded.picture, self.wishes
         assert picture is not None
-        if wishes.explain:
+        if "explain" in outputs:
             from asgnet.apply.explain import explain
 
             self.folder.save(outputs["explain"], png_bytes(explain(self.segmenter, picture, prediction)))
@@ -132,22 +133,26 @@ class Steps:
         written = save_prediction(
             prediction, picture, self.folder, job.stem, source=source, formats=wishes.formats,
             overlay=wishes.overlay, overwrite=wishes.overwrite, instances=wishes.instances,
-            simplify=wishes.simplify,
+            simplify=wishes.simplify, kinds=outputs,
         )  # fmt: skip
-        said = summary(prediction, job.picture, mask=written.get("png"), instances=wishes.instances)
+        before: Event = loaded.event or {"files": {}, "entries": {}}
+        files = before["files"] | outputs
+        places = {kind: self.folder.place(name) for kind, name in files.items()}
+        said = summary(prediction, job.picture, mask=places.get("png"), instances=wishes.instances)
         said["present"] = prediction.presence >= PRESENT
         if job.frame is not None:
             said |= {"frame": job.frame, "time": loaded.time}
-        said["files"] = {kind: self.folder.place(name) for kind, name in outputs.items()}
         facts = {
             "stem": job.stem,
             "sha256": loaded.digest,
             "version": loaded.version,
-            "files": outputs,
-            "summary": said,
-            "entries": {form: written[form] for form in wishes.entries},
+            "files": files,
+            "summary": {**said, "files": places},
+            "entries": before["entries"] | {form: written[form] for form in wishes.entries},
         }
-        if wishes.report:
+        if "thumbnail" in before:
+            facts["thumbnail"] = before["thumbnail"]
+        elif wishes.report:
             from asgnet.apply.report import thumbnail
 
             facts["thumbnail"] = thumbnail(picture, prediction.mask)
