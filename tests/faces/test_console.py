@@ -143,3 +143,16 @@ def test_a_reader_that_goes_away_ends_it_quietly():
     assert child.wait(timeout=20) == 141
     assert child.stderr.read() == ""
     child.stderr.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
+@pytest.mark.parametrize("body", ["_console.put('x')", "print('x')", "print('x', flush=True)"])
+def test_a_full_disk_behind_stdout_is_one_sentence(body):
+    code = _CHILD.format(body=f"    {body}")
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        streams = {"stdout": full, "stderr": subprocess.PIPE, "text": True}
+        child = subprocess.run([sys.executable, "-c", code], **streams, env=buffered)
+    assert child.returncode == 1
+    assert child.stderr.startswith("asgnet: Standard output cannot be written: the disk is full; ")
+    assert child.stderr.count("\n") == 1

@@ -14,11 +14,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
 from asgnet.errors import AsgnetError, OutputError, UsageError
+from asgnet.files import remedy_for
 
 PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
@@ -69,11 +70,31 @@ def say(text: str) -> None:
 
 
 def put(line: str) -> None:
-    """One line of data, on stdout."""
-    try:
+    """One line of data, on stdout.
+
+    Raises:
+        OutputError: stdout leads to a file that cannot be written.
+    """
+    with _written():
         print(line, flush=True)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """What stdout may answer, told apart: its reader went away, or the disk behind it is full."""
+    try:
+        yield
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        _leave_stdout()
+        raise OutputError(f"Standard output cannot be written: {remedy_for(error)}.") from error
+
+
+def _leave_stdout() -> None:
+    """Point stdout at nothing: the interpreter's last flush must not fail again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def emit(record: dict[str, Any]) -> None:
@@ -104,7 +125,8 @@ def ending(run: Callable[[], Any], debug: bool = False, stopped: str = AGAIN) ->
     try:
         with _terminable(), _plain_warnings(debug):
             code = run()
-            sys.stdout.flush()
+            with _written():
+                sys.stdout.flush()
             if code == 130:  # what typer makes of Ctrl-C, without a word
                 raise KeyboardInterrupt
             return code if isinstance(code, int) else 0
@@ -115,10 +137,23 @@ def ending(run: Callable[[], Any], debug: bool = False, stopped: str = AGAIN) ->
         say(f"asgnet: terminated; {stopped}.")
         return 143
     except (ReaderGone, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush must not fail again
+        _leave_stdout()
         return 141
     except Exception as error:
-        return _failed(error, debug)
+        return _failed(_of_stdout(error), debug)
+
+
+def _of_stdout(error: Exception) -> Exception:
+    """The error; or the one of stdout, if the error is the system's and stdout can still not be written."""
+    if isinstance(error, OSError):
+        try:
+            with _written():
+                sys.stdout.flush()
+        except OutputError as lost:
+            return lost
+        except ReaderGone:
+            _leave_stdout()
+    return error
 
 
 def _failed(error: Exception, debug: bool) -> int:
