@@ -108,6 +108,14 @@ def test_a_broken_picture_is_reported_and_the_others_go_on(photos, out):
     assert not (out / "1.png").exists()
 
 
+@pytest.mark.parametrize("name", ["1.jpg", "1.gif"])
+def test_a_named_pipe_is_a_broken_picture(photos, out, pipes, name):
+    photos[1] = pipes(photos[1].with_name(name))
+    summary = segment_all(Segmenter(), photos, out)
+    assert summary.done == 4
+    assert "is a pipe or a device" in summary.failed[0][1]
+
+
 def test_a_failure_of_the_model_on_one_picture_is_that_picture_s(photos, out):
     class Choking(Segmenter):
         def predict(self, image):

@@ -381,3 +381,9 @@ def test_damaged_strokes():
     for broken in (rle[:-4], rle[:3], [999], "text"):
         with pytest.raises(SupportError, match="object 1"):
             only(parse_labelstudio([task({"rle": broken, "brushlabels": ["mug"]})]))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.txt"])
+def test_a_pipe_is_never_opened(tmp_path, pipes, name):
+    with pytest.raises(SupportError, match="is a pipe or a device; save it to a file"):
+        read_annotations(pipes(tmp_path / name))

@@ -114,3 +114,14 @@ def test_frames_in_an_object_store(animation):
     assert frame_count(address) == 5
     local = FrameReader().read(animation, 2).picture
     np.testing.assert_array_equal(FrameReader().read(address, 2).picture, local)
+
+
+@pytest.mark.parametrize("ending", ["gif", "tiff", "mp4"])
+def test_a_pipe_is_never_opened(tmp_path, pipes, ending):
+    path = pipes(tmp_path / f"a.{ending}")
+    if is_video(path):
+        pytest.importorskip("av", reason="needs PyAV (the extra asgnet[video])")
+        with pytest.raises(PictureError, match="a pipe"):
+            frame_count(path)
+    else:
+        assert frame_count(path) is None

@@ -187,7 +187,10 @@ def _data(path: str) -> bytes | str:
 
 
 def _file_digest(path: str) -> str:
-    """SHA-256 of a file; empty if it cannot be read (reading it as a picture will say why)."""
+    """SHA-256 of a file; empty if it cannot be read (reading it as a picture will say why).
+
+    Only regular files are opened: a pipe would keep us waiting for ever.
+    """
     try:
         if is_url(path):
             store, inside = store_of(path)
@@ -196,6 +199,8 @@ def _file_digest(path: str) -> str:
                 for block in iter(lambda: stream.read(1 << 20), b""):
                     digest.update(block)
                 return digest.hexdigest()
+        if not os.path.isfile(path):
+            return ""
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except Exception:

@@ -55,7 +55,8 @@ def frame_count(path: PathLike) -> int | None:
         with refusals(named(path)), _video(path) as container:
             packets = container.demux(container.streams.video[0])
             return sum(1 for packet in packets if packet.size)
-    if _ending(path) in _PAGED:
+    regular = is_url(path) or os.path.isfile(plain_path(path))  # opening a pipe would wait for ever
+    if regular and _ending(path) in _PAGED:
         with suppress(Exception), Image.open(_stream(path)) as image:  # reading it says what is wrong
             count = int(getattr(image, "n_frames", 1))
             return count if count > 1 else None
@@ -126,6 +127,8 @@ def _video(path: PathLike) -> Any:
     else:
         if not Path(plain_path(path)).exists():
             raise PictureError(f"{name} does not exist; check the path.")
+        if not Path(plain_path(path)).is_file():
+            raise PictureError(f"{name} is no file but a folder, a pipe or a device; name a video.")
         container = av.open(plain_path(path))
     if not container.streams.video:
         container.close()

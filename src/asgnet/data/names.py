@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,6 +96,9 @@ def names_near(path: PathLike, lists: Iterable[str], above: int = 1) -> Path | N
 def read_text(path: PathLike, shown: str, most: int = _MOST) -> str:
     """A text file's content; DataError if it cannot be read as one."""
     try:
+        mode = os.stat(path).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a pipe may wait for ever
+            raise DataError(f"{shown} is a pipe or a device; save it to a file and name that.")
         with open(path, "rb") as stream:
             data = stream.read(most + 1)
     except OSError as error:
