@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,77 @@ def test_more_kinds_keep_the_name_that_a_picture_had(photos, out, tmp_path):
     listed = (out / COLLECTED["voc"]).read_text().split()
     assert listed == ["0", "1", "2", "3", "4", "elsewhere/0"]
     assert all((out / "SegmentationClass" / f"{stem}.png").exists() for stem in listed)
+
+
+class Two(Segmenter):
+    """Two classes, the second never found."""
+
+    concept = Concept(("one", "two"), {}, "a stand-in")
+
+    def predict(self, image):
+        one = super().predict(image)
+        two = Prediction(np.zeros_like(one.mask), 0 * one.probability, 0.0, one.guide)
+        classes = {"one": one, "two": two}
+        return replace(one, mask=one.mask.astype(np.int32), classes=("one", "two"), by_class=classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "formats", "segmenter"),
+    [
+        ("annotations.png", ("labelme", "coco"), Segmenter),
+        ("Annotations.png", ("labelme", "coco"), Segmenter),
+        ("annotations_polygons.png", ("labelme", "coco-polygons"), Segmenter),
+        ("label_studio.png", ("labelme", "labelstudio"), Segmenter),
+        ("labelmap.png", ("yolo", "voc"), Segmenter),
+        ("ImageSets/Segmentation/default.png", ("yolo", "voc"), Segmenter),
+        ("classes.png", ("png", "yolo"), Two),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_picture_whose_file_would_be_one_of_the_run_is_left_out(
+    tmp_path, out, name, formats, segmenter, overwrite
+):
+    paths = [picture(tmp_path / "photos" / one) for one in ("0.png", name, "x.png")]
+    for _ in range(2):
+        results = []
+        summary = segment_all(
+            segmenter(), paths, out, formats=formats, on_result=results.append, overwrite=overwrite
+        )
+        assert [str(path) for path, _ in summary.failed] == [str(paths[1])]
+        assert [one.picture for one in results] == paths
+        assert "the run's own" in summary.failed[0][1]
+        assert "rename the picture" in summary.failed[0][1]
+    alone = out.with_name("alone")
+    segment_all(segmenter(), [paths[0], paths[2]], alone, formats=formats)
+    assert contents(out) == contents(alone)
+
+
+def test_without_the_file_of_the_run_the_name_is_as_good_as_any(tmp_path, out):
+    path = picture(tmp_path / "annotations.png")
+    assert segment_all(Segmenter(), [path], out, formats=("labelme",)).done == 1
+    with pytest.raises(OutputError, match="--overwrite"):
+        segment_all(Segmenter(), [path], out, formats=("coco",))
+    assert json.loads((out / "annotations.json").read_text())["shapes"]
+
+
+def test_of_two_pictures_with_one_file_the_second_is_left_out(tmp_path, out):
+    paths = [picture(tmp_path / name) for name in ("SegmentationClass/x.png", "x.png")]
+    for _ in range(2):
+        summary = segment_all(Segmenter(), paths, out, formats=("png", "voc"))
+        assert [path for path, _ in summary.failed] == [paths[1]]
+        assert f"that of {str(paths[0])!r}" in summary.failed[0][1]
+    assert (out / COLLECTED["voc"]).read_text().split() == ["SegmentationClass/x"]
+
+
+def test_who_was_there_first_keeps_its_files(tmp_path, out):
+    paths = [picture(tmp_path / name) for name in ("SegmentationClass/x.png", "x.png")]
+    segment_all(Segmenter(), paths[1:], out, formats=("png", "voc"))
+    before = contents(out)
+    summary = segment_all(Segmenter(), paths, out, formats=("png", "voc"))
+    assert [path for path, _ in summary.failed] == [paths[0]]
+    assert contents(out) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

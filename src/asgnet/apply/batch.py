@@ -25,8 +25,9 @@ from asgnet.apply.engines import Outcome, in_a_part, through_steps
 from asgnet.apply.manifest import Manifest, opened, settle
 from asgnet.apply.plan import Job, Wishes, groups, planned, without_results
 from asgnet.apply.steps import Event, Steps
+from asgnet.apply.writers import shared_files
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
-from asgnet.errors import AsgnetError, UsageError
+from asgnet.errors import AsgnetError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -126,14 +127,16 @@ def segment_all(
     with opened(folder) as manifest:
         key = wishes.key(fingerprint(segmenter.concept))
         earlier = Earlier(folder, manifest, wishes, key)
-        jobs = earlier.named(planned(without_results(pictures, folder, manifest.own), every))
         run = _Run(segmenter, folder, manifest, wishes, key, earlier)
-        earlier.refuse_losses(jobs, run.files)
+        shared = shared_files(segmenter.concept.classes, set(wishes.formats))
+        jobs = planned(without_results(pictures, folder, manifest.own), every)
+        jobs, refused = earlier.settled(jobs, run.files, shared)
         if isinstance(folder, LocalFolder):
             _sweep(folder.path)
         if on_planned is not None:
             on_planned(len(jobs))
-        summary = run.through(jobs, run.outcomes(jobs, engine, ray_address, workers), on_result)
+        outcomes = run.outcomes([job for job in jobs if job not in refused], engine, ray_address, workers)
+        summary = run.through(_with_refused(jobs, refused, outcomes), on_result)
         run.collect(jobs, summary)
     return summary
 
@@ -180,9 +183,7 @@ class _Run:
             return through_steps(steps, jobs, known, self.manifest, clear)
         return (one for group in groups(jobs) for one in in_a_part(steps, group, known, clear))
 
-    def through(
-        self, jobs: list[Job], outcomes: Iterator[Outcome], on_result: Callable[[Result], None] | None
-    ) -> Summary:
+    def through(self, outcomes: Iterator[Outcome], on_result: Callable[[Result], None] | None) -> Summary:
         summary = Summary()
         for job, outcome in outcomes:
             picture = job.picture if is_url(job.picture) else Path(job.picture)
@@ -221,6 +222,14 @@ class _Run:
 
     def _event_of_this_run(self, name: str) -> Event | None:
         return None if name in self._broken else self.manifest.event(name, self.key)
+
+
+def _with_refused(
+    jobs: list[Job], refused: dict[Job, OutputError], outcomes: Iterator[Outcome]
+) -> Iterator[Outcome]:
+    """The outcomes, with the errors of those jobs that were not begun in their places."""
+    for job in jobs:
+        yield (job, refused[job]) if job in refused else next(outcomes)
 
 
 def _failure(job: Job, error: Exception) -> dict[str, Any]:

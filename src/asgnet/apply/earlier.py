@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from asgnet.apply.manifest import Manifest
+from asgnet.apply.manifest import NAME, Manifest
 from asgnet.apply.plan import Job, Wishes
 from asgnet.apply.steps import Event
 from asgnet.data.folder import Folder, LocalFolder, is_url
@@ -38,26 +38,72 @@ class Earlier:
         said["mask"] = said["files"].get("png")
         return {**event, "files": files}
 
-    def named(self, jobs: Iterable[Job]) -> list[Job]:
-        """The jobs; those that earlier runs began to answer keep the stem that they had."""
-        found = ((job, self.known(job)) for job in jobs)
-        return [job if event is None else job._replace(stem=event["stem"]) for job, event in found]
+    def settled(
+        self, jobs: Iterable[Job], run_files: Iterable[str], shared: Iterable[str]
+    ) -> tuple[list[Job], dict[Job, OutputError]]:
+        """The jobs, and those of them whose files would fall on others', each with the error that says so.
 
-    def refuse_losses(self, jobs: Iterable[Job], run_files: Iterable[str]) -> None:
-        """Raise if an output is a picture, or exists and is no half-done one of this very job."""
-        jobs = list(jobs)
+        What an earlier run finished keeps the stem that it had, and goes before the others.
+
+        Args:
+            jobs: as planned.
+            run_files: that the run writes at its end.
+            shared: the files that it writes beside those of the pictures.
+
+        Raises:
+            OutputError: an output is a picture, or exists and is no half-done one of this very job.
+        """
+        jobs, run_files = list(jobs), list(run_files)
+        taken = {name.casefold(): "" for name in (*run_files, *shared, NAME)}
         sources = {_real(job.picture) for job in jobs}
-        lost = []
-        for job in jobs:
-            for name in self.wishes.outputs(job.stem).values():
-                if _real(self.folder.place(name)) in sources:
-                    raise OutputError(
-                        f"{self.folder.place(name)!r} is one of the pictures; give another --out."
-                    )
-            if not self.wishes.overwrite:
-                lost += [name for name in self._lacking(job) if self._foreign(name, job.name)]
+        refused: dict[Job, OutputError] = {}
+        lost: list[str] = []
+        for i, event in self._oldest_first(jobs):
+            job = jobs[i] if event is None else jobs[i]._replace(stem=event["stem"])
+            jobs[i] = job
+            self._refuse_sources(job, sources)
+            clash = self._claim(job, event, taken)
+            if clash is not None:
+                refused[job] = clash
+            elif not self.wishes.overwrite:
+                names = self.wishes.outputs(job.stem, event).values()
+                lost += [name for name in names if self._foreign(name, job.name)]
         if not self.wishes.overwrite:
             lost += [n for n in run_files if self._there(n) and not self.manifest.owns(n, "", self.key)]
+        self._refuse_losses(lost)
+        return jobs, refused
+
+    def _oldest_first(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Event | None]]:
+        """The places of the jobs that earlier runs finished, with what is known of them; then the others'."""
+        fresh = []
+        for i, job in enumerate(jobs):
+            event = self.known(job)
+            if event is None:
+                fresh.append(i)
+            else:
+                yield i, event
+        yield from ((i, None) for i in fresh)
+
+    def _claim(self, job: Job, event: Event | None, taken: dict[str, str]) -> OutputError | None:
+        """Note a picture's files as taken, by their names in lower case; or say on whose they would fall."""
+        names = {*self.wishes.outputs(job.stem).values(), *(event["files"].values() if event else ())}
+        for name in sorted(names):
+            owner = taken.get(name.casefold(), job.name)
+            if owner != job.name:
+                whose = f"that of {owner!r}" if owner else "the run's own of that name"
+                return OutputError(
+                    f"{job.picture!r} is left out: its {self.folder.place(name)!r} would be the same file as "
+                    f"{whose}; rename the picture, or choose another --out or fewer formats."
+                )
+        taken.update((name.casefold(), job.name) for name in names)
+        return None
+
+    def _refuse_sources(self, job: Job, sources: set[str]) -> None:
+        for name in self.wishes.outputs(job.stem).values():
+            if _real(self.folder.place(name)) in sources:
+                raise OutputError(f"{self.folder.place(name)!r} is one of the pictures; give another --out.")
+
+    def _refuse_losses(self, lost: list[str]) -> None:
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             raise OutputError(
@@ -68,12 +114,9 @@ class Earlier:
     def clear(self, job: Job) -> None:
         """Remove what a killed run left of this picture's own outputs."""
         if not self.wishes.overwrite:
-            for name in self._lacking(job):
+            for name in self.wishes.outputs(job.stem, self.known(job)).values():
                 if self.manifest.half(name, job.name, self.key):
                     self.folder.remove(name)
-
-    def _lacking(self, job: Job) -> Iterable[str]:
-        return self.wishes.outputs(job.stem, self.known(job)).values()
 
     def _foreign(self, name: str, picture: str) -> bool:
         return self._there(name) and not self.manifest.half(name, picture, self.key)
