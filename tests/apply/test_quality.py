@@ -23,4 +23,13 @@ def test_between_and_beyond_calibrated_numbers_of_examples():
 def test_it_stays_an_iou():
     assert quality.expected([1.0] * 3).high == 1
     assert quality.expected([0.0] * 3).low == 0
-    assert "about 0.45 (by rule of thumb between 0.15 and 0.65)" in quality.expected([0.5]).words
+    assert "about 0.45 (three times in four between 0.15 and 0.65)" in quality.expected([0.5]).words
+
+
+def test_with_the_measured_lines_better_examples_promise_more(monkeypatch):
+    monkeypatch.undo()
+    for count in (1, 2, 3, 5, 9):
+        poor, good = quality.expected([0.3] * count), quality.expected([0.9] * count)
+        assert 0 <= poor.low < poor.iou < good.iou < good.high <= 1
+    ranges = [quality.expected([0.7] * count) for count in (1, 2)]
+    assert ranges[0].high - ranges[0].low > 2 * (ranges[1].high - ranges[1].low)  # one example foretells little
