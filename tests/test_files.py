@@ -13,7 +13,7 @@ from tests.saying import says
 
 from asgnet import files
 from asgnet.errors import OutputError
-from asgnet.files import atomic_path, save_bytes
+from asgnet.files import atomic_path, check_writable, save_bytes
 
 
 def put(path: Path, data: bytes) -> Path:
@@ -183,3 +183,11 @@ def test_a_link_is_written_through(tmp_path):
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
     assert left_in(tmp_path / "real") == ["target.txt"]
+
+
+def test_a_folder_is_tried_before_the_work(tmp_path):
+    check_writable(tmp_path / "new/folder")
+    assert list((tmp_path / "new/folder").iterdir()) == []
+    put(tmp_path / "file", b"")
+    with pytest.raises(OutputError, match="a part of its path is a file"):
+        check_writable(tmp_path / "file")

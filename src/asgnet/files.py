@@ -90,6 +90,17 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+def check_writable(folder: PathLike) -> None:
+    """Make a folder, if it is not there, and try it: before hours of work, not behind them.
+
+    Raises:
+        OutputError: no file can be written into it.
+    """
+    probe = Path(folder) / f"{HALF}{secrets.token_hex(6)}"
+    save_bytes(probe, b"")
+    probe.unlink(missing_ok=True)
+
+
 def save_bytes(path: PathLike, data: bytes | memoryview) -> None:
     """Write a whole file or nothing.
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply.doctor import diagnose
+from asgnet.errors import UsageError
 from asgnet.types import Prediction
 
 SIZE = (80, 100)
@@ -170,3 +171,17 @@ def test_the_trained_network_on_coins_notices_the_inverted_mask_and_keeps_its_fi
     assert "inverted" in diagnosis.findings[1].remarks[0]
     assert segmenter.concept is concept
     assert len(segmenter.supports) == 3
+
+
+def test_examples_come_as_for_fit(four):
+    images, masks = four
+    one = examined(images[0], masks[0])
+    assert [f.name for f in one.findings] == ["example 1"]
+    several = examined(iter(images), (mask for mask in masks))
+    assert [f.iou for f in several.findings] == [f.iou for f in examined(images, masks).findings]
+    with pytest.raises(UsageError, match=f"{len(images)} pictures but 1 masks"):
+        examined(images, masks[0])
+    with pytest.raises(UsageError, match="masks of object cannot be a NoneType"):
+        examined(images, None)
+    with pytest.raises(UsageError, match="no examples to examine"):
+        examined([], [])

@@ -420,3 +420,7 @@ def test_summary_of_a_name_that_is_not_utf_8():
     line = json.dumps(said)
     assert line.isascii()
     assert "\n" not in line
+
+
+def test_a_single_format_may_stand_alone(tmp_path):
+    assert set(save_prediction(found(REGION), PICTURE, tmp_path, "a", formats="yolo")) == {"yolo"}

@@ -245,6 +245,12 @@ def test_fitting_is_repeatable(loaded, red, net):
     same(loaded.fit(*red, seed=0).predict(red[0][0]), first)
 
 
+@pytest.mark.parametrize("seed", ["a", 1.5, None, -1, 2**70])
+def test_a_seed_is_a_whole_number(loaded, red, seed):
+    with pytest.raises(UsageError, match="seed is a whole number from 0 on"):
+        loaded.fit(*red, seed=seed)
+
+
 def test_a_seed_draws_other_pixels_for_much_the_same_answer(loaded, red, monkeypatch):
     monkeypatch.setattr(fine, "SAMPLES", 200)
     weights, found = [], []

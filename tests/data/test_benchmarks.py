@@ -12,7 +12,7 @@ from scipy.io import savemat
 from asgnet.data import index
 from asgnet.data.benchmarks import class_mask, open_dataset
 from asgnet.data.coco import paint
-from asgnet.errors import DataError
+from asgnet.errors import AsgnetWarning, DataError
 
 SHARED = Path(os.environ.get("ASGNET_SHARED", Path(__file__).parents[2].parent / "shared")) / "data"
 H, W = 6, 8
@@ -285,6 +285,18 @@ def test_a_guess_is_said_and_a_kind_is_not_guessed(tmp_path, opened, capsys):
     assert "read as voc" in capsys.readouterr().err
     opened(f"voc:{root}", "val")
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_left_out_of_a_folder_is_said(tmp_path, opened):
+    root = folder(tmp_path / "mine")
+    photo(root / "images/lonely.jpg")
+    photo(root / "images/a.png")
+    write(root / "masks/other.png", labels(c1=1))
+    with pytest.warns(AsgnetWarning) as said:
+        opened(root)
+    told = [str(one.message) for one in said if issubclass(one.category, AsgnetWarning)]
+    assert any("a picture or a mask alone, 2 in all: lonely, other." in one for one in told)
+    assert any("a.png' counts, not a.jpg: both have one stem." in one for one in told)
 
 
 def test_the_hash_knows_names_and_pixels_and_nothing_else(tmp_path, opened):

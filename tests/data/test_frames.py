@@ -8,7 +8,7 @@ from PIL import Image
 
 from asgnet.data import frames
 from asgnet.data.frames import FrameReader, frame_count, is_video
-from asgnet.errors import PictureError
+from asgnet.errors import AsgnetWarning, PictureError
 
 
 def shades(count: int, size=(24, 16)) -> list[Image.Image]:
@@ -125,3 +125,20 @@ def test_a_pipe_is_never_opened(tmp_path, pipes, ending):
             frame_count(path)
     else:
         assert frame_count(path) is None
+
+
+def test_a_video_that_was_cut_off_is_said(tmp_path):
+    """Its head, in front, promises more frames than follow."""
+    av = pytest.importorskip("av", reason="needs PyAV (the extra asgnet[video])")
+    noise = np.random.default_rng(0).integers(0, 256, (10, 64, 96, 3), np.uint8)
+    with av.open(str(tmp_path / "whole.mp4"), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for image in noise:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
+    assert frame_count(tmp_path / "whole.mp4") == 10
+    with pytest.warns(AsgnetWarning, match=r"cut\.mp4' is cut off: \d of its 10 frames are there"):
+        assert 0 < frame_count(tmp_path / "cut.mp4") < 10

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.apply.examples import ONE_CLASS, check_numbers, listed
 from asgnet.apply.looks import altered, confusion, looks, overlap, shrunk, twins, where
 from asgnet.apply.mistakes import Field, Mistake, find_mistakes, on_small_grid
 from asgnet.apply.quality import Expected, expected
-from asgnet.errors import AsgnetWarning, SupportError
+from asgnet.errors import AsgnetWarning, SupportError, UsageError
 from asgnet.types import Mask, Support
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Diagnosis:
         return all(finding.usable for finding in self.findings)
 
 
-def diagnose(segmenter: Segmenter, images: Sequence[Any], masks: Any) -> Diagnosis:
+def diagnose(segmenter: Segmenter, images: Any, masks: Any) -> Diagnosis:
     """Examine examples before relying on them.
 
     Args:
@@ -133,14 +134,23 @@ def diagnose(segmenter: Segmenter, images: Sequence[Any], masks: Any) -> Diagnos
 
     Returns:
         One finding an example; unreadable ones are findings, not errors.
+
+    Raises:
+        UsageError: there is no example, or numbers of pictures and masks differ.
     """
     from asgnet.apply.memory import remembering
 
-    twin = remembering(segmenter)
+    twin, images = remembering(segmenter), listed(images, "pictures")
+    if not images:
+        raise UsageError("There are no examples to examine: give images and masks, or call fit first.")
+    named = masks if isinstance(masks, Mapping) else {ONE_CLASS: masks}
+    each = {name: listed(own, f"masks of {name}") for name, own in named.items()}
+    for name, painted in each.items():
+        check_numbers(images, painted, name)
     if not isinstance(masks, Mapping):
-        return _of_one_class(twin, images, masks)
+        return _of_one_class(twin, images, each[ONE_CLASS])
     parts = []
-    for label, painted in masks.items():
+    for label, painted in each.items():
         shown = [i for i, mask in enumerate(painted) if not _absent(mask)]
         part = _of_one_class(twin, [images[i] for i in shown], [painted[i] for i in shown])
         parts.append(replace(part, findings=tuple(replace(f, label=str(label)) for f in part.findings)))

@@ -40,7 +40,7 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
         UsageError: numbers of pictures and masks differ, something is no picture or list of pictures, or a
             class has no name or that of another.
     """
-    sources = _listed(images, "pictures")
+    sources = listed(images, "pictures")
     if not sources:
         raise SupportError("There is no example: give at least one picture with its mask.")
     several = isinstance(masks, Mapping)
@@ -56,18 +56,15 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
             raise SupportError(f"An example cannot be used: {error}") from error
     read: dict[str, list[Mask | None]] = {}
     for name, painted in given.items():
-        listed = [None] if painted is None else _listed(painted, f"masks of {name}")
-        if len(listed) != len(pictures):
-            raise UsageError(
-                f"There are {len(pictures)} pictures but {len(listed)} masks of {name}; give one each."
-            )
-        for source, picture, mask in zip(sources, pictures, listed, strict=True):
+        own = [None] if painted is None else listed(painted, f"masks of {name}")
+        check_numbers(pictures, own, name)
+        for source, picture, mask in zip(sources, pictures, own, strict=True):
             _not_swapped(source, picture, mask)
         read[name] = [
             None
             if several and _absent(m)
             else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
-            for i, (m, p) in enumerate(zip(listed, pictures, strict=True))
+            for i, (m, p) in enumerate(zip(own, pictures, strict=True))
         ]
         if all(m is None for m in read[name]):
             raise SupportError(f"No example shows {name}: paint it in at least one picture.")
@@ -82,7 +79,16 @@ def supports_of(pictures: Sequence[Picture], masks: Sequence[Mask | None]) -> li
     ]
 
 
-def _listed(given: Any, what: str) -> list[Any]:
+def check_numbers(pictures: Sequence[Any], masks: Sequence[Any], name: str) -> None:
+    """UsageError unless there are as many masks of a class as pictures."""
+    if len(masks) != len(pictures):
+        raise UsageError(
+            f"There are {len(pictures)} pictures but {len(masks)} masks of {name}; give one each."
+        )
+
+
+def listed(given: Any, what: str) -> list[Any]:
+    """One or several, of any kind, as a list; UsageError if it is neither."""
     if is_one(given):
         return [given]
     try:

@@ -73,7 +73,7 @@ def save_prediction(
         UsageError: an unknown format, a stem outside ``out_dir``, a prediction of another size.
         OutputError: a file exists already or cannot be written.
     """
-    formats = set(formats)
+    formats = {formats} if isinstance(formats, str) else set(formats)
     if prediction.mask.shape != picture.shape[:2]:
         raise UsageError(
             f"The prediction is {prediction.mask.shape} and its picture {picture.shape[:2]} (h, w); "

@@ -64,7 +64,7 @@ class Segmenter:
 
     Attributes:
         engine, precision: the ones chosen.
-        supports: the examples of the last fit, as read; empty after a concept was set.
+        supports: the examples of the last fit, as read; empty after a concept was set or examples were added.
         concept: what was learnt, or None before. Setting one replaces what was fitted.
     """
 
@@ -168,6 +168,8 @@ class Segmenter:
             SupportError: an example teaches nothing: unreadable, other size, nothing painted.
             UsageError: numbers of pictures and masks differ.
         """
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+            raise UsageError(f"The seed is a whole number from 0 on, not {seed!r}.")
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
@@ -260,8 +262,6 @@ class Segmenter:
 
         if images is None:
             images, masks = [s.image for s in self.supports], [s.mask for s in self.supports]
-        if not len(images):
-            raise UsageError("There are no examples to examine: give images and masks, or call fit first.")
         return diagnose(self, images, masks)
 
     def superpixels(self) -> list[NDArray[np.int32]]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from asgnet.data.decode import MOST_PIXELS, refusals, too_large
+from asgnet.data.decode import MOST_PIXELS, note, refusals, too_large
 from asgnet.data.folder import is_url, plain_path, read_source, store_of
 from asgnet.data.images import read_picture
 from asgnet.errors import PictureError
@@ -53,8 +53,11 @@ def frame_count(path: PathLike) -> int | None:
     """
     if is_video(path):
         with refusals(named(path)), _video(path) as container:
-            packets = container.demux(container.streams.video[0])
-            return sum(1 for packet in packets if packet.size)
+            stream = container.streams.video[0]
+            found = sum(1 for packet in container.demux(stream) if packet.size)
+            if found < stream.frames:  # what its head promises; 0 if it says nothing
+                note(f"{named(path)} is cut off: {found} of its {stream.frames} frames are there.")
+            return found
     regular = is_url(path) or os.path.isfile(plain_path(path))  # opening a pipe would wait for ever
     if regular and _ending(path) in _PAGED:
         with suppress(Exception), Image.open(_stream(path)) as image:  # reading it says what is wrong

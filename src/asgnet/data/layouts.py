@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from asgnet.data.decode import note
 from asgnet.data.names import read_text
 from asgnet.errors import DataError
 from asgnet.files import named, printable
@@ -149,6 +150,12 @@ def images_and_masks(root: Path, split: str) -> Layout:
     """
     pictures, masks = _by_stem(root / "images"), _by_stem(root / "masks", suffixes=(".png",))
     names = [name for name in pictures if name in masks]
+    if names and (alone := sorted(pictures.keys() ^ masks.keys())):
+        more = " …" if len(alone) > 3 else ""
+        note(
+            f"{named(root)}: left out is what has a picture or a mask alone, {len(alone)} in all: "
+            f"{', '.join(alone[:3])}{more}."
+        )
     if not names:
         raise DataError(
             f"{named(root)} has no picture in images/ whose mask lies in masks/: "
@@ -229,7 +236,12 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> dict
     if not folder.is_dir():
         return {}
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
-    return {path.stem: path for path in found}
+    by_stem: dict[str, Path] = {}
+    for path in found:
+        if path.stem in by_stem:
+            note(f"{named(path)} counts, not {by_stem[path.stem].name}: both have one stem.")
+        by_stem[path.stem] = path
+    return by_stem
 
 
 def _read_list(path: Path, home: str) -> list[str]:

@@ -101,6 +101,7 @@ def evaluate(
     `asgnet evaluate coco2014:coco --protocol coco-20i --convention every-fourth --net epoch50.pth --size 641`
     """
     from asgnet.data.episodes import load
+    from asgnet.files import check_writable
     from asgnet.study.evaluate import as_predictor
     from asgnet.study.evaluate import evaluate as run
     from asgnet.study.report import markdown, save_curve
@@ -113,7 +114,10 @@ def evaluate(
     by_shots: dict[int, list[EpisodeList]] = {}
     for one in [load(path, opened) for path in frozen or ()]:
         by_shots.setdefault(one.shots, []).append(one)
+        drew = f"{one.protocol}, {one.shots}-shot, seed {one.seed}"
+        console.say(f"replaying {drew}: the options of drawing do nothing")
     by_shots = by_shots or drawn.lists_by_shots(opened, shots, ways, seeds)
+    check_writable(out)
     reports = {}
     for k, lists in sorted(by_shots.items()):
         folder = out if len(by_shots) == 1 else out / f"{k}-shot"
