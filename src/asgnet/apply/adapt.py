@@ -116,7 +116,7 @@ class Prior:
     alike: float = 0.75
     alike_gain: float = 20.0
     alone: float = 0.4
-    credit: float = 0.8
+    credit: float = 0.3
     shift: float = 0.3
     doubt: float = 3.8
     doubt_gain: float = 0.7
