@@ -91,14 +91,19 @@ def _flush(path: Path) -> None:
 
 
 def check_writable(folder: PathLike) -> None:
-    """Make a folder, if it is not there, and try it: before hours of work, not behind them.
+    """Try a folder, or, if it is still to be made, where it will be: before hours of work, not behind them.
 
     Raises:
-        OutputError: no file can be written into it.
+        OutputError: no file can be written there.
     """
-    probe = Path(folder) / f"{HALF}{secrets.token_hex(6)}"
-    save_bytes(probe, b"")
-    probe.unlink(missing_ok=True)
+    whole = Path(folder).absolute()
+    there = next(place for place in (whole, *whole.parents) if place.exists())
+    probe = there / f"{HALF}{secrets.token_hex(6)}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{named(folder)} cannot be written: {remedy_for(error)}.") from error
 
 
 def save_bytes(path: PathLike, data: bytes | memoryview) -> None:
