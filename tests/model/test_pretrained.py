@@ -113,3 +113,9 @@ def test_the_fingerprint_does_not_depend_on_memory_layout(small):
     net = load_weights(small[1])
     net.to(memory_format=torch.channels_last)
     assert fingerprint(net) == fingerprint(small[0])
+
+
+@pytest.mark.parametrize("source", [5, 1.5, ["runs"]])
+def test_what_names_no_weights_is_refused(source):
+    with pytest.raises(WeightsError, match="named by their folder or repository"):
+        pretrained(source)

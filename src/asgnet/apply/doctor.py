@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.apply.examples import ONE_CLASS, check_numbers, listed
+from asgnet.apply.examples import ONE_CLASS, absent, check_numbers, listed
 from asgnet.apply.looks import altered, confusion, looks, overlap, shrunk, twins, where
 from asgnet.apply.mistakes import Field, Mistake, find_mistakes, on_small_grid
 from asgnet.apply.quality import Expected, expected
@@ -151,7 +151,7 @@ def diagnose(segmenter: Segmenter, images: Any, masks: Any) -> Diagnosis:
         return _of_one_class(twin, images, each[ONE_CLASS])
     parts = []
     for label, painted in each.items():
-        shown = [i for i, mask in enumerate(painted) if not _absent(mask)]
+        shown = [i for i, mask in enumerate(painted) if not absent(mask)]
         part = _of_one_class(twin, [images[i] for i in shown], [painted[i] for i in shown])
         parts.append(replace(part, findings=tuple(replace(f, label=str(label)) for f in part.findings)))
     return _joined(parts)
@@ -192,10 +192,6 @@ def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[A
         )
     ious = [f.iou for f in findings if f.iou is not None and not f.wrong]
     return Diagnosis(tuple(findings), _advice(findings), expected(ious) if ious else None, tuple(seen))
-
-
-def _absent(mask: Any) -> bool:
-    return mask is None or (isinstance(mask, np.ndarray) and not mask.any())
 
 
 def _joined(parts: Sequence[Diagnosis]) -> Diagnosis:

@@ -62,7 +62,7 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
             _not_swapped(source, picture, mask)
         read[name] = [
             None
-            if several and _absent(m)
+            if several and absent(m)
             else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
             for i, (m, p) in enumerate(zip(own, pictures, strict=True))
         ]
@@ -117,5 +117,6 @@ def _not_swapped(source: Any, picture: Picture, mask: Any) -> None:
         )
 
 
-def _absent(mask: Any) -> bool:
+def absent(mask: Any) -> bool:
+    """A class is not in this picture: None, or an array of zeros."""
     return mask is None or (isinstance(mask, np.ndarray) and not mask.any())

@@ -10,7 +10,6 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from asgnet.data.annotated import Annotated, Annotations, Match, plain_name
 from asgnet.data.coco_file import is_coco, parse_coco
@@ -26,13 +25,6 @@ ENDINGS = frozenset((".json", ".txt"))
 
 _MOST = 2_000_000_000
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
-
-
-def is_annotations(source: Any) -> bool:
-    """A path that ends like an annotation file."""
-    if not isinstance(source, str | os.PathLike):
-        return False
-    return Path(os.fspath(source)).suffix.lower() in ENDINGS
 
 
 def read_annotations(path: PathLike, names: tuple[str, ...] = ()) -> Annotations:

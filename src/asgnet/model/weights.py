@@ -166,6 +166,8 @@ def pretrained(source: str | os.PathLike[str] | None = None) -> ASGNet:
     """
     if source is None:
         return load_weights(Path(__file__).with_name("bundled"))
+    if not isinstance(source, str | os.PathLike):
+        raise WeightsError(f"Weights are named by their folder or repository, not by {source!r}.")
     if os.path.exists(source):
         return load_weights(source)
     name = os.fspath(source)
