@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asgnet.apply import runtimes, segmenter
-from asgnet.apply.runtimes import TorchEngine, choose_engine, choose_precision
+from asgnet.apply.runtimes import OFTEN, Frequent, TorchEngine, choose_engine, choose_precision
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError
 
@@ -66,6 +66,31 @@ def test_an_engine_meets_new_numbers_of_classes_and_prototypes(taught, paint, en
         other.concept = plain.concept
         found, expected = other.predict(pictures[0]), plain.predict(pictures[0])
         assert np.abs(found.probability - expected.probability).max() < 1e-3
+
+
+@pytest.mark.parametrize("engine", [needs("openvino")])
+def test_a_size_that_comes_often_gets_a_graph_of_its_own_that_answers_alike(
+    taught, paint, engine, monkeypatch
+):
+    monkeypatch.setattr(runtimes, "OFTEN", 3)
+    other = with_engine(taught, engine)
+    for size in ((90, 120), (120, 90), (100, 100)):
+        picture, _ = paint(*size, seed=5)
+        expected = taught.predict(picture)
+        for _ in range(4):
+            assert np.abs(other.predict(picture).probability - expected.probability).max() < 1e-3
+    assert len(other._answers._compiled) == 3  # for every size, and two of their own
+    assert len(other._answers._mine.requests) == 3
+
+
+def test_what_is_asked_often_is_frequent_and_at_most_two_are():
+    frequent = Frequent()
+    assert [frequent((1,)) for _ in range(OFTEN + 1)] == [False] * (OFTEN - 1) + [True] * 2
+    assert [frequent((2,)) for _ in range(OFTEN)][-1]
+    assert not any(frequent((3,)) for _ in range(2 * OFTEN))  # not yet more than twice as often as (2,)
+    assert frequent((3,))
+    assert frequent.own == {(1,), (3,)}
+    assert not frequent((2,))
 
 
 @pytest.mark.parametrize("engine", EXPORTED)

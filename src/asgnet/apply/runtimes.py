@@ -7,6 +7,7 @@ All engines compute the same function with the same weights: in fp32 their proba
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -30,6 +31,12 @@ Precision = Literal["auto", "fp32", "bf16"]
 PACKAGES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx")}
 """What an engine needs beside torch; the fastest first."""
 PROBE = 64
+OFTEN = 64
+"""Asked so often, a size gets a graph of its own: by then that saves as much time as compiling it takes."""
+OWN = 2
+"""Sizes that have one at a time, 130 MB each: what one camera makes upright and lying."""
+Sizes = tuple[int, ...]
+EVERY: Sizes = ()
 MAKING = threading.Lock()
 """Held while an engine is made: torch's tracer belongs to the whole process."""
 
@@ -143,8 +150,31 @@ class OnnxEngine:
         return _answer(self._session.run(None, self._feed.with_pictures(pictures, learnt)))
 
 
+class Frequent:
+    """Which sizes have been asked so often that each is worth a graph of its own.
+
+    Attributes:
+        own: those, at most ``OWN``.
+    """
+
+    def __init__(self) -> None:
+        self.own: set[Sizes] = set()
+        self._asked: Counter[Sizes] = Counter()
+
+    def __call__(self, sizes: Sizes) -> bool:
+        """Asked once more: is it one? It takes the place of one that was asked less than half as often."""
+        self._asked[sizes] += 1
+        if sizes not in self.own and self._asked[sizes] >= OFTEN:
+            rarest = min(self.own, key=self._asked.__getitem__) if len(self.own) == OWN else None
+            if rarest is None or 2 * self._asked[rarest] < self._asked[sizes]:
+                self.own = self.own - {rarest} | {sizes}
+        return sizes in self.own
+
+
 class OpenvinoEngine:
-    """The exported graph in OpenVINO, compiled for the sizes it meets; only prototypes stay of any number.
+    """The exported graph in OpenVINO: compiled for every size, and for each size that comes often by itself.
+
+    What is compiled for every size answers the first picture of any size at once, but takes an eighth longer.
 
     Args:
         graph: as for :class:`OnnxEngine`.
@@ -162,26 +192,39 @@ class OpenvinoEngine:
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._compiled: dict[tuple[int, ...], Any] = {}
-        self._mine, self._compiling, self._feed = threading.local(), threading.Lock(), _Feed()
+        self._compiled: dict[Sizes, Any] = {}
+        self._frequent, self._feed = Frequent(), _Feed()
+        self._mine, self._choosing = threading.local(), threading.Lock()
 
     def __call__(self, pictures: Tensor, learnt: Learnt) -> Answer:
         """As :meth:`TorchEngine.__call__`; from several threads at once, too."""
         feed = self._feed.with_pictures(pictures, learnt)
-        sizes = (*pictures.shape, len(learnt.classes))
-        requests = self._mine.__dict__
-        if sizes not in requests:
-            requests[sizes] = self._model(sizes, feed).create_infer_request()
-        found = requests[sizes].infer(feed, share_inputs=True)
+        found = self._request((*pictures.shape, len(learnt.classes)), feed).infer(feed, share_inputs=True)
         return _answer([found[i] for i in range(len(Answer._fields))])
 
-    def _model(self, sizes: tuple[int, ...], feed: dict[str, Any]) -> Any:
-        with self._compiling:
-            if sizes not in self._compiled:
-                model = self._core.read_model(self._graph)
-                model.reshape({name: self._shape(name, array) for name, array in feed.items()})
-                self._compiled[sizes] = self._core.compile_model(model, "CPU", self._options)
-            return self._compiled[sizes]
+    def _request(self, sizes: Sizes, feed: dict[str, Any]) -> Any:
+        """A request, of this thread alone, of the graph that suits ``sizes`` best."""
+        with self._choosing:
+            key = sizes if self._frequent(sizes) else EVERY
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(feed, own=key != EVERY)
+            kept = {EVERY, *self._frequent.own}
+            for given_up in self._compiled.keys() - kept:
+                del self._compiled[given_up]
+            graph = self._compiled[key]
+        mine: dict[Sizes, tuple[Any, Any]] = self._mine.__dict__.setdefault("requests", {})
+        if key not in mine or mine[key][0] is not graph:
+            mine[key] = graph, graph.create_infer_request()
+        for given_up in mine.keys() - kept:
+            del mine[given_up]
+        return mine[key][1]
+
+    def _compile(self, feed: dict[str, Any], own: bool) -> Any:
+        """For the sizes of ``feed``, only prototypes stay of any number; or for any sizes."""
+        model = self._core.read_model(self._graph)
+        if own:
+            model.reshape({name: self._shape(name, array) for name, array in feed.items()})
+        return self._core.compile_model(model, "CPU", self._options)
 
     def _shape(self, name: str, array: np.ndarray) -> Any:
         free = name in PER_PROTOTYPE
