@@ -85,8 +85,8 @@ class Shot:
     """A support as a Concept keeps it: small, and exactly what the network saw of it.
 
     Attributes:
-        picture: a PNG's bytes, ``s s 3`` once decoded, squashed to the network's side.
-        masks: per class a PNG's bytes, ``s s`` in {0, 1, 255}; None where the class is not shown.
+        picture: a PNG's bytes, ``h w 3`` once decoded, as the network sees it.
+        masks: per class a PNG's bytes, ``h w`` in {0, 1, 255}; None where the class is not shown.
         size: ``(h, w)`` of the picture itself.
     """
 

@@ -21,7 +21,7 @@ from asgnet.apply.adapt import (
     believe,
     mix,
 )  # fmt: skip
-from asgnet.data.images import squash, squash_mask
+from asgnet.data.images import resized, resized_mask
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import Knowledge
 from asgnet.model.fine import Seen
@@ -64,8 +64,20 @@ def opinions(masks, appearance, plain, fine):
     return Seen(tuple(told[:2]), told[2])
 
 
+def adapt(net, seen, masks, kinds, views=(), **options):
+    """Of pictures of one size, batched."""
+    return adapt_to_supports(
+        net, apart(seen), list(masks), kinds, views=[apart(view) for view in views], **options
+    )
+
+
+def apart(seen):
+    """Each picture by itself."""
+    return [Seen(tuple(m[i : i + 1] for m in seen.maps), seen.fine[i : i + 1]) for i in range(len(seen.fine))]
+
+
 def adapted(masks, *right, kinds=ALIKE, **options):
-    return adapt_to_supports(Opinions(), opinions(masks, *right), masks, kinds, **options)
+    return adapt(Opinions(), opinions(masks, *right), masks, kinds, **options)
 
 
 def rightness(found, seen, masks):
@@ -81,11 +93,11 @@ def test_who_is_right_is_believed(shots):
     masks = blocks(shots)
     for right, trust in (((True, False, False), 1), ((False, True, False), 0)):
         seen = opinions(masks, *right)
-        found = adapt_to_supports(Opinions(), seen, masks, ALIKE)
+        found = adapt(Opinions(), seen, masks, ALIKE)
         assert found.trust == trust
         assert rightness(found, seen, masks) == 1
     seen = opinions(masks, False, False, True)
-    found = adapt_to_supports(Opinions(), seen, masks, APART)
+    found = adapt(Opinions(), seen, masks, APART)
     assert found.share >= 0.5  # from there on the readout outweighs the decoder
     assert rightness(found, seen, masks) == 1
 
@@ -106,7 +118,7 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     seen = opinions(masks, True, True, True)
     seen.fine[1] *= -1
     seen.fine[..., GRID // 2 :, :] = seen.fine[..., 1:] = 0
-    alike, apart = (adapt_to_supports(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
+    alike, apart = (adapt(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
     assert apart.share == 0
     assert alike.share == SHARES[-1]
 
@@ -116,7 +128,7 @@ def test_what_misleads_about_a_left_out_support_has_no_share():
     masks = blocks(2)
     seen = opinions(masks, True, True, True)
     seen.fine[1] *= -1
-    assert adapt_to_supports(Opinions(), seen, masks, APART).share == 0
+    assert adapt(Opinions(), seen, masks, APART).share == 0
 
 
 @pytest.mark.parametrize("shots", [1, 4])
@@ -132,8 +144,10 @@ def test_the_order_of_the_supports_does_not_matter(shots):
     masks = blocks(shots)
     seen = opinions(masks, True, False, True)
     seen.fine.add_(torch.randn(seen.fine.shape, generator=torch.Generator().manual_seed(1)))
-    straight = adapt_to_supports(Opinions(), seen, masks, ALIKE)
-    turned = adapt_to_supports(Opinions(), seen[list(range(shots))[::-1]], masks.flip(0), ALIKE)
+    straight = adapt(Opinions(), seen, masks, ALIKE)
+    turned = adapt(
+        Opinions(), Seen(tuple(m.flip(0) for m in seen.maps), seen.fine.flip(0)), masks.flip(0), ALIKE
+    )
     for name in ("trust", "share", "weights", "bias"):
         np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
 
@@ -168,7 +182,7 @@ def test_pixels_to_ignore_are_not_asked_about():
     seen.maps[1][:, :, ignored] = -1
     seen.maps[1][:, :, ~ignored, ::4] *= -1
     masks[:, ignored.repeat_interleave(SIDE // GRID)] = 255
-    assert adapt_to_supports(Opinions(), seen, masks, ALIKE).trust > 0.9
+    assert adapt(Opinions(), seen, masks, ALIKE).trust > 0.9
 
 
 def test_mixing_goes_from_one_opinion_to_the_other():
@@ -279,12 +293,14 @@ def page():
 
 def real(net, pictures, masks, side=256):
     """Adaptation of the real network on a quarter of the usual area."""
-    squashed = torch.stack([torch.from_numpy(squash(p, side)).permute(2, 0, 1) for p in pictures])
+    small_pictures = torch.stack(
+        [torch.from_numpy(resized(p, (side, side))).permute(2, 0, 1) for p in pictures]
+    )
     with torch.inference_mode():
-        seen = net.see(net.backbone.normalise(squashed))
-        small = torch.stack([torch.from_numpy(squash_mask(m, side)) for m in masks])
+        seen = net.see(net.backbone.normalise(small_pictures))
+        small = torch.stack([torch.from_numpy(resized_mask(m, (side, side))) for m in masks])
         kinds = net.learn([m[None] for m in seen.maps], small[None]).kinds[0]
-        return adapt_to_supports(net, seen, small, kinds)
+        return adapt(net, seen, small, kinds)
 
 
 @pytest.mark.parametrize("shots", [1, 2, 7])
@@ -303,6 +319,6 @@ def test_the_readout_is_fitted_on_a_support_under_other_light_too():
     masks = blocks(1)
     seen = opinions(masks, True, True, True)
     turned = seen._replace(fine=-seen.fine)
-    plain, both = (adapt_to_supports(Opinions(), seen, masks, ALIKE, views=v) for v in ([], [turned]))
+    plain, both = (adapt(Opinions(), seen, masks, ALIKE, views=v) for v in ([], [turned]))
     assert abs(plain.weights).max() > 0.5
     assert abs(both.weights).max() < 0.01

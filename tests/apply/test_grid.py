@@ -6,32 +6,60 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.grid import enlarge, nearest, on_grid, spread_labels
+from asgnet.apply.grid import LEAST, STRIDE, enlarge, nearest, on_grid, seen_size, spread_labels
 
 sizes = st.integers(1, 40)
 
 
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        ((480, 640), (384, 512)),
+        ((4000, 3000), (512, 384)),
+        ((333, 500), (352, 512)),
+        ((1080, 1920), (288, 512)),
+        ((70, 70), (512, 512)),
+        ((100, 1000), (256, 512)),
+        ((1, 1), (512, 512)),
+    ],
+)
+def test_the_network_sees_a_picture_s_own_proportions(size, seen):
+    assert seen_size(size, 512) == seen
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 20))
+def test_what_is_seen_is_whole_strides_turns_with_the_picture_and_is_never_a_strip(h, w, strides):
+    side = strides * STRIDE
+    seen = seen_size((h, w), side)
+    assert seen_size((w, h), side) == seen[::-1]
+    assert max(seen) == side
+    assert all(n % STRIDE == 0 for n in seen)
+    assert min(seen) >= min(max(side // 2 // STRIDE * STRIDE, LEAST), side)
+    if side >= 2 * LEAST and max(h, w) <= 2 * min(h, w):
+        assert abs(min(seen) - side * min(h, w) / max(h, w)) <= STRIDE / 2
+
+
 def test_a_mask_of_the_grid_s_size_stays():
     mask = np.random.default_rng(0).choice(np.array([0, 1, 255], np.uint8), (6, 6))
-    np.testing.assert_array_equal(on_grid(mask, 6), mask)
+    np.testing.assert_array_equal(on_grid(mask, (6, 6)), mask)
 
 
 def test_an_object_between_the_grid_s_pixels_is_kept():
     mask = np.zeros((1000, 1000), np.uint8)
     mask[3, 999] = 1
-    small = on_grid(mask, 4)
+    small = on_grid(mask, (4, 4))
     assert small[0, 3] == 1
     assert small.sum() == 1
 
 
 @settings(max_examples=40, deadline=None)
-@given(sizes, sizes, st.integers(1, 12), st.integers(0, 10**6))
-def test_every_object_leaves_something_on_the_grid(h, w, side, seed):
+@given(sizes, sizes, st.tuples(st.integers(1, 12), st.integers(1, 12)), st.integers(0, 10**6))
+def test_every_object_leaves_something_on_the_grid(h, w, size, seed):
     random = np.random.default_rng(seed)
     mask = random.choice(np.array([0, 0, 0, 255], np.uint8), (h, w))
     mask[random.integers(h), random.integers(w)] = 1
-    small = on_grid(mask, side)
-    assert small.shape == (side, side)
+    small = on_grid(mask, size)
+    assert small.shape == size
     assert (small == 1).any()
     assert set(np.unique(small)) <= set(np.unique(mask))
 

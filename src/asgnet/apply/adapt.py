@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asgnet.apply.sight import side_by_side
 from asgnet.model.evidence import Knowledge, repeat
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Moments, Seen, fine_scores, fit_fine, pixel_moments
@@ -160,20 +161,20 @@ def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -
 
 def adapt_to_supports(
     net: EvidenceNet,
-    seen: Seen,
-    masks: Tensor,
+    seen: Sequence[Seen],
+    masks: Sequence[Tensor],
     kinds: Tensor,
     enabled: bool = True,
     seed: int = 0,
     prior: Prior | None = None,
-    views: Sequence[Seen] = (),
+    views: Sequence[Sequence[Seen]] = (),
 ) -> Adaptation:
     """Fit the fine readout and measure whom to trust.
 
     Args:
         net: in eval mode.
         seen: the k supports.
-        masks: ``k H W`` in {0, 1, 255}.
+        masks: each ``H W`` in {0, 1, 255}.
         kinds: ``2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.evidence.Knowledge`.
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
@@ -199,7 +200,11 @@ def adapt_to_supports(
 
 
 def _left_out(
-    net: EvidenceNet, seen: Seen, masks: Tensor, moments: Sequence[Moments], prior: Prior
+    net: EvidenceNet,
+    seen: Sequence[Seen],
+    masks: Sequence[Tensor],
+    moments: Sequence[Moments],
+    prior: Prior,
 ) -> NDArray[np.float64]:
     """Mean overlap with supports that were not learnt from: ``2 s``, of the decoder with appearance and
     without it, mixed with each of SHARES.
@@ -211,11 +216,10 @@ def _left_out(
         tested = list(range(fold, count, folds))
         others = [i for i in range(count) if i not in tested]
         readout = fit_fine([moments[i] for i in others])
-        knowledge = net.learn([m[others][None] for m in seen.maps], masks[others][None])
+        knowledge = net.learn(*side_by_side([seen[i] for i in others], [masks[i] for i in others]))
         for i in tested:
-            one = seen[i : i + 1]
-            scores = fine_scores(one, readout, net.read)
-            overlaps.append([_mixed(a, scores, masks[i], prior) for a in _opinions(net, one, knowledge)])
+            scores = fine_scores(seen[i], readout, net.read)
+            overlaps.append([_mixed(a, scores, masks[i], prior) for a in _opinions(net, seen[i], knowledge)])
     return np.mean(overlaps, axis=0)
 
 
@@ -227,7 +231,9 @@ def _mixed(opinion: Tensor, scores: Tensor, mask: Tensor, prior: Prior) -> list[
     ]
 
 
-def _moments(net: EvidenceNet, views: Sequence[Seen], masks: Tensor, seed: int) -> list[Moments]:
+def _moments(
+    net: EvidenceNet, views: Sequence[Sequence[Seen]], masks: Sequence[Tensor], seed: int
+) -> list[Moments]:
     """Of each support, all its views together."""
     each = [pixel_moments(view, masks, net.read, seed) for view in views]
     return [Moments(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]

@@ -15,24 +15,25 @@ import asgnet
 from asgnet.apply.adapt import Adaptation, adapt_to_supports
 from asgnet.apply.grid import spread_labels
 from asgnet.apply.recall import stacked
+from asgnet.apply.sight import side_by_side
 from asgnet.data.images import png_bytes
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.types import Mask, Picture, Shot, Support
 
-See = Callable[[NDArray[np.uint8]], Seen]
+See = Callable[[Sequence[Picture]], list[Seen]]
 GAMMAS = (1.5, 0.67)
 """A single support says nothing of light, unless it is shown darker and brighter too."""
 Painted = Mapping[str, Sequence[Mask | None]]
-"""Of each class a mask ``s s`` per support, None where it is not shown."""
+"""Of each class a mask ``h w`` per support, None where it is not shown."""
 
 
 def learn_classes(
     net: EvidenceNet,
     see: See,
-    pictures: NDArray[np.uint8],
-    seen: Seen,
+    pictures: Sequence[Picture],
+    seen: Sequence[Seen],
     painted: Painted,
     adapt: bool,
     seed: int,
@@ -42,8 +43,8 @@ def learn_classes(
 
     Args:
         net: in eval mode.
-        see: ``n s s 3`` uint8 -> what the backbone sees in them.
-        pictures: ``k s s 3`` uint8, the supports.
+        see: pictures ``h w 3`` uint8 -> what the backbone sees in each.
+        pictures: the k supports, as the network sees them.
         seen: what ``see`` said of them.
         painted: k masks a class, at least one of them there.
         adapt: as for ``Segmenter.fit``.
@@ -54,10 +55,10 @@ def learn_classes(
     knowledge, adaptations = [], []
     for masks in painted.values():
         shown = [i for i, mask in enumerate(masks) if mask is not None]
-        own, grid_masks = seen[shown], torch.stack([torch.from_numpy(m) for m in masks if m is not None])
-        grid_masks = grid_masks.to(device)  # k' s s
+        own = [seen[i] for i in shown]
+        grid_masks = [torch.from_numpy(m).to(device) for m in masks if m is not None]  # k' of h w
         with torch.inference_mode():
-            learnt = net.learn([m[None] for m in own.maps], grid_masks[None])
+            learnt = net.learn(*side_by_side(own, grid_masks))
             knowledge.append(learnt)
             others = views(shown[0]) if adapt and len(shown) == 1 else ()
             kinds = learnt.kinds[0]
@@ -66,16 +67,16 @@ def learn_classes(
     return arrays | Adaptation.to_arrays(adaptations)
 
 
-def relit(see: Callable[[NDArray[np.uint8]], Seen], pictures: NDArray[np.uint8], which: int) -> list[Seen]:
-    """What ``see`` answers about one of ``k s s 3`` pictures when it is darker and brighter."""
+def relit(see: See, pictures: Sequence[Picture], which: int) -> list[list[Seen]]:
+    """What ``see`` answers about one of the pictures when it is darker and brighter."""
     tables = [(255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8) for gamma in GAMMAS]
-    return [see(table[pictures[which : which + 1]]) for table in tables]
+    return [see([table[pictures[which]]]) for table in tables]
 
 
 def shots_of(
-    prepared: NDArray[np.uint8], painted: Painted, sizes: Sequence[tuple[int, int]]
+    prepared: Sequence[Picture], painted: Painted, sizes: Sequence[tuple[int, int]]
 ) -> tuple[Shot, ...]:
-    """Supports ``k s s 3``, as the network saw them, for a Concept to keep."""
+    """Supports, as the network saw them, for a Concept to keep; ``sizes`` are their own."""
     return tuple(
         Shot(
             png_bytes(picture),
@@ -88,7 +89,7 @@ def shots_of(
 
 def superpixels_of(
     net: EvidenceNet,
-    seen: Seen,
+    seen: Sequence[Seen],
     grid_masks: Sequence[Mask | None],
     supports: Sequence[Support],
     device: torch.device,
@@ -98,17 +99,16 @@ def superpixels_of(
     Args:
         net: in eval mode.
         seen: the k supports.
-        grid_masks: their masks ``s s``, None where there is no object.
+        grid_masks: their masks, as the network sees them, None where there is no object.
         supports: the same, at their own sizes.
         device: of ``net``.
     """
-    shown = [i for i, mask in enumerate(grid_masks) if mask is not None]
-    masks = torch.stack([torch.from_numpy(mask) for mask in grid_masks if mask is not None])  # k' s s
-    with torch.inference_mode():
-        found = net.superpixels(seen[shown].maps, masks.to(device)).cpu().numpy()
     parts = [np.full(support.mask.shape, -1, np.int32) for support in supports]
-    for shot, i in enumerate(shown):
-        numbered = np.where(found[shot] < 0, -1, found[shot] + shot * net.config.most)
+    shown = [(i, torch.from_numpy(mask)[None]) for i, mask in enumerate(grid_masks) if mask is not None]
+    for shot, (i, mask) in enumerate(shown):
+        with torch.inference_mode():
+            found = net.superpixels(seen[i].maps, mask.to(device))[0].cpu().numpy()
+        numbered = np.where(found < 0, -1, found + shot * net.config.most)
         parts[i] = spread_labels(numbered, supports[i].mask)
     return parts
 

@@ -8,18 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.data.images import squash_mask
+from asgnet.data.images import resized_mask
 from asgnet.types import Mask
 
+STRIDE, LEAST = 32, 96
+"""Sides of what the network sees are multiples of the one, and no less than the other."""
 
-def on_grid(mask: Mask, side: int) -> Mask:
-    """``h w`` -> ``side side``, as :func:`squash_mask`; an object that falls between the grid's pixels keeps
-    the ones that it lies in.
+
+def seen_size(size: Sequence[int], side: int) -> tuple[int, int]:
+    """At what ``(h, w)`` the network sees a picture: in its own proportions, the longer side at ``side``.
+
+    They are kept to half a stride; beyond 2 : 1 the shorter side is stretched, for a strip would show little.
+    The network has learnt from squares, but from crops of any proportions.
+
+    Args:
+        size: ``(h, w)`` of the picture.
+        side: a multiple of ``STRIDE``.
     """
-    small = squash_mask(mask, side)
+    least, longest = min(max(side // 2 // STRIDE * STRIDE, LEAST), side), max(size)
+    h, w = (max(round(n * side / (longest * STRIDE)) * STRIDE, least) for n in size)
+    return h, w
+
+
+def on_grid(mask: Mask, size: Sequence[int]) -> Mask:
+    """``h w`` -> ``h' w'``, as :func:`resized_mask`; an object that falls between the grid's pixels keeps the
+    ones that it lies in.
+    """
+    small = resized_mask(mask, size)
     if not (small == 1).any():
         rows, columns = (mask == 1).nonzero()
-        small[rows * side // mask.shape[0], columns * side // mask.shape[1]] = 1
+        small[rows * size[0] // mask.shape[0], columns * size[1] // mask.shape[1]] = 1
     return small
 
 

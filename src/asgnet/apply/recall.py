@@ -98,6 +98,6 @@ def _blank(net: EvidenceNet, device: torch.device) -> dict[str, NDArray]:
     with torch.inference_mode():
         seen = net.see(torch.zeros(1, 3, BLANK, BLANK, device=device))
         knowledge = net.learn([m[None] for m in seen.maps], masks[None])
-        adaptation = adapt_to_supports(net, seen, masks, knowledge.kinds[0], enabled=False)
+        adaptation = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], enabled=False)
     arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
     return arrays | Adaptation.to_arrays([adaptation])

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asgnet.apply.examples import read_examples
 from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
+from asgnet.apply.grid import seen_size
 from asgnet.data.names import check_chosen
 from asgnet.errors import AsgnetError, UsageError, WeightsError
 from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
@@ -56,13 +56,10 @@ def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Co
     check_chosen(classes)
     more = {name: segmenter.grids(shown.get(name, [None] * len(pictures))) for name in classes}
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
-    squashed = [segmenter.squashed(p) for p in pictures]
-    new = {name: more[name] for name in classes}
+    small = [segmenter.resized(p) for p in pictures]
     shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
-    shots += shots_of(np.stack(squashed), new, [p.shape[:2] for p in pictures])
-    return _fitted(
-        segmenter, concept, np.concatenate([prepared, squashed]), painted, concept.supports + digests, shots
-    )
+    shots += shots_of(small, more, [p.shape[:2] for p in pictures])
+    return _fitted(segmenter, concept, [*prepared, *small], painted, concept.supports + digests, shots)
 
 
 def without_shot(segmenter: Segmenter, concept: Concept, which: int | str) -> Concept:
@@ -86,7 +83,7 @@ def without_shot(segmenter: Segmenter, concept: Concept, which: int | str) -> Co
     return _fitted(
         segmenter,
         concept,
-        prepared[left],
+        [prepared[i] for i in left],
         {name: [masks[i] for i in left] for name, masks in painted.items()},
         tuple(concept.supports[i] for i in left),
         tuple(concept.shots[i] for i in left),
@@ -111,7 +108,7 @@ def _position(concept: Concept, which: int | str) -> int:
 def _fitted(
     segmenter: Segmenter,
     concept: Concept,
-    prepared: NDArray[np.uint8],
+    prepared: Sequence[Picture],
     painted: Mapping[str, Sequence[Mask | None]],
     supports: tuple[str, ...],
     shots: tuple[Shot, ...],
@@ -130,10 +127,8 @@ def _fitted(
     )
 
 
-def _unpacked(
-    segmenter: Segmenter, concept: Concept
-) -> tuple[NDArray[np.uint8], dict[str, list[Mask | None]]]:
-    """``k s s 3`` pictures and ``{class: k masks}``, checked: the file may come from anybody."""
+def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
+    """What the network saw of the supports, and ``{class: masks}``, checked: the file may be anybody's."""
     if concept.network != segmenter.fingerprint:
         raise WeightsError(
             "This concept was fitted with other weights than these; fit it again from its examples."
@@ -142,11 +137,12 @@ def _unpacked(
         raise UsageError(
             "This concept keeps no pictures of its examples, so none can be added or removed; fit it again."
         )
-    side = segmenter.side
     try:
-        pictures = [_picture(shot.picture, side) for shot in concept.shots]
+        sizes = [seen_size(shot.size, segmenter.side) for shot in concept.shots]
+        shots = list(zip(concept.shots, sizes, strict=True))
+        pictures = [_picture(shot.picture, size) for shot, size in shots]
         painted: dict[str, list[Mask | None]] = {
-            name: [None if s.masks[c] is None else _mask(s.masks[c], side) for s in concept.shots]
+            name: [None if s.masks[c] is None else _mask(s.masks[c], size) for s, size in shots]
             for c, name in enumerate(concept.classes)
         }
     except (AsgnetError, ValueError) as error:
@@ -154,22 +150,22 @@ def _unpacked(
             "The concept's pictures are damaged or of another version of asgnet; fit it again from its "
             "examples."
         ) from error
-    return np.stack(pictures), painted
+    return pictures, painted
 
 
-def _picture(data: bytes, side: int) -> Picture:
+def _picture(data: bytes, size: tuple[int, int]) -> Picture:
     from asgnet.data.images import read_picture
 
     if not data.startswith(_PNG):
         raise ValueError("no PNG")
-    picture = read_picture(io.BytesIO(data), most_pixels=side * side)
-    if picture.shape != (side, side, 3):
+    picture = read_picture(io.BytesIO(data), most_pixels=size[0] * size[1])
+    if picture.shape != (*size, 3):
         raise ValueError("of another size")
     return picture
 
 
-def _mask(data: bytes | None, side: int) -> Mask:
-    mask = _picture(data or b"", side)[..., 0]  # grey: all channels are the same
+def _mask(data: bytes | None, size: tuple[int, int]) -> Mask:
+    mask = _picture(data or b"", size)[..., 0]  # grey: all channels are the same
     if not np.isin(mask, (0, 1, IGNORE)).all() or not (mask == 1).any():
         raise ValueError("no mask")
     return np.ascontiguousarray(mask)

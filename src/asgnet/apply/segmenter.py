@@ -23,7 +23,7 @@ from torch import Tensor
 from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples, supports_of
 from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of, superpixels_of
-from asgnet.apply.grid import on_grid
+from asgnet.apply.grid import on_grid, seen_size
 from asgnet.apply.prediction import prediction_of
 from asgnet.apply.recall import Learnt, check_concept, recall
 from asgnet.apply.runtimes import (
@@ -38,7 +38,7 @@ from asgnet.apply.runtimes import (
     make_engine,
 )
 from asgnet.apply.sight import channels_first, see
-from asgnet.data.images import read_picture, squash
+from asgnet.data.images import read_picture, resized
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
@@ -173,12 +173,12 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        squashed = np.stack([self.squashed(p) for p in pictures])  # k s s 3
+        small = [self.resized(p) for p in pictures]
         painted = {name: self.grids(masks) for name, masks in named_masks.items()}
-        seen = self.see(squashed)
+        seen = self.see(small)
         concept = Concept(
             tuple(named_masks),
-            learn_classes(self.net, self.see, squashed, seen, painted, bool(adapt), seed, self.device),
+            learn_classes(self.net, self.see, small, seen, painted, bool(adapt), seed, self.device),
             self.fingerprint,
             tuple(picture_hash(p) for p in pictures),
             tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
@@ -192,7 +192,7 @@ class Segmenter:
         self._keep(concept, supports, superpixels_of(self.net, seen, painted[first], supports, self.device))
         if keep_pictures:
             sizes = [p.shape[:2] for p in pictures]
-            self._unkept = partial(shots_of, squashed, painted, sizes)
+            self._unkept = partial(shots_of, small, painted, sizes)
         return self
 
     def add(self, images: Any, masks: Any) -> Segmenter:
@@ -241,20 +241,20 @@ class Segmenter:
 
     @property
     def side(self) -> int:
-        """Of the squares that pictures are squashed to, in pixels."""
+        """The longer one of what the network sees, in pixels."""
         return SIDE
 
-    def squashed(self, picture: Picture) -> Picture:
-        """``h w 3`` uint8 -> ``s s 3``, as the network sees it."""
-        return squash(picture, SIDE)
+    def resized(self, picture: Picture) -> Picture:
+        """``h w 3`` uint8 -> ``h' w' 3``, as the network sees it."""
+        return resized(picture, seen_size(picture.shape[:2], SIDE))
 
-    def see(self, squashed: NDArray[np.uint8]) -> Seen:
-        """Pictures ``k s s 3`` uint8 -> what the backbone sees in them, one at a time to bound memory."""
-        return see(self.net, squashed, self.device)
+    def see(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """What the backbone sees in each of some pictures, as :meth:`resized` makes them."""
+        return see(self.net, pictures, self.device)
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        return self.see(self.squashed(picture)[None])
+        return self.see([self.resized(picture)])[0]
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
@@ -276,7 +276,7 @@ class Segmenter:
         return prediction_of(self._ask(self._prepare(picture), learnt), learnt, picture, self.edges)
 
     def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
-        """``b 3 s s`` uint8 -> what the engine answers; it is made at the first question."""
+        """``b 3 h w`` uint8 -> what the engine answers; it is made at the first question."""
         if self._answers is None:
             with MAKING:
                 if self._answers is None:  # nobody else made it meanwhile
@@ -289,9 +289,9 @@ class Segmenter:
         self._answers = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
 
     def grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
-        """Masks as the network sees their pictures, ``s s``."""
-        return [None if m is None else on_grid(m, SIDE) for m in painted]
+        """Masks ``h w`` as the network sees their pictures."""
+        return [None if m is None else on_grid(m, seen_size(m.shape, SIDE)) for m in painted]
 
     def _prepare(self, picture: Picture) -> Tensor:
-        """``h w 3`` uint8 -> ``1 3 s s`` uint8."""
-        return channels_first(self.squashed(picture)[None])
+        """``h w 3`` uint8 -> ``1 3 h' w'`` uint8, as the network sees it."""
+        return channels_first(self.resized(picture))

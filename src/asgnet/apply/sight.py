@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
+import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
+from asgnet.types import IGNORE, Picture
 
 
-def channels_first(squashed: NDArray[np.uint8]) -> Tensor:
-    """``k s s 3`` uint8 -> ``k 3 s s`` uint8."""
-    return torch.from_numpy(np.ascontiguousarray(squashed)).permute(0, 3, 1, 2)
+def channels_first(picture: Picture) -> Tensor:
+    """``h w 3`` uint8 -> ``1 3 h w`` uint8."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
 
 
-def see(net: EvidenceNet, squashed: NDArray[np.uint8], device: torch.device) -> Seen:
-    """Pictures ``k s s 3`` uint8 -> what the backbone sees in them, one at a time to bound memory."""
+def see(net: EvidenceNet, pictures: Sequence[Picture], device: torch.device) -> list[Seen]:
+    """What the backbone sees in each of k pictures ``h w 3`` uint8, of any sizes that it takes."""
     normalise = net.backbone.normalise
     with torch.inference_mode():
-        seen = [net.see(normalise(one.to(device))) for one in channels_first(squashed).split(1)]
-    maps = tuple(torch.cat(level).contiguous() for level in zip(*(s.maps for s in seen), strict=True))
-    return Seen(maps, torch.cat([s.fine for s in seen]).contiguous())
+        seen = [net.see(normalise(channels_first(one).to(device))) for one in pictures]
+    return [Seen(tuple(m.contiguous() for m in one.maps), one.fine.contiguous()) for one in seen]
+
+
+def side_by_side(seen: Sequence[Seen], masks: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+    """Pictures of any sizes as the shots of one episode.
+
+    Args:
+        seen: k pictures.
+        masks: their masks ``h w`` in {0, 1, 255}.
+
+    Returns:
+        maps ``1 k c h w`` per level, and masks ``1 k H W``: smaller pictures lie in the upper left corner,
+        what is beyond them goes on as they end, and is ignored.
+    """
+    levels = zip(*(one.maps for one in seen), strict=True)
+    maps = [
+        torch.stack(_padded(level, mode="replicate"), 1) for level in levels
+    ]  # no edge to be averaged across
+    return maps, torch.stack(_padded([m[None] for m in masks], value=IGNORE), 1)
+
+
+def _padded(parts: Sequence[Tensor], **how: Any) -> list[Tensor]:
+    """Tensors ``… h w``, each padded below and on the right to the largest."""
+    height, width = (max(part.shape[axis] for part in parts) for axis in (-2, -1))
+    return [F.pad(p, (0, width - p.shape[-1], 0, height - p.shape[-2]), **how) for p in parts]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asgnet.data.images import squash
+from asgnet.data.images import resized
 from asgnet.types import Picture
 
 SIDE = 128
@@ -31,7 +31,7 @@ class Walk:
     def __init__(self, picture: Picture) -> None:
         from scipy.sparse import coo_matrix
 
-        colours = squash(picture, SIDE).astype(np.float64) / 255
+        colours = resized(picture, (SIDE, SIDE)).astype(np.float64) / 255
         place = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
         ties = []
         for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):

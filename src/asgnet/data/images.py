@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,18 +90,14 @@ def image_of_array(array: NDArray, name: str) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def squash(picture: Picture, side: int) -> Picture:
-    """The picture as a square, ``h w 3`` → ``side side 3`` uint8: each side resized for itself.
-
-    Bilinear, and antialiased where it shrinks. A network's training and its use must resize alike, so both
-    do it here.
-    """
-    return np.array(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR))
+def resized(picture: Picture, size: Sequence[int]) -> Picture:
+    """``h w 3`` uint8 → ``h' w' 3``: bilinear, and antialiased where it shrinks."""
+    return np.array(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def squash_mask(mask: NDArray, side: int) -> NDArray:
-    """A mask or class indices ``h w`` as :func:`squash` sees their picture: ``side side``, no new values."""
-    rows, columns = ((2 * np.arange(side) + 1) * n // (2 * side) for n in mask.shape)
+def resized_mask(mask: NDArray, size: Sequence[int]) -> NDArray:
+    """A mask or class indices ``h w`` as :func:`resized` sees their picture: ``h' w'``, no new values."""
+    rows, columns = ((2 * np.arange(to) + 1) * n // (2 * to) for n, to in zip(mask.shape, size, strict=True))
     return mask[rows[:, None], columns]
 
 

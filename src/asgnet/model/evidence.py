@@ -282,11 +282,12 @@ def _statistics(
     (high, above), (low, below) = (_moments(own, side) for side in sides)
     separation = ((high - low) / (above + below + 1e-6).sqrt()).clamp(-LIMIT, LIMIT) / 3  # b e
     width = PER_LEVEL * len(levels.channels)
+    inside, outside = (side.sum(1, keepdim=True) for side in (on_object, on_background))  # b 1
     facts = [
         separation[:, 2:width:PER_LEVEL],
         separation[:, 3:width:PER_LEVEL],
         torch.full_like(on_object[:, :1], 1 / shots),
-        on_object.mean(1, keepdim=True).sqrt(),
+        (inside / (inside + outside).clamp(min=SMALL)).sqrt(),
     ]
     return {"centre": centre, "spread": variance.clamp(min=1e-8).sqrt(), "facts": torch.cat(facts, 1)}
 

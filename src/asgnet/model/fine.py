@@ -26,7 +26,7 @@ SURE = 0.9
 
 
 class Seen(NamedTuple):
-    """A batch of pictures through the backbone.
+    """Pictures of one size through the backbone, most often one (b = 1).
 
     Attributes:
         maps: what :class:`~asgnet.model.evidence_net.EvidenceNet` works on, each ``b c h w``.
@@ -35,10 +35,6 @@ class Seen(NamedTuple):
 
     maps: tuple[Tensor, ...]
     fine: Tensor
-
-    def __getitem__(self, rows: slice | list[int] | Tensor) -> Seen:  # type: ignore[override]
-        """Some of the pictures."""
-        return Seen(tuple(m[rows] for m in self.maps), self.fine[rows])
 
 
 class FineReadout(NamedTuple):
@@ -80,21 +76,23 @@ class Moments(NamedTuple):
         return bool((self.object[-1, -1] > 0) & (self.background[-1, -1] > 0))
 
 
-def pixel_moments(seen: Seen, masks: Tensor, read: Sequence[int], seed: int = 0) -> list[Moments]:
+def pixel_moments(
+    seen: Sequence[Seen], masks: Sequence[Tensor], read: Sequence[int], seed: int = 0
+) -> list[Moments]:
     """Moments of pixels drawn from each support.
 
     Args:
         seen: k pictures.
-        masks: ``k H W`` in {0, 1, 255}.
+        masks: each ``H W`` in {0, 1, 255}.
         read: positions of the maps that join the fine features.
         seed: of each support's draw, whichever place it has: at most ``SAMPLES``, half of them object where
             there are enough.
     """
     found = []
-    for i, mask in enumerate(masks):
+    for one, mask in zip(seen, masks, strict=True):
         sides = []
-        for chosen in _sample(mask, seen.fine.shape[-2:], seed):
-            pixels = F.pad(_channels(seen[i : i + 1], read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
+        for chosen in _sample(mask, one.fine.shape[-2:], seed):
+            pixels = F.pad(_channels(one, read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
         found.append(Moments(*sides))
     return found
