@@ -43,7 +43,7 @@ def cluster(
     features = features.float() if features.dtype.itemsize < 4 else features
     many = _clusters(region, valid)  # b
     average = masked_average(features, region if soft_mask is None else soft_mask)  # b c
-    pixels, inside = _gather(_with_coordinates(features, compactness), region)  # b p c+2, b p
+    pixels, inside = _gather(features, region, compactness)  # b p c+2, b p
     centre = _mean(pixels, inside)
     # Distances do not change when the object's mean moves to the origin; float32 keeps more digits there.
     pixels = pixels - centre
@@ -78,26 +78,20 @@ def _clusters(region: Tensor, valid: Tensor) -> Tensor:
     return (valid.sum(1) > 1) & region.flatten(1).any(1)
 
 
-def _with_coordinates(features: Tensor, compactness: float) -> Tensor:
-    """``b c+2 h w``: (row, column) / r as two more channels, so that one distance covers both terms."""
-    height, width = features.shape[-2:]
-    row = torch.arange(height, device=features.device, dtype=features.dtype)[:, None].expand(height, width)
-    column = torch.arange(width, device=features.device, dtype=features.dtype).expand(height, width)
-    place = torch.stack([row, column]) / compactness
-    return torch.cat([features, place.expand(len(features), -1, -1, -1)], 1)
+def _gather(features: Tensor, region: Tensor, compactness: float) -> tuple[Tensor, Tensor]:
+    """The region's pixels first: ``b p c+2``, zero beyond, and ``b p`` bool, p the largest region or more.
 
-
-def _gather(features: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:
-    """The region's pixels first: ``b p c`` features, zero beyond, and ``b p`` bool, p the largest region or
-    more.
+    The last two channels are (row, column) / r, so that one distance covers both terms.
     """
+    channels, width = features.shape[1], features.shape[3]
     region = region.flatten(1)  # b hw
     # A GPU takes all of the grid along: asking it how many pixels there are would mean waiting for it.
     most = max(int(region.sum(1).max()), 1) if region.device.type == "cpu" else region.shape[1]
     order = region.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]  # b p
     inside = region.gather(1, order)  # b p
-    pixels = features.flatten(2).mT.gather(1, order[..., None].expand(-1, -1, features.shape[1]))
-    return pixels * inside[..., None], inside
+    pixels = features.flatten(2).gather(2, order[:, None].expand(-1, channels, -1)).mT  # b p c
+    place = torch.stack([order // width, order % width], -1) / compactness  # b p 2
+    return torch.cat([pixels, place.to(pixels.dtype)], 2) * inside[..., None], inside
 
 
 def _mean(pixels: Tensor, inside: Tensor) -> Tensor:
@@ -111,7 +105,8 @@ def _distance(centroids: Tensor, pixels: Tensor, square: Tensor) -> Tensor:
     ``|a|² + |b|² - 2ab`` loses the digits of small distances, and the smallest weighs most (a seed *is* a
     pixel): the distance to each centroid's nearest pixel is taken again from the difference.
     """
-    squared = square + centroids.square().sum(-1, keepdim=True) - 2 * centroids @ pixels.mT
+    squares = square + centroids.square().sum(-1, keepdim=True)  # b n p
+    squared = torch.baddbmm(squares, centroids, pixels.mT, alpha=-2)
     nearest = squared.argmin(-1, keepdim=True)  # b n 1
     closest = pixels.gather(1, nearest.expand_as(centroids))  # b n c
     exact = (closest - centroids).square().sum(-1, keepdim=True)  # b n 1
