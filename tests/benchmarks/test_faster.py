@@ -60,7 +60,7 @@ def test_shots_cost_the_query_nothing(build, monkeypatch):
         one, five, twenty = (flops(work.paper_predict(n, side=137).ours) for n in (5, 25, 100))
     else:
         _, query, _ = work.scene()
-        monkeypatch.setattr("asgnet.apply.segmenter.SIDE", 320)
+        monkeypatch.setattr("asgnet.apply.segmenter.SIDE", 384)
         fitted = [
             Segmenter.from_pretrained(engine="torch").fit(*work.examples(k), adapt=False) for k in (1, 5, 20)
         ]

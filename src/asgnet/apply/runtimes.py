@@ -151,7 +151,7 @@ class OnnxEngine:
 
 
 class Frequent:
-    """Which sizes have been asked so often that each is worth a graph of its own.
+    """Which sizes are worth a graph of their own: the first, for most folders have one, and what comes often.
 
     Attributes:
         own: those, at most ``OWN``.
@@ -164,7 +164,7 @@ class Frequent:
     def __call__(self, sizes: Sizes) -> bool:
         """Asked once more: is it one? It takes the place of one that was asked less than half as often."""
         self._asked[sizes] += 1
-        if sizes not in self.own and self._asked[sizes] >= OFTEN:
+        if sizes not in self.own and (self._asked[sizes] >= OFTEN or self._asked.total() == 1):
             rarest = min(self.own, key=self._asked.__getitem__) if len(self.own) == OWN else None
             if rarest is None or 2 * self._asked[rarest] < self._asked[sizes]:
                 self.own = self.own - {rarest} | {sizes}
@@ -172,9 +172,9 @@ class Frequent:
 
 
 class OpenvinoEngine:
-    """The exported graph in OpenVINO: compiled for every size, and for each size that comes often by itself.
+    """The exported graph in OpenVINO: compiled for the first size, for what comes often, and for every size.
 
-    What is compiled for every size answers the first picture of any size at once, but takes an eighth longer.
+    What is compiled for every size answers any size at once, but takes an eighth longer.
 
     Args:
         graph: as for :class:`OnnxEngine`.
