@@ -28,7 +28,7 @@ def concept(classes=("mug", "cat")):
 
 
 def equal(one, other):
-    assert replace(one, tensors={}) == replace(other, tensors={})
+    assert vars(one) | {"tensors": {}} == vars(other) | {"tensors": {}}
     assert list(one.tensors) == sorted(other.tensors) or set(one.tensors) == set(other.tensors)
     for name, array in other.tensors.items():
         assert one.tensors[name].dtype == array.dtype
@@ -73,6 +73,19 @@ def test_a_concept_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypat
     with pytest.raises(OutputError):
         concept().save(tmp_path)
     equal(Concept.load(path), concept())
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_a_concept_is_read_from_a_path(path):
+    with pytest.raises(WeightsError, match="read from its path"):
+        Concept.load(path)
+
+
+def test_what_holds_arrays_is_equal_to_itself_alone():
+    one, other = concept(), concept()
+    assert one in [one, other]
+    assert one != other
+    assert len({one, other}) == 2
 
 
 def test_every_cut_is_noticed(tmp_path):

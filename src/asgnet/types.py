@@ -23,7 +23,7 @@ Mask = NDArray[np.uint8]
 """``h w``, uint8 in {0, 1, 255}: background, object, ignore."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Support:
     """One example: a picture with the object painted.
 
@@ -53,7 +53,7 @@ class Episode:
     supports: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Prediction:
     """What the model found in one picture.
 
@@ -95,7 +95,7 @@ class Shot:
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Concept:
     """What fitting learnt of one or several classes: a small file to save, share and apply.
 
@@ -148,6 +148,8 @@ class Concept:
         """
         from safetensors import SafetensorError, safe_open
 
+        if not isinstance(path, str | os.PathLike):
+            raise WeightsError(f"A concept is read from its path, not from a {type(path).__name__}.")
         name = named(path, "concept")
         if not os.path.isfile(path):
             raise WeightsError(f"There is no concept {name}; make one with: asgnet fit --support IMG MASK")

@@ -105,6 +105,13 @@ def test_yolo_lines_by_hand(tmp_path):
     assert (tmp_path / "data.yaml").read_text() == 'names:\n  0: "a \\"mug\\": 1"\n'
 
 
+@pytest.mark.parametrize("simplify", [-1, float("nan")])
+def test_outlines_cannot_stray_by_less_than_nothing(simplify, tmp_path):
+    with pytest.raises(UsageError, match="not less than 0"):
+        save_prediction(found(REGION), PICTURE, tmp_path, "a", formats=["yolo"], simplify=simplify)
+    assert left_in(tmp_path) == []
+
+
 def test_yolo_of_nothing_is_an_empty_file(tmp_path):
     done = save_prediction(found(REGION & False), PICTURE, tmp_path, "a", formats={"yolo"})
     assert Path(done["yolo"]).read_bytes() == b""

@@ -54,7 +54,8 @@ def test_n_folds_cut_the_classes_evenly(classes, folds, convention):
 @pytest.mark.parametrize(
     ("protocol", "number", "convention", "error", "said"),
     [
-        ("pascal-5i", 0, None, DataError, "cuts 20 classes, and toy has 4"),
+        ("pascal-5i", 0, None, DataError, "cuts 20 classes, and toy has 4; take 4-fold"),
+        ("all", 0, "contiguous", UsageError, "cut by no convention"),
         ("4-fold", 4, None, UsageError, "folds 0 to 3"),
         ("5-fold", 0, None, UsageError, "too few"),
         ("ade", 0, None, UsageError, "no protocol 'ade'"),
@@ -65,6 +66,14 @@ def test_n_folds_cut_the_classes_evenly(classes, folds, convention):
 def test_a_wrong_fold_is_named(protocol, number, convention, error, said):
     with pytest.raises(error, match=said):
         open_fold(dataset(), protocol, number, convention=convention)
+
+
+@pytest.mark.parametrize(("classes", "advice"), [(3, "3-fold"), (1, "all")])
+def test_the_protocol_that_is_advised_exists(classes, advice):
+    data = dataset(classes)
+    with pytest.raises(DataError, match=f"take {advice} instead"):
+        open_fold(data, "pascal-5i")
+    assert open_fold(data, advice).test
 
 
 def test_classes_with_too_few_pictures_are_left_out_or_refused():

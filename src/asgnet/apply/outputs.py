@@ -70,7 +70,8 @@ def save_prediction(
         For each kind of file the path written, as text; for ``coco`` and its like the entry.
 
     Raises:
-        UsageError: an unknown format, a stem outside ``out_dir``, a prediction of another size.
+        UsageError: an unknown format, a stem outside ``out_dir``, a prediction of another size, a negative
+            ``simplify``.
         OutputError: a file exists already or cannot be written.
     """
     formats = {formats} if isinstance(formats, str) else set(formats)
@@ -79,6 +80,8 @@ def save_prediction(
             f"The prediction is {prediction.mask.shape} and its picture {picture.shape[:2]} (h, w); "
             "give the picture that was segmented."
         )
+    if not simplify >= 0:  # so written, NaN is refused too
+        raise UsageError(f"simplify is a number of pixels, not less than 0, not {simplify}.")
     if len(prediction.classes) >= IGNORE and {"png", "voc"} & formats:
         raise UsageError(
             f"{len(prediction.classes)} classes do not fit into a PNG of 8 bits; choose coco or yolo instead."

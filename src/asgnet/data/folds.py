@@ -47,6 +47,8 @@ def open_fold(dataset: Dataset, protocol: str, number: int = 0, *, convention: s
     if protocol in ("all", "fss1000"):
         if number:
             raise UsageError(f"{protocol} has only fold 0.")
+        if convention is not None:
+            raise UsageError(f"{protocol} is one fold, cut by no convention; leave {convention!r} out.")
         return Fold(protocol, classes, ())
     if convention is not None and convention not in CONVENTIONS:
         raise UsageError(f"There is no fold convention {convention!r}; there are {', '.join(CONVENTIONS)}.")
@@ -117,8 +119,9 @@ def _fold_count(protocol: str, classes: int, name: str) -> int:
     wanted = {"pascal-5i": 20, "coco-20i": 80}.get(protocol)
     if wanted is not None:
         if classes != wanted:
+            other = f"{min(4, classes)}-fold" if classes > 1 else "all"
             raise DataError(
-                f"{protocol} cuts {wanted} classes, and {name} has {classes}; take 4-fold instead."
+                f"{protocol} cuts {wanted} classes, and {name} has {classes}; take {other} instead."
             )
         return 4
     number = protocol.removesuffix("-fold")

@@ -53,7 +53,7 @@ Resize = Annotated[ResizeRule, typer.Option(help="How the network's input (--net
 Device = Annotated[str, typer.Option(help="Where the network (--net) runs: cpu, cuda, cuda:1 …")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where indices are kept. Default: your cache folder.")]
 Workers = Annotated[
-    int | None, typer.Option(help="Processes for a dataset's first reading. Default: one a core.")
+    int | None, typer.Option(min=0, help="Processes for a dataset's first reading. Default: one a core.")
 ]
 Keep = Annotated[
     int,

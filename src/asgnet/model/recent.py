@@ -26,7 +26,7 @@ class Recent(Generic[Said]):
             self.known[key] = ask(images)
         self.known.move_to_end(key)
         said = self.known[key]
-        if self.most is not None and len(self.known) > self.most:
+        while self.most is not None and len(self.known) > self.most:
             self.known.popitem(last=False)
         return said
 
