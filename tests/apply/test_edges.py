@@ -67,7 +67,7 @@ def test_rows_at_a_time_are_the_whole(monkeypatch):
     picture = rng.integers(0, 256, (70, 50, 3), np.uint8)
     logits = torch.from_numpy(rng.normal(0, 2, (3, 12, 12)).astype(np.float32))
     whole = follow_edges(logits, picture)
-    monkeypatch.setattr(edges, "ROWS", 7)
+    monkeypatch.setattr(edges, "AT_ONCE", 7 * 50)
     np.testing.assert_allclose(follow_edges(logits, picture), whole, atol=1e-5)
 
 

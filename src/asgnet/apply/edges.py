@@ -28,8 +28,8 @@ EPSILON = 1e-4
 """Variance of a colour in [0, 1] below which a window counts as flat."""
 LIMIT = 2.0
 """Of the logits that colours explain: what goes beyond is certain, and added again."""
-ROWS = 256
-"""So many rows at a time bound the memory that large pictures need."""
+AT_ONCE = 1 << 19
+"""So many pixels at a time bound the memory that large pictures need."""
 SPECK = 1 / 8
 """Of a cell: smaller pieces and smaller holes are closed."""
 DOUBT = 0.01
@@ -52,11 +52,14 @@ def follow_edges(logits: Tensor, picture: Picture) -> NDArray[np.float32]:
     linear = torch.cat([slopes, (offsets + logits - sure)[:, None]], 1)  # n 4 h w
     height, width = picture.shape[:2]
     found = np.empty((len(logits), height, width), np.float32)
-    for first in range(0, height, ROWS):
-        part = np.ascontiguousarray(picture[first : first + ROWS])
-        colours = torch.from_numpy(part).permute(2, 0, 1).float() / 255  # 3 r W
-        here = _stretch(linear, first, len(part), height, width)  # n 4 r W
-        found[:, first : first + ROWS] = ((here[:, :3] * colours).sum(1) + here[:, 3]).numpy()
+    rows = max(AT_ONCE // width, 1)
+    for first in range(0, height, rows):
+        part = np.ascontiguousarray(picture[first : first + rows])
+        colours = torch.from_numpy(part).permute(2, 0, 1).contiguous().float().div_(255)  # 3 r W
+        *here, answer = _stretch(linear, first, len(part), height, width).unbind(1)  # of n r W
+        for slope, colour in zip(here, colours, strict=True):
+            answer = torch.addcmul(answer, slope, colour)
+        found[:, first : first + rows] = answer.numpy()
     return found
 
 
@@ -118,6 +121,8 @@ def _inverse(matrices: Tensor) -> Tensor:
 
 def _stretch(maps: Tensor, first: int, rows: int, height: int, width: int) -> Tensor:
     """Rows from ``first`` on of ``n c h w`` enlarged, bilinear, to ``height`` and ``width``: ``n c r W``."""
+    if rows == height:
+        return F.interpolate(maps, (height, width), mode="bilinear")
     place = ((torch.arange(first, first + rows) + 0.5) * maps.shape[2] / height - 0.5).clamp(min=0)
     above = place.long()
     below = (above + 1).clamp(max=maps.shape[2] - 1)
