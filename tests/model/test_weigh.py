@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +34,7 @@ def inputs(b=2, grid=(8, 6), seed=0):
 @torch.inference_mode()
 def test_training_starts_from_prototypes_and_readout():
     evidence, appearance, maps = inputs()
-    answers, deep = decoder(random=False)(evidence, appearance, maps)
+    answers, deep = decoder(random=False).train()(evidence, appearance, maps)
     differences = evidence[:, [PER_LEVEL * level + 2 for level in LEVELS.fused]].sum(1, keepdim=True)
     readout = evidence[:, 4 * PER_LEVEL :][:, :1]
     assert len(answers) == 2
@@ -119,13 +120,29 @@ def test_an_episode_alone_is_as_in_a_batch():
 
 @torch.inference_mode()
 def test_each_round_looks_at_the_last():
-    made = decoder(rounds=3)
+    made = decoder(rounds=3, drop=0.0).train()
     first, second, third = made(*inputs())[0]
     made.rounds = 1
     (only,) = made(*inputs())[0]
     assert torch.equal(only, first)
     assert (second - first).abs().max() > 1e-3
     assert (third - second).abs().max() > 1e-5
+
+
+@torch.inference_mode()
+def test_in_use_the_rounds_before_the_last_are_asked_on_a_coarser_grid():
+    evidence, appearance, maps = inputs(grid=(8, 6))
+    made, seen = decoder(rounds=3), []
+    made.mix.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    answers, _ = made(evidence, appearance, maps)
+    assert [x.shape[-2:] for x in seen] == [(4, 3), (4, 3), (8, 6)]
+    assert [a.shape[-2:] for a in answers] == [(8, 6)] * 3
+    torch.testing.assert_close(seen[0][:, : LEVELS.count], F.avg_pool2d(evidence, 2))
+    assert torch.equal(seen[2][:, : LEVELS.count], evidence)
+    made.rounds = 1  # there is none before the last
+    seen.clear()
+    made(evidence, appearance, maps)
+    assert [x.shape[-2:] for x in seen] == [(8, 6)]
 
 
 @torch.inference_mode()

@@ -21,6 +21,8 @@ SELF_SUPPORT = 7
 GROUPS = 8
 AFFINITY = 15.0
 """Inverse temperature of the query's similarity to itself."""
+COARSER = 2
+"""In use the grid of all rounds but the last is so much coarser: they only tell the last what to look for."""
 
 
 class Weigh(nn.Module):
@@ -86,11 +88,14 @@ class Weigh(nn.Module):
             appearance = appearance * keep
         recalled = evidence.new_zeros(evidence.shape[0], SELF_SUPPORT, *evidence.shape[-2:])
         answers: list[Tensor] = []
-        for _ in range(self.rounds):
+        for number in range(self.rounds):
             if answers:
                 recalled = self_support(answers[-1].sigmoid(), maps)
-            logits, deep = self._weigh(evidence, appearance, recalled)
-            answers.append(logits)
+            seen = (evidence, appearance, recalled)
+            if number < self.rounds - 1 and not self.training:
+                seen = tuple(to_grid(x, [-(-side // COARSER) for side in x.shape[-2:]]) for x in seen)
+            logits, deep = self._weigh(*seen)
+            answers.append(to_grid(logits, evidence.shape[-2:]))
         return answers, deep
 
     def _weigh(self, evidence: Tensor, appearance: Tensor, recalled: Tensor) -> tuple[Tensor, Tensor]:
