@@ -40,9 +40,8 @@ def side_by_side(seen: Sequence[Seen], masks: Sequence[Tensor]) -> tuple[list[Te
         what is beyond them goes on as they end, and is ignored.
     """
     levels = zip(*(one.maps for one in seen), strict=True)
-    maps = [
-        torch.stack(_padded(level, mode="replicate"), 1) for level in levels
-    ]  # no edge to be averaged across
+    # Replicated: there is no edge for an average of coarse cells to cross.
+    maps = [torch.stack(_padded(level, mode="replicate"), 1) for level in levels]
     return maps, torch.stack(_padded([m[None] for m in masks], value=IGNORE), 1)
 
 

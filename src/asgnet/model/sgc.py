@@ -105,8 +105,7 @@ def _distance(centroids: Tensor, pixels: Tensor, square: Tensor) -> Tensor:
     ``|a|² + |b|² - 2ab`` loses the digits of small distances, and the smallest weighs most (a seed *is* a
     pixel): the distance to each centroid's nearest pixel is taken again from the difference.
     """
-    squares = square + centroids.square().sum(-1, keepdim=True)  # b n p
-    squared = torch.baddbmm(squares, centroids, pixels.mT, alpha=-2)
+    squared = square + centroids.square().sum(-1, keepdim=True) - 2 * centroids @ pixels.mT
     nearest = squared.argmin(-1, keepdim=True)  # b n 1
     closest = pixels.gather(1, nearest.expand_as(centroids))  # b n c
     exact = (closest - centroids).square().sum(-1, keepdim=True)  # b n 1
