@@ -115,6 +115,30 @@ def predict() -> str:
     return table(head, rows)
 
 
+def sizes() -> str:
+    """OpenVINO's graph compiled for one size, and for every size: until its first answer, and each then."""
+    from asgnet.apply.export import cached_onnx
+    from asgnet.apply.runtimes import OpenvinoEngine
+
+    if "openvino" not in work.engines():
+        return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
+    fitted = work.segmenter("torch")
+    asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt
+    assert learnt is not None
+    graph = cached_onnx(fitted.net, learnt, fitted.side, fitted.fingerprint)
+    made, runs = {}, {}
+    for name, before in (("this size alone", ()), ("every size", (asked[..., :256, :256],))):
+        engine = OpenvinoEngine(graph, torch.get_num_threads())
+        for first in before:  # the first size has its graph: the next one shares one with all others
+            engine(first, learnt)
+        began = time.perf_counter()
+        engine(asked, learnt)
+        made[name], runs[name] = time.perf_counter() - began, partial(engine, asked, learnt)
+    took = interleaved(runs, 21)
+    rows = [[name, f"{made[name]:.2f} s", _ms(took[name])] for name in runs]
+    return table(["compiled for", "until the first answer", "an answer"], rows)
+
+
 def fit() -> str:
     """The default network's fit, with and without adaptation."""
     segmenter = Segmenter.from_pretrained(engine="torch")
@@ -194,6 +218,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pieces": pieces,
     "paper": paper,
     "predict": predict,
+    "sizes": sizes,
     "fit": fit,
     "start": start,
     "int8": int8,

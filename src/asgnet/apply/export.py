@@ -23,6 +23,7 @@ from torch import Tensor
 
 import asgnet
 from asgnet.apply.answer import PER_PROTOTYPE, PICTURES, Answer, Answering, tensors_of
+from asgnet.apply.grid import seen_size
 from asgnet.apply.quantise import mean_iou, quantised
 from asgnet.apply.recall import Learnt
 from asgnet.data.index import cache_folder
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 OPSET = 18
 TOLERANCE = 1e-3
 """Largest difference of probabilities between the network and what was exported from it."""
-STRIDE = 32
 PROBE = 64
 TRACED = ("apply/answer.py", "apply/adapt.py", "model")
 """Code that the graph is made from, beside the weights."""
@@ -144,8 +144,7 @@ def parity(net: EvidenceNet, learnt: Learnt, answers: Callable[[Tensor, Learnt],
     """
     reference, worst = Answering(net), 0.0
     generator = torch.Generator().manual_seed(0)
-    smaller = max(side // 2 // STRIDE, 3) * STRIDE
-    sizes = ((1, side, side), (3, smaller, side))
+    sizes = ((1, side, side), (3, *seen_size((1, 2), side)))
     for (count, height, width), known in zip(sizes, (learnt, _more(learnt)), strict=True):
         noise = torch.rand(count, 3, height // 8, width // 8, generator=generator)
         pictures = torch.nn.functional.interpolate(noise, (height, width), mode="bilinear") * 255

@@ -70,7 +70,7 @@ class Proposer:
         self.picture = read_picture(image)
         self._net = segmenter.net
         with torch.inference_mode():
-            # A square: on VOC boxes become masks that are better by 0.016 than in the picture's proportions.
+            # A square: this file's numbers were chosen so, and boxes became slightly worse masks otherwise.
             square = resized(self.picture, (segmenter.side, segmenter.side))
             seen = segmenter.see([square])[0]
             self._maps = seen.maps

@@ -111,8 +111,8 @@ class Service:
         pixels = np.full((64, 64, 3), 40, np.uint8)
         pixels[16:48, 16:48] = 220
         wanted.fit(pixels, pixels[..., 0] > 128, adapt=False)
-        for size in (64, 48):  # of one size only, the engine would not be ready for others
-            wanted.predict(pixels[:size])
+        for height in (48, 64):  # 4:3 gets a graph of its own, and after it there is one for every size
+            wanted.predict(pixels[:height])
         with self._lock:
             for one in (self.segmenter, *self._ready.values()):
                 one._answers = wanted._answers

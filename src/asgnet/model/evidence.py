@@ -43,7 +43,8 @@ class Knowledge(NamedTuple):
         readouts: ``b r C``; biases: ``b r``.
         pixels: ``b 2 m D``, object and background pixels at the fused levels, D channels; seen: ``b 2`` bool.
         centre, spread: ``b e``, mean and standard deviation of each evidence map on the supports.
-        facts: ``b f``, constants of the episode: separation of the maps on the supports, shots, object area.
+        facts: ``b f``, constants of the episode: separation of the maps on the supports, shots, and the
+            object's share of what is not ignored.
         kinds: ``b 2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.kinds.Kinds`;
             ``b 2 0`` where nobody asked for them.
     """
