@@ -123,7 +123,7 @@ def sizes() -> str:
     if "openvino" not in work.engines():
         return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
     fitted = work.segmenter("torch")
-    asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt
+    asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt[False]
     assert learnt is not None
     graph = cached_onnx(fitted.net, learnt, fitted.side, fitted.fingerprint)
     made, runs = {}, {}
@@ -180,7 +180,7 @@ def int8() -> str:
     rows: list[Row] = [["IoU", f"{facts['iou_fp32']:.3f}", f"{facts['iou']:.3f}"]]
     for engine in [name for name in work.engines() if name != "torch"]:
         whole, quick = work.segmenter(engine), runner(graph, engine)
-        asked, learnt = whole._prepare(work.scene()[1]), whole._learnt
+        asked, learnt = whole._prepare(work.scene()[1]), whole._learnt[False]
         took = interleaved({"8": partial(quick, asked, learnt), "32": partial(whole._ask, asked, learnt)}, 9)
         rows.append([f"the graph in {engine}", _ms(took["32"]), _ms(took["8"])])
     return table(["", "fp32", "8 bits"], rows) + f"\n\nThe file in 8 bits: {len(graph) / 1e6:.1f} MB."

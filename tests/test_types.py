@@ -14,7 +14,7 @@ from safetensors.torch import save_file as save_torch_file
 
 from asgnet import Concept
 from asgnet.errors import OutputError, WeightsError
-from asgnet.types import CONCEPT_FORMAT, Shot
+from asgnet.types import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT, Shot
 
 
 def concept(classes=("mug", "cat")):
@@ -210,6 +210,29 @@ def test_the_header_is_plain_json(tmp_path):
 def with_shots(classes=("mug", "cat")):
     shots = tuple(Shot(b"p%d" % i, (b"m", None if i else b"n"), (3 + i, 4)) for i in range(3))
     return replace(concept(classes), counts=(3, 1), shots=shots, adapt=False, seed=7, made="now", version="1")
+
+
+@pytest.mark.parametrize(
+    ("closer", "kept", "kind"),
+    [
+        ([False, False], False, CONCEPT_FORMAT),
+        ([False, False], True, SHOTS_FORMAT),
+        ([False, True], False, CLOSER_FORMAT),
+        ([False, True], True, CLOSER_FORMAT),
+    ],
+)
+def test_its_format_is_the_oldest_that_says_all(tmp_path, closer, kept, kind):
+    """An asgnet that knows nothing of seeing closer must not apply a concept that needs it."""
+    path, one = tmp_path / "mug.concept", with_shots()
+    one = replace(one, tensors=one.tensors | {"closer": np.array(closer)}, shots=one.shots if kept else ())
+    one.save(path)
+    whole = path.read_bytes()
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    assert header["__metadata__"]["format"] == kind
+    equal(Concept.load(path), one)
+    rewritten(path, format=CONCEPT_FORMAT if kind != CONCEPT_FORMAT else SHOTS_FORMAT)
+    with pytest.raises(WeightsError, match="not a concept of asgnet"):
+        Concept.load(path)
 
 
 def test_shots_come_back(tmp_path):

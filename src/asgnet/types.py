@@ -78,14 +78,16 @@ class Prediction:
 CONCEPT_FORMAT = "asgnet-concept-1"
 SHOTS_FORMAT = "asgnet-concept-2"
 """Of a concept that keeps its supports."""
+CLOSER_FORMAT = "asgnet-concept-3"
+"""Of a concept with a class that is seen closer, whether it keeps them or not."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A support as a Concept keeps it: small, and exactly what the network saw of it.
+    """A support as a Concept keeps it: as small as the network can see it.
 
     Attributes:
-        picture: a PNG's bytes, ``h w 3`` once decoded, as the network sees it.
+        picture: a PNG's bytes, ``h w 3`` once decoded; all that the network sees is made of it.
         masks: per class a PNG's bytes, ``h w`` in {0, 1, 255}; None where the class is not shown.
         size: ``(h, w)`` of the picture itself.
     """
@@ -126,7 +128,7 @@ class Concept:
         from safetensors.numpy import save
 
         facts = {
-            "format": SHOTS_FORMAT if self.shots else CONCEPT_FORMAT,
+            "format": _format_of(self.tensors, self.shots),
             "classes": json.dumps(self.classes),
             "network": self.network,
             "supports": json.dumps(self.supports),
@@ -160,7 +162,7 @@ class Concept:
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise WeightsError(f"{name} is not a concept, or is damaged; fit it again.") from error
         kind = facts.get("format", "")
-        if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT):
+        if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT):
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
         stranger = WeightsError(f"{name} is a safetensors file, but not a concept of asgnet; fit it again.")
         try:
@@ -182,10 +184,17 @@ class Concept:
         if shots:
             shown = tuple(sum(s.masks[i] is not None for s in shots) for i in range(len(classes)))
             fitting &= shown == counts and len(shots) == len(supports)
-        known = kind == (SHOTS_FORMAT if shots else CONCEPT_FORMAT)
+        known = kind == _format_of(tensors, shots)
         if not known or not classes or not fitting or not per_class:
             raise stranger
         return cls(classes, tensors, network, supports, counts, shots, *origin)
+
+
+def _format_of(tensors: dict[str, NDArray], shots: tuple[Shot, ...]) -> str:
+    """The oldest one that says all: earlier asgnets refuse what they would misunderstand."""
+    if np.any(tensors.get("closer", False)):
+        return CLOSER_FORMAT
+    return SHOTS_FORMAT if shots else CONCEPT_FORMAT
 
 
 def _packed(shots: tuple[Shot, ...]) -> dict[str, NDArray]:

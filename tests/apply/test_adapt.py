@@ -66,6 +66,10 @@ def opinions(masks, appearance, plain, fine):
 
 def adapt(net, seen, masks, kinds, views=(), **options):
     """Of pictures of one size, batched."""
+    return measure(net, seen, masks, kinds, views, **options).adaptation
+
+
+def measure(net, seen, masks, kinds, views=(), **options):
     return adapt_to_supports(
         net, apart(seen), list(masks), kinds, views=[apart(view) for view in views], **options
     )
@@ -121,6 +125,27 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     alike, apart = (adapt(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
     assert apart.share == 0
     assert alike.share == SHARES[-1]
+
+
+def test_agreement_is_how_well_left_out_supports_are_found():
+    masks = blocks(3)
+    for right in ((True, False, False), (False, True, False)):
+        found = measure(Opinions(), opinions(masks, *right), masks, APART)
+        assert found.agreement > 0.75  # corners are lost between the grids
+    lost = measure(Opinions(), opinions(masks, False, False, False), masks, APART)
+    assert lost.agreement < 0.5
+    for masks_, options in ((masks[:1], {}), (masks, {"enabled": False})):
+        assert (
+            measure(Opinions(), opinions(masks_, True, True, True), masks_, APART, **options).agreement == 0
+        )
+
+
+def test_kinship_is_one_half_at_the_cosine_where_kinds_count_as_half_alike():
+    prior = Prior()
+    near = torch.tensor([[1.0, 0.0], [prior.alike, (1 - prior.alike**2) ** 0.5]])
+    assert prior.kinship(near) == pytest.approx(0.5, abs=1e-4)
+    assert prior.kinship(ALIKE) > 0.9
+    assert prior.kinship(APART) < 0.01
 
 
 def test_what_misleads_about_a_left_out_support_has_no_share():

@@ -1,5 +1,6 @@
 """A concept that was joined, added to or taken from is the one that fitting would have made at once."""
 
+import io
 import json
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,19 @@ def painted(paint):
     """Four painted pictures, of several sizes, the last blue."""
     blue = [paint(70, 90, (20, 40, 230), seed=3)]
     return [paint(80 + 9 * i, 110, seed=i) for i in range(3)] + blue
+
+
+@pytest.fixture(scope="module")
+def striped():
+    """Two pictures crossed by a dark line of three pixels."""
+    pairs = []
+    for seed, row in ((1, 30), (2, 55)):
+        picture = np.random.default_rng(seed).integers(120, 160, (90, 120, 3)).astype(np.uint8)
+        mask = np.zeros((90, 120), bool)
+        mask[row : row + 3] = True
+        picture[mask] //= 4
+        pairs.append((picture, mask))
+    return pairs
 
 
 def fitted(segmenter, pairs, **options):
@@ -173,14 +187,18 @@ def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
 
 def test_about_is_plain_and_complete(both):
     facts = json.loads(json.dumps(about(both)))
-    assert facts["classes"] == [{"name": "mug", "shots": 3}, {"name": "cat", "shots": 1}]
+    near = both.tensors["closer"].tolist()
+    assert facts["classes"] == [
+        {"name": "mug", "shots": 3, "closer": near[0]},
+        {"name": "cat", "shots": 1, "closer": near[1]},
+    ]
     assert facts["pictures_kept"]
     assert facts["network"] == both.network
     assert facts["pictures"][3] == {
         "number": 4, "sha256": both.supports[3], "width": 90, "height": 70, "shows": ["cat"],
     }  # fmt: skip
     bare = about(Concept(("mug",), {}, "abc", ("1f",)))
-    assert bare["classes"] == [{"name": "mug", "shots": None}]
+    assert bare["classes"] == [{"name": "mug", "shots": None, "closer": False}]
     assert bare["pictures"][0]["width"] is bare["made"] is None
 
 
@@ -201,6 +219,40 @@ def test_damaged_pictures_are_refused_in_a_sentence(loaded, red, data):
     broken = Shot(shot.picture, (bad,), shot.size) if in_mask else Shot(bad, shot.masks, shot.size)
     with suppress(WeightsError):  # a grey picture in place of a coloured one is a picture, too
         without_shot(loaded, replace(red, shots=(broken, *red.shots[1:])), 3)
+
+
+def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped, red):
+    """How closely a class is seen is decided by all of its examples, whenever they come."""
+    lines = fitted(loaded, striped[:1])
+    assert lines.tensors["closer"].tolist() == [True]
+    loaded.add(*striped[1])
+    equal(loaded.concept, fitted(loaded, striped))
+    both = merged([red, lines], ["disc", "line"])
+    assert both.tensors["closer"].tolist() == [False, True]
+    loaded.concept = both
+    together = loaded.predict(striped[1][0])
+    for name, one in (("disc", red), ("line", lines)):
+        loaded.concept = one
+        np.testing.assert_allclose(
+            together.by_class[name].probability, loaded.predict(striped[1][0]).probability, atol=1e-3
+        )
+
+
+def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, red):
+    """Concepts made before any class was seen closer kept what the network saw."""
+    from asgnet.apply.grid import seen_mask, seen_picture
+    from asgnet.data.images import png_bytes, read_picture
+
+    def seen_once(shot):
+        picture, mask = (read_picture(io.BytesIO(data)) for data in (shot.picture, shot.masks[0]))
+        small = seen_picture(picture, loaded.side), seen_mask(mask[..., 0], loaded.side)
+        return replace(shot, picture=png_bytes(small[0]), masks=(png_bytes(small[1]),))
+
+    old = replace(red, shots=tuple(map(seen_once, red.shots)))
+    left = without_shot(loaded, old, 3)
+    expected = without_shot(loaded, red, 3)
+    for name, array in expected.tensors.items():
+        np.testing.assert_array_equal(left.tensors[name], array, err_msg=name)
 
 
 def test_a_picture_of_another_size_is_refused(loaded, red):

@@ -33,20 +33,22 @@ def test_a_file_that_answers_as_the_network_does(taught, tmp_path, to):
     if to == "openvino":
         assert path.with_suffix(".bin").stat().st_size > 1_000_000
         return
-    assert parity(taught.net, taught._learnt, runner(path.read_bytes(), to), 192) < 1e-3  # another side
+    assert (
+        parity(taught.net, taught._learnt[False], runner(path.read_bytes(), to), 192) < 1e-3
+    )  # another side
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
 def test_a_graph_made_for_large_pictures_answers_for_small_ones(taught, to):
-    graph = to_onnx(taught.net, taught._learnt, 256)
-    assert parity(taught.net, taught._learnt, runner(graph, to), 96) < 1e-3
+    graph = to_onnx(taught.net, taught._learnt[False], 256)
+    assert parity(taught.net, taught._learnt[False], runner(graph, to), 96) < 1e-3
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
 def test_the_graph_s_axes_are_open(taught, to):
     import onnx
 
-    model = onnx.load_from_string(to_onnx(taught.net, taught._learnt, 128))
+    model = onnx.load_from_string(to_onnx(taught.net, taught._learnt[False], 128))
     shapes = {each.name: [d.dim_param for d in each.type.tensor_type.shape.dim] for each in model.graph.input}
     assert shapes["pictures"] == ["batch", "", "height", "width"]
     assert shapes["object"][:2] == ["classes", "object_prototypes"]
@@ -58,7 +60,7 @@ def test_the_graph_s_axes_are_open(taught, to):
 def test_eight_bits_are_smaller_and_what_they_cost_is_said(taught, tmp_path, to):
     facts = export(taught, to, tmp_path / "small.onnx", int8=True)
     assert facts["iou"] == pytest.approx(facts["iou_fp32"], abs=0.1)
-    full = len(to_onnx(taught.net, taught._learnt, 128))
+    full = len(to_onnx(taught.net, taught._learnt[False], 128))
     assert (tmp_path / "small.onnx").stat().st_size < full / 2
 
 

@@ -6,7 +6,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.grid import LEAST, STRIDE, enlarge, nearest, on_grid, seen_size, spread_labels
+from asgnet.apply.grid import (
+    LEAST,
+    STRIDE,
+    breadth,
+    enlarge,
+    kept,
+    kept_mask,
+    kept_size,
+    nearest,
+    on_grid,
+    seen_mask,
+    seen_picture,
+    seen_size,
+    side_of,
+    spread_labels,
+)
 
 sizes = st.integers(1, 40)
 
@@ -37,6 +52,69 @@ def test_what_is_seen_is_whole_strides_turns_with_the_picture_and_is_never_a_str
     assert min(seen) >= min(max(side // 2 // STRIDE * STRIDE, LEAST), side)
     if side >= 2 * LEAST and max(h, w) <= 2 * min(h, w):
         assert abs(min(seen) - side * min(h, w) / max(h, w)) <= STRIDE / 2
+
+
+def disc(radius, side=200):
+    rows, columns = np.indices((side, side)) - side // 2
+    return (rows**2 + columns**2 <= radius**2).astype(np.uint8)
+
+
+def line(width, side=200):
+    mask = np.zeros((side, side), np.uint8)
+    mask[side // 2 : side // 2 + width] = 1
+    return mask
+
+
+def test_a_disc_is_as_broad_as_its_diameter_and_a_line_half_as_broad_again():
+    assert breadth(disc(40)) == pytest.approx(80 / 200, rel=0.05)
+    assert breadth(line(40)) == pytest.approx(60 / 200, rel=0.06)
+    assert breadth(np.vstack([disc(40), disc(40)])) == pytest.approx(80 / 400, rel=0.05)  # each for itself
+    assert breadth(line(3)) == pytest.approx(6 * (4 / 3) / 200)  # its three rows are 1, 2 and 1 away
+
+
+def test_a_single_pixel_is_the_finest_and_a_full_picture_has_no_breadth():
+    mask = np.zeros((60, 100), np.uint8)
+    mask[30, 50] = 1
+    assert breadth(mask) == pytest.approx(6 / 100)
+    assert breadth(np.ones((60, 100), np.uint8)) == float("inf")
+
+
+def test_where_nobody_decided_there_is_no_outline():
+    certain, doubtful = disc(20), disc(20)
+    doubtful[(disc(30) == 1) & (certain == 0)] = 255
+    assert breadth(doubtful) > breadth(certain) + 60 / 200 * 0.9
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([128, 512]))
+def test_what_is_kept_holds_all_that_is_seen_even_closer(h, w, side):
+    size = kept_size((h, w), side)
+    most = side_of(side, closer=True)
+    assert most % STRIDE == 0
+    assert max(size) == min(max(h, w), most)
+    assert kept_size(size, side) == size
+    assert kept_size((w, h), side) == size[::-1]
+    if max(h, w) <= most:
+        assert size == (h, w)
+    else:
+        assert min(size) == pytest.approx(max(min(h, w) * most / max(h, w), 1), abs=0.5)
+
+
+def test_a_small_picture_is_kept_as_it_is_and_a_large_one_smaller():
+    random = np.random.default_rng(0)
+    small, large = (random.integers(0, 256, (*size, 3), np.uint8) for size in ((90, 120), (300, 400)))
+    assert kept(small, 128) is small
+    assert kept(large, 128).shape == (144, 192, 3)
+    mask = np.zeros((300, 400), np.uint8)
+    mask[7, 9] = 1
+    assert kept_mask(mask, 512) is mask
+    assert kept_mask(mask, 128).shape == (144, 192)
+    assert kept_mask(mask, 128).sum() == 1
+
+
+def test_mask_and_picture_are_seen_at_the_same_size():
+    for side in (512, side_of(512, closer=True)):
+        seen = seen_picture(np.zeros((90, 120, 3), np.uint8), side)
+        assert seen.shape == (*seen_mask(disc(20)[:90, :120], side).shape, 3) == (side * 3 // 4, side, 3)
 
 
 def test_a_mask_of_the_grid_s_size_stays():

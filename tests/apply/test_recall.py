@@ -81,7 +81,7 @@ def test_every_tensor_is_checked(net, one, two, monkeypatch):
         recall.check_concept(concept, net, cpu)
         for name, array in concept.tensors.items():
             broken = [
-                None,
+                *([None] if name != recall.CLOSER else []),
                 array[..., None],
                 np.concatenate([array, array]),
                 array[:0],
@@ -95,6 +95,27 @@ def test_every_tensor_is_checked(net, one, two, monkeypatch):
             for value in broken:
                 with pytest.raises(WeightsError, match=rf"The concept.*{name}.*fit it again"):
                     recall.check_concept(changed(concept, **{name: value}), net, cpu)
+
+
+def test_a_concept_made_before_any_class_was_seen_closer_is_seen_as_then(loaded, two, query):
+    assert two.tensors[recall.CLOSER].dtype == bool
+    loaded.concept = changed(two, closer=np.array([False, False]))
+    expected = loaded.predict(query)
+    loaded.concept = changed(two, closer=None)
+    found = loaded.predict(query)
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+
+
+def test_classes_are_recalled_as_they_are_seen(two):
+    found = recall.recall(changed(two, closer=np.array([True, False])), torch.device("cpu"))
+    assert {closer: part.classes for closer, part in found.items()} == {False: ("cat",), True: ("mug",)}
+    whole = recall.recall(changed(two, closer=None), torch.device("cpu"))[False]
+    for number, part in enumerate((found[True], found[False])):
+        assert torch.equal(part.shares[0], whole.shares[number])
+        assert torch.equal(part.readout.weights[0], whole.readout.weights[number])
+        for own, both in zip(part.knowledge, whole.knowledge, strict=True):
+            assert torch.equal(own[0], both[number])
 
 
 def test_the_number_of_prototypes_is_free_but_one(loaded, one, query):

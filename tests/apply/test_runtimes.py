@@ -120,7 +120,7 @@ def test_the_graph_is_made_once_and_kept_whole(taught, cache, paint, engine):
     again = with_engine(taught, engine).predict(picture)
     np.testing.assert_allclose(again.probability, first.probability, atol=1e-5)
     assert len(file.read_bytes()) == len(kept)
-    learnt = taught._learnt
+    learnt = taught._learnt[False]
     cached_onnx(taught.net, learnt, 128, "other weights")
     assert len(list(file.parent.glob("*.onnx"))) == 2
     for other in file.parent.glob("*.onnx"):
@@ -134,7 +134,7 @@ def test_a_cache_that_cannot_be_written_does_not_matter(taught, tmp_path, monkey
 
     (tmp_path / "asgnet").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert len(cached_onnx(taught.net, taught._learnt, 128, "")) > 1_000_000
+    assert len(cached_onnx(taught.net, taught._learnt[False], 128, "")) > 1_000_000
     assert (tmp_path / "asgnet").read_text() == "in the way"
 
 
@@ -142,12 +142,13 @@ def test_folding_changes_nothing_that_can_be_seen(taught, paint):
     from asgnet.apply.answer import Answering, tensors_of
 
     pictures = torch.from_numpy(np.stack([paint(128, 128, seed=i)[0] for i in range(2)])).permute(0, 3, 1, 2)
-    with torch.inference_mode():
-        expected = Answering(taught.net)(pictures.float(), *tensors_of(taught._learnt).values())
-    found = TorchEngine(taught.net)(pictures, taught._learnt)
-    assert found.logits.shape == (2, 2, 32, 32)
-    torch.testing.assert_close(found.logits.sigmoid(), expected.logits.sigmoid(), atol=1e-4, rtol=0)
-    torch.testing.assert_close(found.presence, expected.presence, atol=1e-3, rtol=0)
+    for part in taught._learnt.values():
+        with torch.inference_mode():
+            expected = Answering(taught.net)(pictures.float(), *tensors_of(part).values())
+        found = TorchEngine(taught.net)(pictures, part)
+        assert found.logits.shape == (2, len(part.classes), 32, 32)
+        torch.testing.assert_close(found.logits.sigmoid(), expected.logits.sigmoid(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(found.presence, expected.presence, atol=1e-3, rtol=0)
 
 
 def test_bf16_is_close(taught, paint):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from asgnet.apply.sight import channels_first, see, side_by_side
+from asgnet.apply.sight import Views, channels_first, see, side_by_side
 from asgnet.model.fine import Seen
 from asgnet.types import IGNORE
 
@@ -24,6 +24,25 @@ def test_channels_come_first():
     first = channels_first(picture)
     assert first.shape == (1, 3, 2, 4)
     assert first[0, 1].tolist() == picture[..., 1].tolist()
+
+
+def test_each_view_is_looked_at_once_and_only_if_asked():
+    looked = []
+
+    def look(pictures):
+        looked.extend(pictures)
+        return [seen_of((4, 4), len(looked))]
+
+    pictures = [np.full((60, 80, 3), grey, np.uint8) for grey in (64, 128)]
+    views = Views(look, pictures, 128)
+    assert not looked
+    first = views(1)
+    assert views(1) is first
+    assert views(0) is not first
+    assert views(1, closer=True) is views(1, closer=True)
+    assert views(1, gamma=1.5) is not first
+    assert [one.shape for one in looked] == [(96, 128, 3), (96, 128, 3), (128, 192, 3), (96, 128, 3)]
+    assert [int(one.mean()) for one in looked] == [128, 64, 128, 91]  # darker: 255 · (128 / 255) ^ 1.5
 
 
 def test_pictures_of_one_size_stay_as_they_are():

@@ -41,7 +41,7 @@ def told(tmp_path, monkeypatch):
         learn(images, masks)
         return doctor.Diagnosis((), "", None)
 
-    concept = SimpleNamespace(save=lambda path: None)
+    concept = SimpleNamespace(save=lambda path: None, classes=("cup",), tensors={})
     segmenter = SimpleNamespace(fit=learn, add=learn, concept=concept)
     for module in (given, doctor_command):
         monkeypatch.setattr(module, "load_segmenter", lambda *_: segmenter)
@@ -53,6 +53,15 @@ def told(tmp_path, monkeypatch):
 
 def painted(masks):
     return {name: [None if m is None else int((m == 1).sum()) for m in each] for name, each in masks.items()}
+
+
+def test_who_waits_longer_is_told_why(told, capsys, monkeypatch):
+    main(["fit", "--out", "new.concept", "--support", "cup.jpg", "drawn/cup.json"])
+    assert "closer" not in capsys.readouterr().err
+    fitted = given.load_segmenter(None, "cpu").concept
+    fitted.classes, fitted.tensors = ("cup", "crack"), {"closer": np.array([False, True])}
+    main(["fit", "--out", "new.concept", "--support", "cup.jpg", "drawn/cup.json", "--overwrite"])
+    assert "looking closer for crack, which finds more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -89,6 +90,19 @@ class Adaptation:
         ]
 
 
+class Measured(NamedTuple):
+    """What was measured on one class's supports.
+
+    Attributes:
+        adaptation: with what follows from it.
+        agreement: mean overlap of left-out supports with what is found in them by that adaptation; 0 where
+            none was left out.
+    """
+
+    adaptation: Adaptation
+    agreement: float
+
+
 @dataclass(frozen=True)
 class Prior:
     """What is believed before anything is measured.
@@ -122,6 +136,14 @@ class Prior:
     doubt: float = 3.8
     doubt_gain: float = 0.7
     kin_doubt: float = -2.0
+
+    def kinship(self, kinds: Tensor) -> float:
+        """In [0, 1], one half at ``alike``: is what was painted of the same kind as what surrounds it?
+
+        Args:
+            kinds: ``2 s``, see :class:`~asgnet.model.evidence.Knowledge`.
+        """
+        return _sigmoid((float(kinds[0] @ kinds[1]) - self.alike) * self.alike_gain)
 
     def shifted(self, share: float) -> float:
         """By how much a mixture's logits are shifted: the readout, of a share in [0, 1], is not shy."""
@@ -168,7 +190,7 @@ def adapt_to_supports(
     seed: int = 0,
     prior: Prior | None = None,
     views: Sequence[Sequence[Seen]] = (),
-) -> Adaptation:
+) -> Measured:
     """Fit the fine readout and measure whom to trust.
 
     Args:
@@ -184,19 +206,21 @@ def adapt_to_supports(
     prior = Prior() if prior is None else prior
     moments = _moments(net, (seen, *views), masks, seed)
     readout = fit_fine(moments)
-    trust, share = 1.0, 0.0
-    alike = _sigmoid((float(kinds[0] @ kinds[1]) - prior.alike) * prior.alike_gain)
+    trust, share, agreement = 1.0, 0.0, 0.0
+    alike = prior.kinship(kinds)
     if enabled and len(masks) > 1:
         appearance, plain = _left_out(net, seen, masks, moments, prior)
         trust = float(plain[0] - appearance[0] < prior.lead)
         credit = prior.credit * alike / len(masks) * np.array(SHARES)
-        share = SHARES[int(((appearance if trust else plain) + credit).argmax())]
+        overlaps = appearance if trust else plain
+        best = int((overlaps + credit).argmax())
+        share, agreement = SHARES[best], float(overlaps[best])
     elif enabled:
         share = prior.alone * alike
     own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
     doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
     weights, bias = readout.weights[0].cpu().numpy(), float(readout.bias[0])
-    return Adaptation(trust, share, weights, bias, prior.shifted(share), doubt)
+    return Measured(Adaptation(trust, share, weights, bias, prior.shifted(share), doubt), agreement)
 
 
 def _left_out(

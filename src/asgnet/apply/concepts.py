@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from asgnet.apply.fitting import origin
-from asgnet.apply.recall import PER_PROTOTYPE, stacked
+from asgnet.apply.recall import PER_PROTOTYPE, closer_of, stacked
 from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
 from asgnet.types import Concept, Shot
@@ -27,9 +27,12 @@ def about(concept: Concept) -> dict[str, Any]:
     kept: Sequence[Any] = concept.shots or [None] * len(concept.supports)
     return {
         "classes": [
-            {"name": name, "shots": shots}
-            for name, shots in zip(
-                concept.classes, concept.counts or [None] * len(concept.classes), strict=True
+            {"name": name, "shots": shots, "closer": closer}
+            for name, shots, closer in zip(
+                concept.classes,
+                concept.counts or [None] * len(concept.classes),
+                closer_of(concept),
+                strict=True,
             )
         ],
         "pictures_kept": bool(concept.shots),

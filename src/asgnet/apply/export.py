@@ -237,8 +237,7 @@ def export(segmenter: Segmenter, to: str, path: Path, int8: bool = False) -> dic
     plain = Segmenter(segmenter.net)
     scenes = [scene() for scene in SCENES]
     plain.fit(scenes[0].support.image, scenes[0].support.mask, adapt=False)
-    learnt = plain._learnt
-    assert learnt is not None
+    learnt = next(iter(plain._learnt.values()))
     facts: dict[str, Any] = {"to": to, "file": str(path), "fingerprint": segmenter.fingerprint, "int8": int8}
     graph = to_torchscript(plain.net, learnt, SIDE) if to == "torch" else to_onnx(plain.net, learnt, SIDE)
     if int8:

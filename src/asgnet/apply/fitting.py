@@ -5,92 +5,136 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import asgnet
-from asgnet.apply.adapt import Adaptation, adapt_to_supports
-from asgnet.apply.grid import spread_labels
-from asgnet.apply.recall import stacked
-from asgnet.apply.sight import side_by_side
+from asgnet.apply.adapt import Adaptation, Measured, Prior, adapt_to_supports
+from asgnet.apply.grid import breadth, kept, kept_mask, seen_mask, side_of, spread_labels
+from asgnet.apply.recall import CLOSER, stacked
+from asgnet.apply.sight import Views, side_by_side
 from asgnet.data.images import png_bytes
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fine import Seen
 from asgnet.types import Mask, Picture, Shot, Support
 
-See = Callable[[Sequence[Picture]], list[Seen]]
 GAMMAS = (1.5, 0.67)
 """A single support says nothing of light, unless it is shown darker and brighter too."""
+BROAD = 0.3
+"""Breadth, as a share of a picture's longer side, from which no closer look is tried: of such objects the
+decoder would see too little at once.
+"""
+LEAD = 1.1
+"""By how much better left-out supports must be found for a closer look to be believed. By less it was wrong
+more often than right about clothing (CCP); by as much it helped there and with facades.
+"""
 Painted = Mapping[str, Sequence[Mask | None]]
 """Of each class a mask ``h w`` per support, None where it is not shown."""
 
 
+class Taught(NamedTuple):
+    """One class (n = 1): what its supports taught, what was measured on them, were they seen closer?"""
+
+    knowledge: Knowledge
+    measured: Measured
+    closer: bool
+
+
 def learn_classes(
-    net: EvidenceNet,
-    see: See,
-    pictures: Sequence[Picture],
-    seen: Sequence[Seen],
-    painted: Painted,
-    adapt: bool,
-    seed: int,
-    device: torch.device,
+    net: EvidenceNet, views: Views, painted: Painted, adapt: bool, seed: int, device: torch.device
 ) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
 
     Args:
         net: in eval mode.
-        see: pictures ``h w 3`` uint8 -> what the backbone sees in each.
-        pictures: the k supports, as the network sees them.
-        seen: what ``see`` said of them.
-        painted: k masks a class, at least one of them there.
+        views: of the k supports.
+        painted: k masks a class, at least one of them there, of the pictures' sizes.
         adapt: as for ``Segmenter.fit``.
         seed: the same.
         device: of ``net``.
     """
-    views = cache(partial(relit, see, pictures))  # a support may be the only one of several classes
-    knowledge, adaptations = [], []
+    classes = []
     for masks in painted.values():
-        shown = [i for i, mask in enumerate(masks) if mask is not None]
-        own = [seen[i] for i in shown]
-        grid_masks = [torch.from_numpy(m).to(device) for m in masks if m is not None]  # k' of h w
-        with torch.inference_mode():
-            learnt = net.learn(*side_by_side(own, grid_masks))
-            knowledge.append(learnt)
-            others = views(shown[0]) if adapt and len(shown) == 1 else ()
-            kinds = learnt.kinds[0]
-            adaptations.append(adapt_to_supports(net, own, grid_masks, kinds, adapt, seed, views=others))
-    arrays = {name: stacked([getattr(one, name) for one in knowledge]) for name in Knowledge._fields}
-    return arrays | Adaptation.to_arrays(adaptations)
+        shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
+        look = partial(learn_class, net, views, shown, adapt, seed, device)
+        classes.append(closest(look, list(shown.values())) if adapt else look(closer=False))
+    arrays = {name: stacked([getattr(one.knowledge, name) for one in classes]) for name in Knowledge._fields}
+    arrays |= Adaptation.to_arrays([one.measured.adaptation for one in classes])
+    return arrays | {CLOSER: np.array([one.closer for one in classes])}
 
 
-def relit(see: See, pictures: Sequence[Picture], which: int) -> list[list[Seen]]:
-    """What ``see`` answers about one of the pictures when it is darker and brighter."""
-    tables = [(255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8) for gamma in GAMMAS]
-    return [see([table[pictures[which]]]) for table in tables]
+def closest(look: Callable[..., Taught], masks: Sequence[Mask]) -> Taught:
+    """A class seen as usual or closer, whichever is better.
+
+    With several supports that is measured: how well is each found by the others? A single one is seen closer
+    where it is of the same kind as what surrounds it, as stains and letters are: pixels tell these from the
+    rest, and there are more of them.
+
+    Args:
+        look: learns it, ``closer`` or not.
+        masks: of its supports.
+    """
+    usual = look(closer=False)
+    if len(masks) == 1:
+        return look(closer=True) if Prior().kinship(usual.knowledge.kinds[0]) > 0.5 else usual
+    if np.mean([breadth(mask) for mask in masks]) > BROAD:
+        return usual
+    closer = look(closer=True)
+    return closer if closer.measured.agreement > LEAD * usual.measured.agreement else usual
+
+
+def learn_class(
+    net: EvidenceNet,
+    views: Views,
+    masks: Mapping[int, Mask],
+    adapt: bool,
+    seed: int,
+    device: torch.device,
+    closer: bool,
+) -> Taught:
+    """One class from the supports of those numbers; the rest as for :func:`learn_classes`."""
+    side = side_of(views.side, closer)
+    seen = [views(i, closer) for i in masks]
+    grid_masks = [torch.from_numpy(seen_mask(mask, side)).to(device) for mask in masks.values()]  # k of h w
+    lights = GAMMAS if adapt and len(masks) == 1 else ()
+    relit = [[views(i, closer, gamma) for i in masks] for gamma in lights]
+    with torch.inference_mode():
+        knowledge = net.learn(*side_by_side(seen, grid_masks))
+        measured = adapt_to_supports(net, seen, grid_masks, knowledge.kinds[0], adapt, seed, views=relit)
+    return Taught(knowledge, measured, closer)
+
+
+def kept_examples(
+    pictures: Sequence[Picture], painted: Painted, side: int
+) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
+    """Supports at :func:`~asgnet.apply.grid.kept_size`: all that fitting looks at is made of these."""
+    masks = {name: [None if m is None else kept_mask(m, side) for m in own] for name, own in painted.items()}
+    return [kept(picture, side) for picture in pictures], masks
 
 
 def shots_of(
-    prepared: Sequence[Picture], painted: Painted, sizes: Sequence[tuple[int, int]]
+    pictures: Sequence[Picture], painted: Painted, sizes: Sequence[tuple[int, int]]
 ) -> tuple[Shot, ...]:
-    """Supports, as the network saw them, for a Concept to keep; ``sizes`` are their own."""
+    """Supports at :func:`~asgnet.apply.grid.kept_size`, for a Concept to keep; ``sizes`` are their own."""
     return tuple(
         Shot(
             png_bytes(picture),
             tuple(None if masks[i] is None else png_bytes(masks[i]) for masks in painted.values()),
             (int(size[0]), int(size[1])),
         )
-        for i, (picture, size) in enumerate(zip(prepared, sizes, strict=True))
+        for i, (picture, size) in enumerate(zip(pictures, sizes, strict=True))
     )
 
 
 def superpixels_of(
     net: EvidenceNet,
-    seen: Sequence[Seen],
-    grid_masks: Sequence[Mask | None],
+    views: Views,
+    closer: bool,
+    masks: Sequence[Mask | None],
     supports: Sequence[Support],
     device: torch.device,
 ) -> list[NDArray[np.int32]]:
@@ -98,16 +142,19 @@ def superpixels_of(
 
     Args:
         net: in eval mode.
-        seen: the k supports.
-        grid_masks: their masks, as the network sees them, None where there is no object.
+        views: of the k supports.
+        closer: they are seen so.
+        masks: theirs, as the Concept keeps them, None where there is no object.
         supports: the same, at their own sizes.
         device: of ``net``.
     """
     parts = [np.full(support.mask.shape, -1, np.int32) for support in supports]
-    shown = [(i, torch.from_numpy(mask)[None]) for i, mask in enumerate(grid_masks) if mask is not None]
+    side = side_of(views.side, closer)
+    shown = [(i, seen_mask(mask, side)) for i, mask in enumerate(masks) if mask is not None]
     for shot, (i, mask) in enumerate(shown):
         with torch.inference_mode():
-            found = net.superpixels(seen[i].maps, mask.to(device))[0].cpu().numpy()
+            grid_mask = torch.from_numpy(mask)[None].to(device)
+            found = net.superpixels(views(i, closer).maps, grid_mask)[0].cpu().numpy()
         numbered = np.where(found < 0, -1, found + shot * net.config.most)
         parts[i] = spread_labels(numbered, supports[i].mask)
     return parts

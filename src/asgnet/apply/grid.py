@@ -1,4 +1,8 @@
-"""Masks and labels between a picture's own pixels and a network's grid."""
+"""Pictures, masks and labels between a picture's own pixels and a network's grid.
+
+The network sees pictures at one of two sizes. The closer one is half as large again: for what is fine, as
+threads, letters and cracks are, which at the usual size are a few cells wide and lost among them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.data.images import resized_mask
-from asgnet.types import Mask
+from asgnet.data.images import resized, resized_mask
+from asgnet.types import Mask, Picture
 
 STRIDE, LEAST = 32, 96
 """Sides of what the network sees are multiples of the one, and no less than the other."""
@@ -28,6 +32,57 @@ def seen_size(size: Sequence[int], side: int) -> tuple[int, int]:
     least, longest = min(max(side // 2 // STRIDE * STRIDE, LEAST), side), max(size)
     h, w = (max(round(n * side / (longest * STRIDE)) * STRIDE, least) for n in size)
     return h, w
+
+
+def breadth(mask: Mask) -> float:
+    """How broad what is painted is, as a share of the picture's longer side.
+
+    Six times the mean distance to its outline: a disc's diameter, one and a half times the width of a line.
+    The picture's edge is no outline.
+
+    Args:
+        mask: ``h w`` in {0, 1, 255}, with object; pixels of value 255 count as part of it.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if mask.all():
+        return float("inf")
+    return float(6 * distance_transform_edt(mask)[mask == 1].mean() / max(mask.shape))
+
+
+def side_of(side: int, closer: bool) -> int:
+    """The longer side of what the network sees, where ``side`` is the usual one."""
+    return 3 * side // 2 if closer else side
+
+
+def seen_picture(picture: Picture, side: int) -> Picture:
+    """``h w 3`` -> as the network sees it, see :func:`seen_size`."""
+    return resized(picture, seen_size(picture.shape[:2], side))
+
+
+def seen_mask(mask: Mask, side: int) -> Mask:
+    """``h w`` -> as :func:`seen_picture` its picture."""
+    return on_grid(mask, seen_size(mask.shape, side))
+
+
+def kept_size(size: Sequence[int], side: int) -> tuple[int, int]:
+    """``(h, w)`` of a picture as a Concept keeps it: its own, unless even closer less is seen of it."""
+    most = side_of(side, closer=True)
+    longest = max(*size, most)
+    h, w = (max(round(n * most / longest), 1) for n in size)
+    return h, w
+
+
+def kept(picture: Picture, side: int) -> Picture:
+    """``h w 3`` -> at :func:`kept_size`. Whatever the network sees is made of it."""
+    size = kept_size(picture.shape[:2], side)
+    return picture if size == picture.shape[:2] else resized(picture, size)
+
+
+def kept_mask(mask: Mask, side: int) -> Mask:
+    """``h w`` -> as :func:`kept` its picture."""
+    size = kept_size(mask.shape, side)
+    return mask if size == mask.shape else on_grid(mask, size)
 
 
 def on_grid(mask: Mask, size: Sequence[int]) -> Mask:

@@ -1,6 +1,8 @@
-"""From an engine's answer to a Prediction at the picture's own size; several classes share out the pixels."""
+"""From engines' answers to a Prediction at the picture's own size; several classes share out the pixels."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,15 +13,23 @@ from asgnet.apply.recall import Learnt
 from asgnet.types import Picture, Prediction
 
 
-def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool) -> Prediction:
-    """What an answer says about one picture.
+def prediction_of(
+    answers: Sequence[tuple[Answer, Learnt]], classes: Sequence[str], picture: Picture, edges: bool
+) -> Prediction:
+    """What answers say about one picture.
 
     Args:
-        answer: about this picture alone (b = 1) and n classes.
-        learnt: the same classes.
+        answers: about this picture alone (b = 1), each with the classes that it is about.
+        classes: all of them, in the order that the Prediction counts them in.
         picture: ``h w 3`` uint8.
         edges: the masks follow its edges (:mod:`asgnet.apply.edges`), or are only enlarged.
     """
+    found = {name: one for part in answers for name, one in _each(*part, picture, edges).items()}
+    return _merged({name: found[name] for name in classes}) if len(found) > 1 else found[classes[0]]
+
+
+def _each(answer: Answer, learnt: Learnt, picture: Picture, edges: bool) -> dict[str, Prediction]:
+    """What one answer says of each of its classes."""
     size = picture.shape[:2]
     logits, presence, guides = (part[0] for part in answer)  # n h' w', n, n h'' w''
     grid = logits.shape[-2:]
@@ -29,10 +39,9 @@ def prediction_of(answer: Answer, learnt: Learnt, picture: Picture, edges: bool)
         probability = adaptation.calibrated(logits[i])  # h w
         probability = settled(probability, grid) if edges else probability
         here = adaptation.presence(float(presence[i]))
-        found[name] = Prediction(
-            probability > 0.5, probability, here, nearest(guides[i].numpy(), size), (name,)
-        )
-    return _merged(found) if len(found) > 1 else next(iter(found.values()))
+        guide = nearest(guides[i].numpy(), size)
+        found[name] = Prediction(probability > 0.5, probability, here, guide, (name,))
+    return found
 
 
 def _merged(found: dict[str, Prediction]) -> Prediction:

@@ -18,6 +18,8 @@ from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import FineReadout
 from asgnet.types import Concept
 
+CLOSER = "closer"
+"""Tensor ``n``, bool: the classes that are seen closer, see :func:`asgnet.apply.grid.side_of`."""
 BLANK = 64
 """Side of the blank picture that shows what tensors a network makes."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
@@ -43,17 +45,27 @@ class Learnt(NamedTuple):
     shares: Tensor
 
 
-def recall(concept: Concept, device: torch.device) -> Learnt:
-    """A concept's tensors on a device."""
-    tensors = {name: torch.from_numpy(np.array(a)).to(device) for name, a in concept.tensors.items()}
-    return Learnt(
-        concept.classes,
-        Knowledge(**{name: tensors[name] for name in Knowledge._fields}),
-        tuple(Adaptation.from_arrays(concept.tensors)),
-        FineReadout(tensors["adapted_weights"], tensors["adapted_bias"]),
-        tensors["adapted_trust"],
-        tensors["adapted_share"],
-    )
+def recall(concept: Concept, device: torch.device) -> dict[bool, Learnt]:
+    """A concept's tensors on a device: of the classes that are seen as usual, and of those seen closer."""
+    adaptations, closer = Adaptation.from_arrays(concept.tensors), closer_of(concept)
+    found = {}
+    for near in sorted(set(closer)):
+        those = [i for i, own in enumerate(closer) if own == near]
+        tensors = {name: torch.from_numpy(array[those]).to(device) for name, array in concept.tensors.items()}
+        found[near] = Learnt(
+            tuple(concept.classes[i] for i in those),
+            Knowledge(**{name: tensors[name] for name in Knowledge._fields}),
+            tuple(adaptations[i] for i in those),
+            FineReadout(tensors["adapted_weights"], tensors["adapted_bias"]),
+            tensors["adapted_trust"],
+            tensors["adapted_share"],
+        )
+    return found
+
+
+def closer_of(concept: Concept) -> list[bool]:
+    """Which classes are seen closer; concepts made before any was do not say."""
+    return concept.tensors[CLOSER].tolist() if CLOSER in concept.tensors else [False] * len(concept.classes)
 
 
 def stacked(parts: Sequence[Tensor]) -> NDArray:
@@ -76,6 +88,8 @@ def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> N
     """
     remedy = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
     for name, example in _blank(net, device).items():
+        if name not in concept.tensors and name == CLOSER:
+            continue  # made before any class was
         if name not in concept.tensors:
             raise WeightsError(f"The concept lacks {name}{remedy}")
         array = concept.tensors[name]
@@ -98,6 +112,6 @@ def _blank(net: EvidenceNet, device: torch.device) -> dict[str, NDArray]:
     with torch.inference_mode():
         seen = net.see(torch.zeros(1, 3, BLANK, BLANK, device=device))
         knowledge = net.learn([m[None] for m in seen.maps], masks[None])
-        adaptation = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], enabled=False)
+        adaptation, _ = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], enabled=False)
     arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
-    return arrays | Adaptation.to_arrays([adaptation])
+    return arrays | Adaptation.to_arrays([adaptation]) | {CLOSER: np.array([False])}

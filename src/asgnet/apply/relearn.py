@@ -1,6 +1,7 @@
 """Add examples to a Concept, and remove one: fitted again from the pictures that it keeps.
 
-The pictures are kept as the network saw them, so that the result is that of fitting all examples at once.
+All that fitting looks at is made of the pictures as they are kept, so that the result is that of fitting all
+examples at once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asgnet.apply.examples import read_examples
-from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of
-from asgnet.apply.grid import seen_size
+from asgnet.apply.fitting import kept_examples, learn_classes, origin, picture_hash, shots_of
+from asgnet.apply.grid import kept_size, seen_size
+from asgnet.apply.sight import Views
 from asgnet.data.names import check_chosen
 from asgnet.errors import AsgnetError, UsageError, WeightsError
 from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
@@ -54,9 +56,9 @@ def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Co
             raise UsageError(f"Picture {number} of those to add is in the concept already; remove it first.")
     classes = (*concept.classes, *(name for name in shown if name not in concept.classes))
     check_chosen(classes)
-    more = {name: segmenter.grids(shown.get(name, [None] * len(pictures))) for name in classes}
+    every = {name: shown.get(name, [None] * len(pictures)) for name in classes}
+    small, more = kept_examples(pictures, every, segmenter.side)
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
-    small = [segmenter.resized(p) for p in pictures]
     shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
     shots += shots_of(small, more, [p.shape[:2] for p in pictures])
     return _fitted(segmenter, concept, [*prepared, *small], painted, concept.supports + digests, shots)
@@ -113,13 +115,11 @@ def _fitted(
     supports: tuple[str, ...],
     shots: tuple[Shot, ...],
 ) -> Concept:
-    see, net, device = segmenter.see, segmenter.net, segmenter.device
+    views, device = Views(segmenter.see, prepared, segmenter.side), segmenter.device
     return replace(
         concept,
         classes=tuple(painted),
-        tensors=learn_classes(
-            net, see, prepared, see(prepared), painted, concept.adapt, concept.seed, device
-        ),
+        tensors=learn_classes(segmenter.net, views, painted, concept.adapt, concept.seed, device),
         supports=supports,
         counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),
         shots=shots,
@@ -128,7 +128,7 @@ def _fitted(
 
 
 def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
-    """What the network saw of the supports, and ``{class: masks}``, checked: the file may be anybody's."""
+    """The supports as they are kept, and ``{class: masks}``, checked: the file may be anybody's."""
     if concept.network != segmenter.fingerprint:
         raise WeightsError(
             "This concept was fitted with other weights than these; fit it again from its examples."
@@ -138,9 +138,8 @@ def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], di
             "This concept keeps no pictures of its examples, so none can be added or removed; fit it again."
         )
     try:
-        sizes = [seen_size(shot.size, segmenter.side) for shot in concept.shots]
-        shots = list(zip(concept.shots, sizes, strict=True))
-        pictures = [_picture(shot.picture, size) for shot, size in shots]
+        pictures = [_kept_picture(shot, segmenter.side) for shot in concept.shots]
+        shots = list(zip(concept.shots, (p.shape[:2] for p in pictures), strict=True))
         painted: dict[str, list[Mask | None]] = {
             name: [None if s.masks[c] is None else _mask(s.masks[c], size) for s, size in shots]
             for c, name in enumerate(concept.classes)
@@ -153,13 +152,19 @@ def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], di
     return pictures, painted
 
 
-def _picture(data: bytes, size: tuple[int, int]) -> Picture:
+def _kept_picture(shot: Shot, side: int) -> Picture:
+    """Concepts made before any class was seen closer keep it as it was seen."""
+    return _picture(shot.picture, kept_size(shot.size, side), seen_size(shot.size, side))
+
+
+def _picture(data: bytes, *sizes: tuple[int, int]) -> Picture:
+    """Of one of these sizes."""
     from asgnet.data.images import read_picture
 
     if not data.startswith(_PNG):
         raise ValueError("no PNG")
-    picture = read_picture(io.BytesIO(data), most_pixels=size[0] * size[1])
-    if picture.shape != (*size, 3):
+    picture = read_picture(io.BytesIO(data), most_pixels=max(h * w for h, w in sizes))
+    if picture.shape[:2] not in sizes:
         raise ValueError("of another size")
     return picture
 

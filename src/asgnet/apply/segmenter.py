@@ -22,10 +22,17 @@ from torch import Tensor
 
 from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples, supports_of
-from asgnet.apply.fitting import learn_classes, origin, picture_hash, shots_of, superpixels_of
-from asgnet.apply.grid import on_grid, seen_size
+from asgnet.apply.fitting import (
+    kept_examples,
+    learn_classes,
+    origin,
+    picture_hash,
+    shots_of,
+    superpixels_of,
+)
+from asgnet.apply.grid import kept, seen_picture, side_of
 from asgnet.apply.prediction import prediction_of
-from asgnet.apply.recall import Learnt, check_concept, recall
+from asgnet.apply.recall import Learnt, check_concept, closer_of, recall
 from asgnet.apply.runtimes import (
     MAKING,
     AnyEngine,
@@ -37,13 +44,13 @@ from asgnet.apply.runtimes import (
     choose_precision,
     make_engine,
 )
-from asgnet.apply.sight import channels_first, see
-from asgnet.data.images import read_picture, resized
+from asgnet.apply.sight import Views, channels_first, see
+from asgnet.data.images import read_picture
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.model.weights import fingerprint, pretrained
-from asgnet.types import Concept, Mask, Picture, Prediction, Shot, Support
+from asgnet.types import Concept, Picture, Prediction, Shot, Support
 
 if TYPE_CHECKING:
     from asgnet.apply.doctor import Diagnosis
@@ -86,7 +93,7 @@ class Segmenter:
         self.supports: list[Support] = []
         self._concept: Concept | None = None
         self._unkept: Callable[[], tuple[Shot, ...]] | None = None
-        self._learnt: Learnt | None = None
+        self._learnt: dict[bool, Learnt] = {}
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod
@@ -155,8 +162,8 @@ class Segmenter:
             masks: as many masks: path, or bool/uint8 ``h w``, non-zero is the object; or, for several
                 classes, ``{name: masks}``, where a class may be absent from some of the pictures (an array
                 of zeros, or None).
-            adapt: measure on the supports whose opinion to believe, and how far ("auto": True), or
-                take the meta-trained defaults (False).
+            adapt: measure on the supports whose opinion to believe, how far, and how closely to look
+                ("auto": True), or take the meta-trained defaults (False).
             seed: of whatever fitting draws.
             keep_pictures: the Concept keeps the pictures, small, so that examples can be added to it later;
                 without them it can be given to people who must not see them.
@@ -173,12 +180,11 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        small = [self.resized(p) for p in pictures]
-        painted = {name: self.grids(masks) for name, masks in named_masks.items()}
-        seen = self.see(small)
+        small, painted = kept_examples(pictures, named_masks, SIDE)
+        views = Views(self.see, small, SIDE)
         concept = Concept(
             tuple(named_masks),
-            learn_classes(self.net, self.see, small, seen, painted, bool(adapt), seed, self.device),
+            learn_classes(self.net, views, painted, bool(adapt), seed, self.device),
             self.fingerprint,
             tuple(picture_hash(p) for p in pictures),
             tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
@@ -187,9 +193,10 @@ class Segmenter:
             seed,
             *origin(),
         )
-        first = next(iter(named_masks))
+        first, closer = next(iter(named_masks)), closer_of(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-        self._keep(concept, supports, superpixels_of(self.net, seen, painted[first], supports, self.device))
+        parts = superpixels_of(self.net, views, closer, painted[first], supports, self.device)
+        self._keep(concept, supports, parts)
         if keep_pictures:
             sizes = [p.shape[:2] for p in pictures]
             self._unkept = partial(shots_of, small, painted, sizes)
@@ -230,9 +237,11 @@ class Segmenter:
             UsageError: nothing was fitted.
             PictureError: the picture cannot be read.
         """
-        if self._learnt is None:
+        if not self._learnt or self._concept is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        find = partial(self._predict, self._learnt)  # what is learnt now, whatever is fitted meanwhile
+        find = partial(
+            self._predict, self._learnt, self._concept.classes
+        )  # what is learnt now, whatever is fitted meanwhile
         if is_one(image):
             return find(image)
         if not isinstance(image, Iterable):
@@ -241,20 +250,16 @@ class Segmenter:
 
     @property
     def side(self) -> int:
-        """The longer one of what the network sees, in pixels."""
+        """The longer one of what the network usually sees, in pixels."""
         return SIDE
 
-    def resized(self, picture: Picture) -> Picture:
-        """``h w 3`` uint8 -> ``h' w' 3``, as the network sees it."""
-        return resized(picture, seen_size(picture.shape[:2], SIDE))
-
     def see(self, pictures: Sequence[Picture]) -> list[Seen]:
-        """What the backbone sees in each of some pictures, as :meth:`resized` makes them."""
+        """What the backbone sees in each of some pictures ``h w 3`` uint8, their sides multiples of 32."""
         return see(self.net, pictures, self.device)
 
     def look(self, picture: Picture) -> Seen:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        return self.see([self.resized(picture)])[0]
+        return self.see([seen_picture(kept(picture, SIDE), SIDE)])[0]
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
@@ -271,9 +276,10 @@ class Segmenter:
         """
         return self._superpixels
 
-    def _predict(self, learnt: Learnt, image: Any) -> Prediction:
+    def _predict(self, learnt: dict[bool, Learnt], classes: Sequence[str], image: Any) -> Prediction:
         picture = read_picture(image)
-        return prediction_of(self._ask(self._prepare(picture), learnt), learnt, picture, self.edges)
+        answers = [(self._ask(self._prepare(picture, closer), part), part) for closer, part in learnt.items()]
+        return prediction_of(answers, classes, picture, self.edges)
 
     def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
         """``b 3 h w`` uint8 -> what the engine answers; it is made at the first question."""
@@ -288,10 +294,6 @@ class Segmenter:
         """Until another engine takes over: no exporting, so the first answer does not wait."""
         self._answers = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
 
-    def grids(self, painted: Sequence[Mask | None]) -> list[Mask | None]:
-        """Masks ``h w`` as the network sees their pictures."""
-        return [None if m is None else on_grid(m, seen_size(m.shape, SIDE)) for m in painted]
-
-    def _prepare(self, picture: Picture) -> Tensor:
+    def _prepare(self, picture: Picture, closer: bool = False) -> Tensor:
         """``h w 3`` uint8 -> ``1 3 h' w'`` uint8, as the network sees it."""
-        return channels_first(self.resized(picture))
+        return channels_first(seen_picture(kept(picture, SIDE), side_of(SIDE, closer)))

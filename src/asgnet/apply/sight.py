@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asgnet.apply.grid import seen_picture, side_of
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Seen
 from asgnet.types import IGNORE, Picture
@@ -26,6 +27,37 @@ def see(net: EvidenceNet, pictures: Sequence[Picture], device: torch.device) -> 
     with torch.inference_mode():
         seen = [net.see(normalise(channels_first(one).to(device))) for one in pictures]
     return [Seen(tuple(m.contiguous() for m in one.maps), one.fine.contiguous()) for one in seen]
+
+
+class Views:
+    """k pictures as the network sees them, closer or not, in any light; each view is looked at once.
+
+    Args:
+        see: pictures of sizes that the backbone takes -> what it sees in each.
+        pictures: ``h w 3`` uint8 each, of any sizes.
+        side: the longer one of what is usually seen.
+    """
+
+    def __init__(
+        self, see: Callable[[Sequence[Picture]], list[Seen]], pictures: Sequence[Picture], side: int
+    ) -> None:
+        self._see, self._pictures, self.side = see, pictures, side
+        self._seen: dict[tuple[int, bool, float], Seen] = {}
+
+    def __call__(self, which: int, closer: bool = False, gamma: float = 1.0) -> Seen:
+        """One of them.
+
+        Args:
+            which: number of the picture.
+            closer: see :func:`~asgnet.apply.grid.side_of`.
+            gamma: above 1 it is shown darker, below brighter.
+        """
+        key = which, closer, gamma
+        if key not in self._seen:
+            small = seen_picture(self._pictures[which], side_of(self.side, closer))
+            light = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
+            self._seen[key] = self._see([light[small]])[0]
+        return self._seen[key]
 
 
 def side_by_side(seen: Sequence[Seen], masks: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:

@@ -13,6 +13,7 @@ from asgnet.faces import _console as console
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Concept
 
 
 class Runtime(StrEnum):
@@ -126,3 +127,16 @@ def fit_examples(
 ) -> None:
     images, masks = examples(support, support_dir, name)
     segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures)
+    near = _seen_closer(segmenter.concept)
+    if near:
+        console.say(
+            f"looking closer for {', '.join(near)}, which finds more; "
+            "a picture takes two to three times as long"
+        )
+
+
+def _seen_closer(concept: Concept | None) -> list[str]:
+    from asgnet.apply.recall import closer_of
+
+    assert concept is not None
+    return [name for name, closer in zip(concept.classes, closer_of(concept), strict=True) if closer]

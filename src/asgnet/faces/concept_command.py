@@ -170,6 +170,7 @@ def _in_words(facts: dict[str, Any]) -> list[str]:
     made = " with asgnet ".join(part for part in (facts["made"], facts["asgnet"]) if part)
     lines = [
         f"{one['name']}: {'examples unknown' if one['shots'] is None else _number(one['shots'], 'example')}"
+        + ", seen closer" * one["closer"]
         for one in facts["classes"]
     ]
     lines.append(f"made     {made or 'unknown'}, {'' if facts['adapted'] else 'not '}adapted")
