@@ -41,6 +41,13 @@ def test_several_supports_are_seen_as_they_agree_better(usual, closer, taken):
     assert asked == [False, True]
 
 
+@pytest.mark.parametrize(("closer", "taken"), [(0.51, True), (0.5, False), (0.49, False)])
+def test_what_is_like_its_surroundings_need_only_be_found_better(closer, taken):
+    look, asked = looks(0.5, closer, ALIKE)
+    assert closest(look, [square(30), square(32)]).closer is taken
+    assert asked == [False, True]
+
+
 def test_broad_objects_are_not_even_tried():
     look, asked = looks(0.1, 0.9)
     assert not closest(look, [square(90), square(99)]).closer

@@ -70,21 +70,23 @@ def learn_classes(
 def closest(look: Callable[..., Taught], masks: Sequence[Mask]) -> Taught:
     """A class seen as usual or closer, whichever is better.
 
-    With several supports that is measured: how well is each found by the others? A single one is seen closer
-    where it is of the same kind as what surrounds it, as stains and letters are: pixels tell these from the
-    rest, and there are more of them.
+    A single support is seen closer where it is of the same kind as what surrounds it, as stains and letters
+    are: pixels tell these from the rest, and there are more of them. With several it is measured how well
+    each is found by the others; what is of another kind than its surroundings must lead by ``LEAD``.
 
     Args:
         look: learns it, ``closer`` or not.
         masks: of its supports.
     """
     usual = look(closer=False)
+    alike = Prior().kinship(usual.knowledge.kinds[0]) > 0.5
     if len(masks) == 1:
-        return look(closer=True) if Prior().kinship(usual.knowledge.kinds[0]) > 0.5 else usual
-    if np.mean([breadth(mask) for mask in masks]) > BROAD:
+        return look(closer=True) if alike else usual
+    if not alike and np.mean([breadth(mask) for mask in masks]) > BROAD:
         return usual
     closer = look(closer=True)
-    return closer if closer.measured.agreement > LEAD * usual.measured.agreement else usual
+    lead = 1.0 if alike else LEAD
+    return closer if closer.measured.agreement > lead * usual.measured.agreement else usual
 
 
 def learn_class(
