@@ -221,24 +221,25 @@ def test_damaged_pictures_are_refused_in_a_sentence(loaded, red, data):
         without_shot(loaded, replace(red, shots=(broken, *red.shots[1:])), 3)
 
 
-def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped, red):
+def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped):
     """How closely a class is seen is decided by all of its examples, whenever they come."""
     lines = fitted(loaded, striped[:1])
     assert lines.tensors["closer"].tolist() == [True]
     loaded.add(*striped[1])
     equal(loaded.concept, fitted(loaded, striped))
-    both = merged([red, lines], ["disc", "line"])
+    disc = fitted(loaded, painted[:3], adapt=False)
+    both = merged([disc, lines], ["disc", "line"])
     assert both.tensors["closer"].tolist() == [False, True]
     loaded.concept = both
     together = loaded.predict(striped[1][0])
-    for name, one in (("disc", red), ("line", lines)):
+    for name, one in (("disc", disc), ("line", lines)):
         loaded.concept = one
         np.testing.assert_allclose(
             together.by_class[name].probability, loaded.predict(striped[1][0]).probability, atol=1e-3
         )
 
 
-def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, red):
+def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, painted):
     """Concepts made before any class was seen closer kept what the network saw."""
     from asgnet.apply.grid import seen_mask, seen_picture
     from asgnet.data.images import png_bytes, read_picture
@@ -248,9 +249,9 @@ def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, red):
         small = seen_picture(picture, loaded.side), seen_mask(mask[..., 0], loaded.side)
         return replace(shot, picture=png_bytes(small[0]), masks=(png_bytes(small[1]),))
 
-    old = replace(red, shots=tuple(map(seen_once, red.shots)))
-    left = without_shot(loaded, old, 3)
-    expected = without_shot(loaded, red, 3)
+    new = fitted(loaded, painted[:3], adapt=False)
+    left = without_shot(loaded, replace(new, shots=tuple(map(seen_once, new.shots))), 3)
+    expected = without_shot(loaded, new, 3)
     for name, array in expected.tensors.items():
         np.testing.assert_array_equal(left.tensors[name], array, err_msg=name)
 

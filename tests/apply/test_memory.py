@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from asgnet.apply.grid import side_of
 from asgnet.apply.memory import FitsOnce, remembering
 from asgnet.apply.segmenter import SIDE, Segmenter
 from asgnet.model.backbone import Backbone
@@ -26,11 +27,12 @@ def scenes():
 
 @pytest.fixture
 def looks(monkeypatch):
-    """How many pictures, probes of engines not among them, went through a backbone."""
-    counted, honest = [0], Backbone.maps_at
+    """How many pictures, probes of engines not among them, went through a backbone: as usual, and closer."""
+    counted, honest = [0, 0], Backbone.maps_at
 
     def counting(self, images, indices):
         counted[0] += len(images) * (images.shape[-1] == SIDE)
+        counted[1] += len(images) * (images.shape[-1] == side_of(SIDE, closer=True))
         return honest(self, images, indices)
 
     monkeypatch.setattr(Backbone, "maps_at", counting)
@@ -65,13 +67,13 @@ def test_without_predictions_fitting_and_looking_alone_are_remembered(segmenter,
     pictures, masks = scenes
     list(ask_round(segmenter, *scenes))  # its engine exists from here on
     twin = remembering(segmenter)
-    looks[0] = 0
+    looks[:] = 0, 0
     twin.fit(pictures[:1], masks[:1])
     twin.look(pictures[0])
-    assert looks[0] == 3  # as it is, darker and brighter
+    assert looks == [3, 3]  # as it is, darker and brighter
     twin.predict(pictures[0])
     twin.predict(pictures[0])
-    assert looks[0] == 5
+    assert looks == [3, 5]
 
 
 def test_the_latest_pictures_are_kept(segmenter, scenes, looks):
@@ -93,12 +95,12 @@ def test_the_same_supports_are_learnt_once(segmenter, scenes, looks):
     plain = segmenter.fit(pictures[:1], masks[:1]).predict(pictures[2])
     concept = segmenter.concept
     twin = FitsOnce(segmenter)
-    looks[0] = 0
+    looks[:] = 0, 0
     for _ in range(3):
         found = twin.fit(pictures[:1], masks[:1]).predict(pictures[2])
         assert np.array_equal(found.probability, plain.probability)
         assert found.presence == plain.presence
-    assert looks[0] == 3 + 3  # fitted once, under three lights; asked three times
+    assert looks == [3, 3 + 3]  # fitted once, under three lights; asked three times
     assert segmenter.concept is concept
 
 
