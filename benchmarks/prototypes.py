@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.apply.grid import enlarge, on_grid, seen_picture, seen_size
+from asgnet.apply.grid import enlarge, seen_mask, seen_picture
 from asgnet.apply.segmenter import SIDE
 from asgnet.apply.sight import see
 from asgnet.data.benchmarks import open_dataset
@@ -46,7 +46,7 @@ class Prototypes:
         """Mean features of object and of background over all supports."""
         sums: list[Tensor | float] = [0.0] * len(LEVELS)
         for image, mask in zip(images, masks, strict=True):
-            small = torch.from_numpy(on_grid(mask, seen_size(mask.shape, SIDE)))
+            small = torch.from_numpy(seen_mask(mask, SIDE))
             sides = torch.stack([small == 1, small == 0]).float()[None]  # 1 2 H W
             for i, level in enumerate(self._maps(image)):
                 share = F.adaptive_avg_pool2d(sides, level.shape[-2:])[0]  # 2 h w

@@ -124,7 +124,6 @@ def sizes() -> str:
         return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
     fitted = work.segmenter("torch")
     asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt[False]
-    assert learnt is not None
     graph = cached_onnx(fitted.net, learnt, fitted.side, fitted.fingerprint)
     made, runs = {}, {}
     for name, before in (("this size alone", ()), ("every size", (asked[..., :256, :256],))):

@@ -20,16 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asgnet.apply import fitting
 from asgnet.apply.answer import Answer
 from asgnet.apply.examples import is_one, read_examples, supports_of
-from asgnet.apply.fitting import (
-    kept_examples,
-    learn_classes,
-    origin,
-    picture_hash,
-    shots_of,
-    superpixels_of,
-)
 from asgnet.apply.grid import kept, seen_picture, side_of
 from asgnet.apply.prediction import prediction_of
 from asgnet.apply.recall import Learnt, check_concept, closer_of, recall
@@ -93,7 +86,10 @@ class Segmenter:
         self.supports: list[Support] = []
         self._concept: Concept | None = None
         self._unkept: Callable[[], tuple[Shot, ...]] | None = None
-        self._learnt: dict[bool, Learnt] = {}
+        self._known: tuple[tuple[str, ...], dict[bool, Learnt]] = (
+            (),
+            {},
+        )  # changed at once: others may predict
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod
@@ -148,7 +144,7 @@ class Segmenter:
     def _keep(
         self, concept: Concept, supports: Sequence[Support] = (), parts: Sequence[NDArray[np.int32]] = ()
     ) -> None:
-        self._learnt = recall(concept, self.device)
+        self._known = concept.classes, recall(concept, self.device)
         self._concept, self._unkept = concept, None
         self.supports, self._superpixels = list(supports), list(parts)
 
@@ -180,26 +176,26 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        small, painted = kept_examples(pictures, named_masks, SIDE)
+        small, painted = fitting.kept_examples(pictures, named_masks, SIDE)
         views = Views(self.see, small, SIDE)
         concept = Concept(
             tuple(named_masks),
-            learn_classes(self.net, views, painted, bool(adapt), seed, self.device),
+            fitting.learn_classes(self.net, views, painted, bool(adapt), seed, self.device),
             self.fingerprint,
-            tuple(picture_hash(p) for p in pictures),
+            tuple(fitting.picture_hash(p) for p in pictures),
             tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
             (),
             bool(adapt),
             seed,
-            *origin(),
+            *fitting.origin(),
         )
         first, closer = next(iter(named_masks)), closer_of(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-        parts = superpixels_of(self.net, views, closer, painted[first], supports, self.device)
+        parts = fitting.superpixels_of(self.net, views, closer, painted[first], supports, self.device)
         self._keep(concept, supports, parts)
         if keep_pictures:
             sizes = [p.shape[:2] for p in pictures]
-            self._unkept = partial(shots_of, small, painted, sizes)
+            self._unkept = partial(fitting.shots_of, small, painted, sizes)
         return self
 
     def add(self, images: Any, masks: Any) -> Segmenter:
@@ -237,16 +233,19 @@ class Segmenter:
             UsageError: nothing was fitted.
             PictureError: the picture cannot be read.
         """
-        if not self._learnt or self._concept is None:
+        classes, learnt = self._known  # what is learnt now, whatever is fitted meanwhile
+        if not learnt:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        find = partial(
-            self._predict, self._learnt, self._concept.classes
-        )  # what is learnt now, whatever is fitted meanwhile
+        find = partial(self._predict, learnt, classes)
         if is_one(image):
             return find(image)
         if not isinstance(image, Iterable):
             raise UsageError(f"A {type(image).__name__} is neither a picture nor an iterable of pictures.")
         return map(find, image)
+
+    @property
+    def _learnt(self) -> dict[bool, Learnt]:
+        return self._known[1]
 
     @property
     def side(self) -> int:
