@@ -61,7 +61,7 @@ def opinions(masks, appearance, plain, fine):
         (truth if right else n).clone()
         for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)
     ]
-    return Seen(tuple(told[:2]), told[2])
+    return Seen(tuple(told[:2]), (told[2],))
 
 
 def adapt(net, seen, masks, kinds, views=(), **options):
@@ -77,7 +77,7 @@ def measure(net, seen, masks, kinds, views=(), **options):
 
 def apart(seen):
     """Each picture by itself."""
-    return [Seen(tuple(m[i : i + 1] for m in seen.maps), seen.fine[i : i + 1]) for i in range(len(seen.fine))]
+    return [Seen(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))]
 
 
 def adapted(masks, *right, kinds=ALIKE, **options):
@@ -87,7 +87,7 @@ def adapted(masks, *right, kinds=ALIKE, **options):
 def rightness(found, seen, masks):
     """Share of the pixels of these pictures about which the adapted answer is right."""
     decided = seen.maps[0 if found.trust else 1][:, 0]
-    scores = (seen.fine * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
+    scores = (seen.fine[0] * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
     logits = mix(decided, scores, torch.full((len(masks),), found.share)) + found.shift
     return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).float().mean())
 
@@ -120,8 +120,9 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     """Three in a hundred pixels are bright in one support and dark in the other; the rest say nothing."""
     masks = blocks(2)
     seen = opinions(masks, True, True, True)
-    seen.fine[1] *= -1
-    seen.fine[..., GRID // 2 :, :] = seen.fine[..., 1:] = 0
+    (fine,) = seen.fine
+    fine[1] *= -1
+    fine[..., GRID // 2 :, :] = fine[..., 1:] = 0
     alike, apart = (adapt(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
     assert apart.share == 0
     assert alike.share == SHARES[-1]
@@ -152,7 +153,7 @@ def test_what_misleads_about_a_left_out_support_has_no_share():
     """What is bright in one support is dark in the other: learnt of one it is wrong about the other."""
     masks = blocks(2)
     seen = opinions(masks, True, True, True)
-    seen.fine[1] *= -1
+    seen.fine[0][1] *= -1
     assert adapt(Opinions(), seen, masks, APART).share == 0
 
 
@@ -168,11 +169,10 @@ def test_without_adaptation_the_prior_holds(shots):
 def test_the_order_of_the_supports_does_not_matter(shots):
     masks = blocks(shots)
     seen = opinions(masks, True, False, True)
-    seen.fine.add_(torch.randn(seen.fine.shape, generator=torch.Generator().manual_seed(1)))
+    seen.fine[0].add_(torch.randn(seen.fine[0].shape, generator=torch.Generator().manual_seed(1)))
     straight = adapt(Opinions(), seen, masks, ALIKE)
-    turned = adapt(
-        Opinions(), Seen(tuple(m.flip(0) for m in seen.maps), seen.fine.flip(0)), masks.flip(0), ALIKE
-    )
+    flipped = Seen(*(tuple(m.flip(0) for m in part) for part in seen))
+    turned = adapt(Opinions(), flipped, masks.flip(0), ALIKE)
     for name in ("trust", "share", "weights", "bias"):
         np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
 
@@ -343,7 +343,7 @@ def test_the_readout_is_fitted_on_a_support_under_other_light_too():
     """What holds only as long as the light stays is not learnt."""
     masks = blocks(1)
     seen = opinions(masks, True, True, True)
-    turned = seen._replace(fine=-seen.fine)
+    turned = seen._replace(fine=(-seen.fine[0],))
     plain, both = (adapt(Opinions(), seen, masks, ALIKE, views=v) for v in ([], [turned]))
     assert abs(plain.weights).max() > 0.5
     assert abs(both.weights).max() < 0.01

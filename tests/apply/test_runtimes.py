@@ -147,7 +147,7 @@ def test_folding_changes_nothing_that_can_be_seen(taught, paint):
         with torch.inference_mode():
             expected = Answering(taught.net)(pictures.float(), *tensors_of(part).values())
         found = TorchEngine(taught.net)(pictures, part)
-        assert found.logits.shape == (2, len(part.classes), 32, 32)
+        assert found.logits.shape == (2, len(part.classes), 64, 64)
         torch.testing.assert_close(found.logits.sigmoid(), expected.logits.sigmoid(), atol=1e-4, rtol=0)
         torch.testing.assert_close(found.presence, expected.presence, atol=1e-3, rtol=0)
 

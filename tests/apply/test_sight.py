@@ -16,7 +16,7 @@ def seen_of(size, seed):
     maps = tuple(
         torch.rand(1, c, size[0] // n, size[1] // n, generator=generator) for n, c in ((1, 3), (2, 5))
     )
-    return Seen(maps, torch.rand(1, 2, *size, generator=generator))
+    return Seen(maps, (torch.rand(1, 2, *size, generator=generator),))
 
 
 def test_channels_come_first():
@@ -71,7 +71,7 @@ def test_a_smaller_picture_lies_in_the_corner_and_beyond_it_is_ignored():
 def test_each_picture_is_seen_at_its_own_size(net):
     pictures = [np.full((*size, 3), 90, np.uint8) for size in ((96, 128), (128, 96), (128, 128))]
     seen = see(net, pictures, CPU)
-    assert [one.fine.shape[-2:] for one in seen] == [(24, 32), (32, 24), (32, 32)]
+    assert [one.fine[0].shape[-2:] for one in seen] == [(48, 64), (64, 48), (64, 64)]
     assert [one.maps[-1].shape[-2:] for one in seen] == [(3, 4), (4, 3), (4, 4)]
 
 

@@ -42,6 +42,8 @@ like the numbers of :class:`Prior`; it moves no mask.
 """
 FOLDS = 5
 """Supports are left out one by one, or in this many groups if they are more."""
+FINE = 0.3
+"""Share of the fine readout from which masks follow the picture in narrow windows."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Of the fine readout in the mixtures that are tried; alone it never is the best."""
 
@@ -64,6 +66,11 @@ class Adaptation:
     bias: float
     shift: float = 0.0
     doubt: float = 0.0
+
+    @property
+    def fine(self) -> bool:
+        """Pixels have a large part in what is found."""
+        return self.share >= FINE
 
     def calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of any shape -> probabilities of the same shape."""
@@ -175,7 +182,7 @@ def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -
         likeness: ``n``, see :meth:`EvidenceNet.likeness`.
         shots: ``n``, how many supports taught.
     """
-    cells = F.avg_pool2d(logits[:, None], 2, ceil_mode=True).flatten(1)
+    cells = F.avg_pool2d(logits[:, None], 4, ceil_mode=True).flatten(1)
     ranked = cells.sort(1, descending=True).values
     strongest = mean_of_first(ranked, 400)
     return (OWN * shots).clamp(max=1) * (presence + STRONGEST * strongest) + KIN * likeness

@@ -1,6 +1,6 @@
 """Edges: a coarse answer follows the picture's own edges.
 
-The network answers on a grid of at most 128 cells a side. In every window of that grid the answer is
+The network answers on a grid of two pixels that it saw a cell. In every window of that grid the answer is
 explained by the picture's colours, as their best linear function, and that function is then asked at the
 picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering, 2013; He
 and Sun, Fast Guided Filter, 2015). Single pixels whose colours stray leave specks and pinholes; what is much
@@ -19,37 +19,44 @@ from torch import Tensor
 
 from asgnet.apply.found import small_pieces
 from asgnet.data.formats import window
-from asgnet.model.grids import mean_around
+from asgnet.model.grids import average, mean_around
 from asgnet.types import Picture
 
-RADIUS = 9
-"""Of a window, in cells."""
+WIDE, NARROW = 1 / 14, 1 / 26
+"""Radius of a window, as a share of the grid's longer side: for what the decoder says, on its coarser cells,
+of objects; and for threads and letters, of which a wide window would hold too many.
+"""
+COARSER = 2
+"""Windows are so many cells apart; each sums up all cells in it."""
 EPSILON = 1e-4
 """Variance of a colour in [0, 1] below which a window counts as flat."""
 LIMIT = 2.0
 """Of the logits that colours explain: what goes beyond is certain, and added again."""
 AT_ONCE = 1 << 19
 """So many pixels at a time bound the memory that large pictures need."""
-SPECK = 1 / 8
+SPECK = 1 / 2
 """Of a cell: smaller pieces and smaller holes are closed."""
 DOUBT = 0.01
 """What is closed has a probability so far from one half."""
 
 
-def follow_edges(logits: Tensor, picture: Picture) -> NDArray[np.float32]:
+def follow_edges(logits: Tensor, picture: Picture, fine: Sequence[bool]) -> NDArray[np.float32]:
     """Logits at the picture's size, changing where its colours do.
 
     Args:
         logits: ``n h w`` of n classes, on a coarse grid.
         picture: ``H W 3`` uint8.
+        fine: n; is the class one of fine things, as threads and letters are?
 
     Returns:
         ``n H W``.
     """
-    logits = logits.float()
-    sure = logits.clamp(-LIMIT, LIMIT)
-    slopes, offsets = _windows(_colours(picture, logits.shape[-2:]), sure)
-    linear = torch.cat([slopes, (offsets + logits - sure)[:, None]], 1)  # n 4 h w
+    logits, narrow = logits.float(), torch.tensor(fine)
+    colours, grid = _colours(picture, logits.shape[-2:]), [-(-side // COARSER) for side in logits.shape[-2:]]
+    linear = logits.new_empty(len(logits), 4, *grid)
+    for radius, those in ((WIDE, ~narrow), (NARROW, narrow)):
+        if those.any():
+            linear[those] = _explained(colours, logits[those], grid, max(round(radius * max(grid)), 1))
     height, width = picture.shape[:2]
     found = np.empty((len(logits), height, width), np.float32)
     rows = max(AT_ONCE // width, 1)
@@ -92,19 +99,25 @@ def _colours(picture: Picture, grid: torch.Size) -> Tensor:
     return small[0].float() / 255
 
 
-def _windows(colours: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    """``3 h w`` and ``n h w`` -> slopes ``n 3 h w`` and offsets ``n h w`` of the linear functions, each
-    averaged over all windows that a cell is in.
+def _explained(colours: Tensor, logits: Tensor, grid: Sequence[int], radius: int) -> Tensor:
+    """``3 h w`` and ``n h w`` -> ``n 4 h' w'``: slopes and offset of the linear functions on a coarser grid,
+    each averaged over all windows that a cell of it is in.
     """
-    mean, mean_answers = mean_around(colours, RADIUS), mean_around(answers, RADIUS)
-    count = len(answers)
-    squares = mean_around((colours[:, None] * colours).flatten(0, 1), RADIUS).unflatten(0, (3, 3))
+    answers, count = logits.clamp(-LIMIT, LIMIT), len(logits)
+
+    def around(maps: Tensor) -> Tensor:
+        return mean_around(average(maps, grid), radius)
+
+    mean, mean_answers = around(colours), around(answers)
+    squares = around((colours[:, None] * colours).flatten(0, 1)).unflatten(0, (3, 3))
     variance = squares - mean[:, None] * mean + EPSILON * torch.eye(3)[..., None, None]  # 3 3 h w
-    products = mean_around((answers[:, None] * colours).flatten(0, 1), RADIUS).unflatten(0, (count, 3))
+    products = around((answers[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
     covariance = products - mean_answers[:, None] * mean  # n 3 h w
     slopes = torch.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
     offsets = mean_answers - (slopes * mean).sum(1)
-    return mean_around(slopes.flatten(0, 1), RADIUS).view_as(slopes), mean_around(offsets, RADIUS)
+    functions = mean_around(torch.cat([slopes, offsets[:, None]], 1), radius)  # n 4 h' w'
+    functions[:, 3] += average(logits - answers, grid)
+    return functions
 
 
 def _inverse(matrices: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import asgnet
-from asgnet.apply.adapt import Adaptation, Measured, Prior, adapt_to_supports
+from asgnet.apply.adapt import Adaptation, Measured, adapt_to_supports
 from asgnet.apply.grid import breadth, kept, kept_mask, seen_mask, side_of, spread_labels
 from asgnet.apply.recall import CLOSER, stacked
 from asgnet.apply.sight import Views, side_by_side
@@ -30,7 +30,7 @@ decoder would see too little at once.
 """
 LEAD = 1.1
 """By how much better left-out supports must be found for a closer look to be believed. By less it was wrong
-more often than right about clothing (CCP); by as much it helped there and with facades.
+more often than right about clothing (CCP) and cracks; by as much it helped with clothing and facades.
 """
 Painted = Mapping[str, Sequence[Mask | None]]
 """Of each class a mask ``h w`` per support, None where it is not shown."""
@@ -70,23 +70,17 @@ def learn_classes(
 def closest(look: Callable[..., Taught], masks: Sequence[Mask]) -> Taught:
     """A class seen as usual or closer, whichever is better.
 
-    A single support is seen closer where it is of the same kind as what surrounds it, as stains and letters
-    are: pixels tell these from the rest, and there are more of them. With several it is measured how well
-    each is found by the others; what is of another kind than its surroundings must lead by ``LEAD``.
+    It is measured how well each support is found by the others: a single one is seen as usual.
 
     Args:
         look: learns it, ``closer`` or not.
         masks: of its supports.
     """
     usual = look(closer=False)
-    alike = Prior().kinship(usual.knowledge.kinds[0]) > 0.5
-    if len(masks) == 1:
-        return look(closer=True) if alike else usual
-    if not alike and np.mean([breadth(mask) for mask in masks]) > BROAD:
+    if len(masks) == 1 or np.mean([breadth(mask) for mask in masks]) > BROAD:
         return usual
     closer = look(closer=True)
-    lead = 1.0 if alike else LEAD
-    return closer if closer.measured.agreement > lead * usual.measured.agreement else usual
+    return closer if closer.measured.agreement > LEAD * usual.measured.agreement else usual
 
 
 def learn_class(

@@ -26,7 +26,7 @@ def see(net: EvidenceNet, pictures: Sequence[Picture], device: torch.device) -> 
     normalise = net.backbone.normalise
     with torch.inference_mode():
         seen = [net.see(normalise(channels_first(one).to(device))) for one in pictures]
-    return [Seen(tuple(m.contiguous() for m in one.maps), one.fine.contiguous()) for one in seen]
+    return [Seen(*(tuple(m.contiguous() for m in part) for part in one)) for one in seen]
 
 
 class Views:

@@ -123,7 +123,7 @@ class EvidenceNet(ASGNet):
 
     @property
     def read(self) -> tuple[int, ...]:
-        """Positions of the maps that the fine readout reads: those of the coarse one, without stride 4."""
+        """Positions of the maps that the fine readout reads: the coarse one's but stride 4, which is fine."""
         return tuple(range(1, self.levels.read))
 
     def superpixels(self, supports: Sequence[Tensor], masks: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""The fine readout: a linear opinion at stride 4, for what the decoder's grid cannot draw.
+"""The fine readout: a linear opinion at stride 2, for what the decoder's grid cannot draw.
 
 Threads, cracks, letters and stains need pixels, not objects. The fine readout is a ridge regression in closed
 form, as in :mod:`asgnet.model.readout`, on colours, the first blocks' features and the levels above, all at
-stride 4. Far from photographs it is often the better answer; on objects the decoder is. Which of them to
+stride 2. Far from photographs it is often the better answer; on objects the decoder is. Which of them to
 believe is measured on the supports (:mod:`asgnet.apply.adapt`).
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from asgnet.model.grids import average, mean_around, to_grid
 
 AROUND = 4
-"""Cells to each side that a pixel's surroundings reach."""
+"""Cells of stride 4 to each side that a pixel's surroundings reach."""
 SAMPLES = 2500
 PENALTY = 1e-3
 SURE = 0.9
@@ -30,33 +30,35 @@ class Seen(NamedTuple):
 
     Attributes:
         maps: what :class:`~asgnet.model.evidence_net.EvidenceNet` works on, each ``b c h w``.
-        fine: ``b f h/4 w/4`` colours and first features, see :func:`fine_features`.
+        fine: what is finer than the maps, see :func:`fine_features`; the first gives the readout's grid.
     """
 
     maps: tuple[Tensor, ...]
-    fine: Tensor
+    fine: tuple[Tensor, ...]
 
 
 class FineReadout(NamedTuple):
-    """Weights ``n f+c`` and bias ``n`` of n classes: fine channels first, then the read levels' in order."""
+    """Weights ``n d`` and bias ``n`` of n classes, by :func:`levels_of`."""
 
     weights: Tensor
     bias: Tensor
 
 
-def fine_features(images: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Stride-4 features: two blocks' directions, colour, local mean colour and the difference of both.
+def fine_features(images: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Two blocks' directions, and colours: each pixel's, the local mean and the difference of both.
 
     Args:
         images: ``b 3 H W`` normalised to about [-1, 1].
-        first: ``b c H/2 W/2``, the block at stride 2.
-        second: ``b c' H/4 W/4``, the block at stride 4.
+        first: ``b c h w``, the block at stride 2.
+        second: ``b c' h/2 w/2``, the block at stride 4.
+
+    Returns:
+        ``b c h w``, ``b c' h/2 w/2`` and ``b 9 h w``.
     """
-    grid = second.shape[-2:]
-    colour = average(images, grid)
-    around = mean_around(colour, AROUND)
-    blocks = [F.normalize(to_grid(first, grid), dim=1), F.normalize(second, dim=1)]
-    return torch.cat([*blocks, colour / 2, around / 2, colour - around], 1)
+    colour = average(images, first.shape[-2:])
+    around = to_grid(mean_around(average(images, second.shape[-2:]), AROUND), first.shape[-2:])
+    colours = torch.cat([colour / 2, around / 2, colour - around], 1)
+    return F.normalize(first, dim=1), F.normalize(second, dim=1), colours
 
 
 class Moments(NamedTuple):
@@ -91,7 +93,7 @@ def pixel_moments(
     found = []
     for one, mask in zip(seen, masks, strict=True):
         sides = []
-        for chosen in _sample(mask, one.fine.shape[-2:], seed):
+        for chosen in _sample(mask, one.fine[0].shape[-2:], seed):
             pixels = F.pad(_channels(one, read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
         found.append(Moments(*sides))
@@ -112,44 +114,45 @@ def fit_fine(moments: Sequence[Moments]) -> FineReadout:
 
 
 def fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
-    """``n h/4 w/4`` scores of one picture for n classes: near +1 on the object, near -1 beside it."""
+    """``n h w`` scores of one picture for n classes: near +1 on the object, near -1 beside it."""
     return all_fine_scores(seen, readout, read)[0]
 
 
 def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
-    """``b n h/4 w/4``, the :func:`fine_scores` of every picture.
+    """``b n h w``, the :func:`fine_scores` of every picture.
 
     Linear, so every level is scored on its own grid and only the score is enlarged.
     """
-    grid = seen.fine.shape[-2:]
-    widths = [seen.fine.shape[1], *(seen.maps[i].shape[1] for i in read)]
-    fine, *coarse = readout.weights.split(widths, 1)
-    scores = torch.einsum("nc,bchw->bnhw", fine, seen.fine) + readout.bias[:, None, None]
-    for weights, i in zip(coarse, read, strict=True):
-        level = F.normalize(seen.maps[i], dim=1)
+    levels = levels_of(seen, read)
+    scores, grid = readout.bias[:, None, None], levels[0].shape[-2:]
+    for weights, level in zip(readout.weights.split([m.shape[1] for m in levels], 1), levels, strict=True):
         scores = scores + to_grid(torch.einsum("nc,bchw->bnhw", weights, level), grid)
     return scores
 
 
+def levels_of(seen: Seen, read: Sequence[int]) -> list[Tensor]:
+    """What the readout is a linear function of, each ``b c h w`` on its own grid, the finest first."""
+    return [*seen.fine, *(F.normalize(seen.maps[i], dim=1) for i in read)]
+
+
 def _channels(seen: Seen, read: Sequence[int], chosen: Tensor) -> Tensor:
-    """``f+c p``: one picture's fine channels and its read levels, enlarged to the fine grid, at p pixels.
+    """``d p``: one picture's levels, enlarged to the finest grid, at p pixels of it.
 
     Only the chosen pixels are interpolated, which is most of the time of fitting.
     """
-    height, width = seen.fine.shape[-2:]
+    finest, *_ = levels = levels_of(seen, read)
+    height, width = finest.shape[-2:]
     rows, columns = chosen // width, chosen % width
     place = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1) * 2 - 1  # p 2
-    levels = [
-        F.grid_sample(
-            F.normalize(seen.maps[i], dim=1),
-            place[None, None],
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        )[0, :, 0]
-        for i in read
-    ]
-    return torch.cat([seen.fine[0].flatten(1)[:, chosen], *levels])
+    return torch.cat([_at(level, place, chosen, (height, width)) for level in levels])
+
+
+def _at(level: Tensor, place: Tensor, chosen: Tensor, grid: tuple[int, int]) -> Tensor:
+    """``1 c h w`` -> ``c p``: at pixels of a grid, by number, or by ``p 2`` in [-1, 1] of coarser levels."""
+    if tuple(level.shape[-2:]) == grid:
+        return level[0].flatten(1)[:, chosen]
+    how = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
+    return F.grid_sample(level, place[None, None], **how)[0, :, 0]
 
 
 def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> list[Tensor]:
