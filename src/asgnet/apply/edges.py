@@ -1,10 +1,10 @@
 """Edges: a coarse answer follows the picture's own edges.
 
-The network answers on a grid of two pixels that it saw a cell. In every window of that grid the answer is
-explained by the picture's colours, as their best linear function, and that function is then asked at the
-picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering, 2013; He
-and Sun, Fast Guided Filter, 2015). Single pixels whose colours stray leave specks and pinholes; what is much
-smaller than a cell the network did not see, and is taken for what is around it.
+The network answers on a grid whose cells are two of its own pixels wide. In every window of that grid the
+answer is explained by the picture's colours, as their best linear function, and that function is then asked
+at the picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering,
+2013; He and Sun, Fast Guided Filter, 2015). Single pixels whose colours stray leave specks and pinholes;
+what is much smaller than a cell the network did not see, and is taken for what is around it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def follow_edges(logits: Tensor, picture: Picture, fine: Sequence[bool]) -> NDAr
         ``n H W``.
     """
     logits, narrow = logits.float(), torch.tensor(fine)
-    colours, grid = _colours(picture, logits.shape[-2:]), [-(-side // COARSER) for side in logits.shape[-2:]]
+    colours = _colours(picture, logits.shape[-2:])
+    grid = [-(-side // COARSER) for side in logits.shape[-2:]]
     linear = logits.new_empty(len(logits), 4, *grid)
     for radius, those in ((WIDE, ~narrow), (NARROW, narrow)):
         if those.any():

@@ -23,7 +23,6 @@ from asgnet.apply.grid import enlarge
 from asgnet.apply.hints import Box, Hints, Point, read_hints
 from asgnet.apply.walk import Walk
 from asgnet.data.images import read_picture, resized
-from asgnet.model.fine import levels_of
 from asgnet.model.grids import to_grid
 from asgnet.model.readout import fit_readouts
 from asgnet.types import IGNORE, Mask, Picture
@@ -78,8 +77,8 @@ class Proposer:
             levels = self._net.levels
             self._grid = tuple(seen.maps[levels.fine].shape[-2:])
             unit = [to_grid(F.normalize(m, dim=1), self._grid)[0].flatten(1).T for m in seen.maps]  # p c
-            read = [to_grid(m, self._grid)[0].flatten(1).T for m in levels_of(seen, self._net.read)]
-            self._pixels = torch.cat(read, 1)  # p d
+            fine = [to_grid(m, self._grid)[0].flatten(1).T for m in seen.fine]
+            self._pixels = torch.cat([*fine, *(unit[i] for i in self._net.read)], 1)  # p d
             self._parts = F.normalize(torch.cat([unit[levels.grid - 1], unit[levels.grid]], 1), dim=1)
         self._walk = Walk(self.picture)
 

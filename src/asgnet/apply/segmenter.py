@@ -86,10 +86,8 @@ class Segmenter:
         self.supports: list[Support] = []
         self._concept: Concept | None = None
         self._unkept: Callable[[], tuple[Shot, ...]] | None = None
-        self._known: tuple[tuple[str, ...], dict[bool, Learnt]] = (
-            (),
-            {},
-        )  # changed at once: others may predict
+        # Of the classes, what was learnt of them; changed at once, for others may be predicting.
+        self._known: tuple[tuple[str, ...], dict[bool, Learnt]] = ((), {})
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod

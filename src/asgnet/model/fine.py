@@ -131,7 +131,7 @@ def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Te
 
 
 def levels_of(seen: Seen, read: Sequence[int]) -> list[Tensor]:
-    """What the readout is a linear function of, each ``b c h w`` on its own grid, the finest first."""
+    """What the readout is a linear function of, each ``b c h w``; no grid is finer than the first."""
     return [*seen.fine, *(F.normalize(seen.maps[i], dim=1) for i in read)]
 
 
