@@ -107,6 +107,14 @@ def test_a_concept_made_before_any_class_was_seen_closer_is_seen_as_then(loaded,
     np.testing.assert_array_equal(found.mask, expected.mask)
 
 
+def test_fine_things_are_told_by_pixels_and_like_their_surroundings(two):
+    kinds = two.tensors["kinds"].copy()
+    kinds[0, 1], kinds[1, 1] = kinds[0, 0], -kinds[1, 0]
+    for shares, fine in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
+        concept = changed(two, kinds=kinds, adapted_share=np.array(shares, np.float32), closer=None)
+        assert recall.recall(concept, torch.device("cpu"))[False].fine == fine
+
+
 def test_classes_are_recalled_as_they_are_seen(two):
     found = recall.recall(changed(two, closer=np.array([True, False])), torch.device("cpu"))
     assert {closer: part.classes for closer, part in found.items()} == {False: ("cat",), True: ("mug",)}

@@ -42,8 +42,6 @@ like the numbers of :class:`Prior`; it moves no mask.
 """
 FOLDS = 5
 """Supports are left out one by one, or in this many groups if they are more."""
-FINE = 0.3
-"""Share of the fine readout from which masks follow the picture in narrow windows."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """Of the fine readout in the mixtures that are tried; alone it never is the best."""
 
@@ -66,11 +64,6 @@ class Adaptation:
     bias: float
     shift: float = 0.0
     doubt: float = 0.0
-
-    @property
-    def fine(self) -> bool:
-        """Pixels have a large part in what is found."""
-        return self.share >= FINE
 
     def calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of any shape -> probabilities of the same shape."""

@@ -33,8 +33,7 @@ def _each(answer: Answer, learnt: Learnt, picture: Picture, edges: bool) -> dict
     size = picture.shape[:2]
     logits, presence, guides = (part[0] for part in answer)  # n h' w', n, n h'' w''
     grid = logits.shape[-2:]
-    fine = [adaptation.fine for adaptation in learnt.adaptations]
-    logits = follow_edges(logits, picture, fine) if edges else enlarge(logits, size)  # n h w
+    logits = follow_edges(logits, picture, learnt.fine) if edges else enlarge(logits, size)  # n h w
     found = {}
     for i, (name, adaptation) in enumerate(zip(learnt.classes, learnt.adaptations, strict=True)):
         probability = adaptation.calibrated(logits[i])  # h w

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.adapt import Adaptation, Prior, adapt_to_supports
 from asgnet.errors import WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
@@ -20,6 +20,8 @@ from asgnet.types import Concept
 
 CLOSER = "closer"
 """Tensor ``n``, bool: the classes that are seen closer, see :func:`asgnet.apply.grid.side_of`."""
+FINE = 0.3
+"""Share of the fine readout from which a class may be one of fine things."""
 BLANK = 64
 """Side of the blank picture that shows what tensors a network makes."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
@@ -43,6 +45,16 @@ class Learnt(NamedTuple):
     readout: FineReadout
     trusts: Tensor
     shares: Tensor
+
+    @property
+    def fine(self) -> list[bool]:
+        """n; is it a class of fine things, as threads and letters are, whose masks narrow windows draw best?
+
+        Pixels have a large part in what is found, and what was painted is of the same kind as its surroundings:
+        of clothes pixels tell much, too, but they are as broad as other objects.
+        """
+        kin = map(Prior().kinship, self.knowledge.kinds)
+        return [one.share >= FINE and own > 0.5 for one, own in zip(self.adaptations, kin, strict=True)]
 
 
 def recall(concept: Concept, device: torch.device) -> dict[bool, Learnt]:
