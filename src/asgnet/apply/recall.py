@@ -50,8 +50,8 @@ class Learnt(NamedTuple):
     def fine(self) -> list[bool]:
         """n; is it a class of fine things, as threads and letters are, whose masks narrow windows draw best?
 
-        Pixels have a large part in what is found, and what was painted is of the same kind as its surroundings:
-        of clothes pixels tell much, too, but they are as broad as other objects.
+        Pixels have a large part in what is found, and what was painted is of the same kind as what surrounds
+        it: of clothes pixels tell much, too, but they are as broad as other objects.
         """
         kin = map(Prior().kinship, self.knowledge.kinds)
         return [one.share >= FINE and own > 0.5 for one, own in zip(self.adaptations, kin, strict=True)]
