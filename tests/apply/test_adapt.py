@@ -16,15 +16,16 @@ from asgnet.apply.adapt import (
     SHARES,
     STRONGEST,
     Adaptation,
-    Prior,
     adapt_to_supports,
     believe,
     mix,
 )  # fmt: skip
+from asgnet.apply.prior import Prior
 from asgnet.data.images import resized, resized_mask
 from asgnet.model.decoder import Outputs
 from asgnet.model.evidence import Knowledge
 from asgnet.model.fine import Seen
+from asgnet.model.grids import to_grid
 
 SIDE, GRID = 64, 16
 ALIKE, APART = torch.ones(2, 1), torch.eye(2)
@@ -69,10 +70,14 @@ def adapt(net, seen, masks, kinds, views=(), **options):
     return measure(net, seen, masks, kinds, views, **options).adaptation
 
 
-def measure(net, seen, masks, kinds, views=(), **options):
-    return adapt_to_supports(
-        net, apart(seen), list(masks), kinds, views=[apart(view) for view in views], **options
-    )
+def measure(net, seen, masks, kinds, views=(), pictures=(), **options):
+    """By default of pictures that show what is painted, bright on black."""
+    painted = [mask.numpy().astype(np.uint8) for mask in masks]
+    pictures = pictures or [
+        np.repeat(255 * (mask == 1)[..., None], 3, 2).astype(np.uint8) for mask in painted
+    ]
+    views, examples = [apart(view) for view in views], list(zip(pictures, painted, strict=True))
+    return adapt_to_supports(net, apart(seen), list(masks), kinds, examples, views=views, **options)
 
 
 def apart(seen):
@@ -123,7 +128,9 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     (fine,) = seen.fine
     fine[1] *= -1
     fine[..., GRID // 2 :, :] = fine[..., 1:] = 0
-    alike, apart = (adapt(Opinions(), seen, masks, kinds) for kinds in (ALIKE, APART))
+    told = torch.stack([masks.float(), to_grid(fine, (SIDE, SIDE))[:, 0] / 2 + 0.5, masks.float()], -1)
+    pictures = list((told * 255).byte().numpy())  # of either opinion: no edges lead back to what is right
+    alike, apart = (adapt(Opinions(), seen, masks, kinds, pictures=pictures) for kinds in (ALIKE, APART))
     assert apart.share == 0
     assert alike.share == SHARES[-1]
 
@@ -141,12 +148,18 @@ def test_agreement_is_how_well_left_out_supports_are_found():
         )
 
 
-def test_kinship_is_one_half_at_the_cosine_where_kinds_count_as_half_alike():
-    prior = Prior()
-    near = torch.tensor([[1.0, 0.0], [prior.alike, (1 - prior.alike**2) ** 0.5]])
-    assert prior.kinship(near) == pytest.approx(0.5, abs=1e-4)
-    assert prior.kinship(ALIKE) > 0.9
-    assert prior.kinship(APART) < 0.01
+def test_left_out_supports_are_judged_by_the_masks_that_would_be_drawn():
+    """A line of one pixel, of which the decoder knows the cells that it runs through."""
+    masks = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    masks[:, 30] = 1
+    seen = opinions(blocks(2), False, False, False)
+    seen.maps[0][:] = -1
+    seen.maps[0][:, :, 30 * GRID // SIDE] = 1
+    shown = measure(Opinions(), seen, masks, ALIKE).agreement
+    grey = [np.full((SIDE, SIDE, 3), 128, np.uint8)] * 2
+    blurred = measure(Opinions(), seen, masks, ALIKE, pictures=grey).agreement
+    assert shown > 0.95
+    assert blurred < 0.3
 
 
 def test_what_misleads_about_a_left_out_support_has_no_share():

@@ -27,9 +27,9 @@ def painted(paint):
 def striped():
     """Two pictures crossed by a dark line of one pixel."""
     pairs = []
-    for seed, row in ((1, 30), (2, 55)):
-        picture = np.random.default_rng(seed).integers(120, 160, (90, 120, 3)).astype(np.uint8)
-        mask = np.zeros((90, 120), bool)
+    for seed, row in ((1, 60), (2, 110)):
+        picture = np.random.default_rng(seed).integers(120, 160, (180, 240, 3)).astype(np.uint8)
+        mask = np.zeros((180, 240), bool)
         mask[row] = True
         picture[mask] //= 4
         pairs.append((picture, mask))

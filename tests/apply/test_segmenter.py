@@ -214,18 +214,18 @@ def test_what_is_found_better_so_is_seen_half_as_large_again(loaded, monkeypatch
     through = loaded.net.see
     monkeypatch.setattr(loaded.net, "see", lambda images: sizes.append(images.shape[-2:]) or through(images))
     monkeypatch.setattr(loaded, "_answers", None)
-    pictures = np.random.default_rng(0).integers(120, 160, (3, 90, 120, 3)).astype(np.uint8)
-    masks = np.zeros((3, 90, 120), bool)
-    masks[[0, 1, 2], [30, 55, 70]] = True
+    pictures = np.random.default_rng(0).integers(120, 160, (3, 180, 240, 3)).astype(np.uint8)
+    masks = np.zeros((3, 180, 240), bool)
+    masks[[0, 1, 2], [60, 110, 140]] = True
     pictures[masks] //= 4
     examples = list(pictures[:2]), list(masks[:2])
     for options, longer in (({}, 192), ({"adapt": False}, 128)):
         sizes.clear()
         loaded.fit(*examples, **options)
         assert {max(size) for size in sizes} == {128, longer}  # as usual first
-        assert loaded.superpixels()[0].shape == (90, 120)
+        assert loaded.superpixels()[0].shape == (180, 240)
         sizes.clear()
-        checked(loaded.predict(pictures[2]), (90, 120))
+        checked(loaded.predict(pictures[2]), (180, 240))
         assert {max(size) for size in sizes} - {64} == {longer}  # an engine is tried on 64 when it is made
     loaded.fit(*examples)
     assert (loaded.predict(pictures[2]).mask == masks[2]).all()

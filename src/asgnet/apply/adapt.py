@@ -20,13 +20,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asgnet.apply.edges import follow_edges
+from asgnet.apply.grid import enlarge
+from asgnet.apply.looks import overlap
+from asgnet.apply.prior import Prior, sigmoid
 from asgnet.apply.sight import side_by_side
 from asgnet.model.evidence import Knowledge, repeat
 from asgnet.model.evidence_net import EvidenceNet
 from asgnet.model.fine import Moments, Seen, fine_scores, fit_fine, pixel_moments
 from asgnet.model.grids import to_grid
 from asgnet.model.presence import mean_of_first
-from asgnet.types import IGNORE
+from asgnet.types import Mask, Picture
 
 GAIN = 4.0
 """Logits per unit of the fine readout's score, which is ±1 on the supports."""
@@ -38,7 +42,7 @@ KIN = 8.0
 """Presence per unit of likeness. Both chosen on fold 2, at one shot and at five."""
 OUTSIDE = 2.0
 """By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
-like the numbers of :class:`Prior`; it moves no mask.
+like the numbers of :class:`~asgnet.apply.prior.Prior`; it moves no mask.
 """
 FOLDS = 5
 """Supports are left out one by one, or in this many groups if they are more."""
@@ -72,7 +76,7 @@ class Adaptation:
 
     def presence(self, logit: float) -> float:
         """Probability that the object is in a picture, from the logit of :func:`believe`."""
-        return _sigmoid(logit - self.doubt)
+        return sigmoid(logit - self.doubt)
 
     @staticmethod
     def to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
@@ -101,53 +105,6 @@ class Measured(NamedTuple):
 
     adaptation: Adaptation
     agreement: float
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is believed before anything is measured.
-
-    The numbers were chosen on classes of VOC's fold 2, on clothing and on facades, with models that have seen
-    none of them, and on scenes made of scikit-image's photographs (``docs/results.md``).
-
-    Attributes:
-        lead: of the decoder without appearance, in overlap, from which it is believed; mixing the two, at any
-            ratio, was no better than the one that leads, and takes twice the time.
-        alike: cosine of the object's kind with its surroundings' at which they count as half alike;
-            ``alike_gain``: steepness of that.
-        alone: share of the fine readout where they are alike, with a single support. What the readout and the
-            decoder reach on other pixels of that support, also under other light, foretold nothing about
-            other pictures.
-        credit: overlap that the readout is given in advance there, for a whole share, over all k supports.
-        shift: the decoder is too shy: added to its logits. A shift that made the left-out supports' masks
-            best was two points worse on other pictures.
-        doubt: the network's presence logit, with the strongest, at which one support leaves it open; with k
-            supports answers are surer, so ``doubt_gain`` · ln k more is asked.
-        kin_doubt: the same of likeness, between what separates best on fold 2 (-2.4) and on the scenes
-            (-0.5).
-    """
-
-    lead: float = 0.07
-    alike: float = 0.75
-    alike_gain: float = 20.0
-    alone: float = 0.4
-    credit: float = 0.3
-    shift: float = 0.3
-    doubt: float = 3.8
-    doubt_gain: float = 0.7
-    kin_doubt: float = -2.0
-
-    def kinship(self, kinds: Tensor) -> float:
-        """In [0, 1], one half at ``alike``: is what was painted of the same kind as what surrounds it?
-
-        Args:
-            kinds: ``2 s``, see :class:`~asgnet.model.evidence.Knowledge`.
-        """
-        return _sigmoid((float(kinds[0] @ kinds[1]) - self.alike) * self.alike_gain)
-
-    def shifted(self, share: float) -> float:
-        """By how much a mixture's logits are shifted: the readout, of a share in [0, 1], is not shy."""
-        return self.shift * (1 - share)
 
 
 def mix(decided: Tensor, scores: Tensor, share: Tensor) -> Tensor:
@@ -186,6 +143,7 @@ def adapt_to_supports(
     seen: Sequence[Seen],
     masks: Sequence[Tensor],
     kinds: Tensor,
+    examples: Sequence[tuple[Picture, Mask]],
     enabled: bool = True,
     seed: int = 0,
     prior: Prior | None = None,
@@ -198,9 +156,10 @@ def adapt_to_supports(
         seen: the k supports.
         masks: each ``H W`` in {0, 1, 255}.
         kinds: ``2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.evidence.Knowledge`.
+        examples: the supports and their masks as they are kept, where ``enabled`` and there are several.
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
-        prior: by default :class:`Prior`'s numbers.
+        prior: by default :class:`~asgnet.apply.prior.Prior`'s numbers.
         views: the supports once more under other light; the readout is fitted on them too.
     """
     prior = Prior() if prior is None else prior
@@ -209,7 +168,7 @@ def adapt_to_supports(
     trust, share, agreement = 1.0, 0.0, 0.0
     alike = prior.kinship(kinds)
     if enabled and len(masks) > 1:
-        appearance, plain = _left_out(net, seen, masks, moments, prior)
+        appearance, plain = _left_out(net, seen, masks, examples, moments, prior, alike)
         trust = float(plain[0] - appearance[0] < prior.lead)
         credit = prior.credit * alike / len(masks) * np.array(SHARES)
         overlaps = appearance if trust else plain
@@ -227,8 +186,10 @@ def _left_out(
     net: EvidenceNet,
     seen: Sequence[Seen],
     masks: Sequence[Tensor],
+    examples: Sequence[tuple[Picture, Mask]],
     moments: Sequence[Moments],
     prior: Prior,
+    kinship: float,
 ) -> NDArray[np.float64]:
     """Mean overlap with supports that were not learnt from: ``2 s``, of the decoder with appearance and
     without it, mixed with each of SHARES.
@@ -243,16 +204,27 @@ def _left_out(
         knowledge = net.learn(*side_by_side([seen[i] for i in others], [masks[i] for i in others]))
         for i in tested:
             scores = fine_scores(seen[i], readout, net.read)
-            overlaps.append([_mixed(a, scores, masks[i], prior) for a in _opinions(net, seen[i], knowledge)])
-    return np.mean(overlaps, axis=0)
+            mixed = _mixtures(_opinions(net, seen[i], knowledge), scores, prior)
+            picture, painted = examples[i]
+            overlaps.append([overlap(m, painted) for m in _drawn(mixed.cpu(), picture, prior, kinship)])
+    return np.mean(overlaps, axis=0).reshape(2, len(SHARES))
 
 
-def _mixed(opinion: Tensor, scores: Tensor, mask: Tensor, prior: Prior) -> list[float]:
-    """Overlap with a mask: of logits ``h w`` mixed with each of SHARES of ``1 h' w'`` scores."""
-    return [
-        _overlap(mix(opinion[None], scores, scores.new_tensor([share]))[0] + prior.shifted(share), mask)
-        for share in SHARES
-    ]
+def _mixtures(opinions: Tensor, scores: Tensor, prior: Prior) -> Tensor:
+    """``2s h' w'``: logits ``2 h w``, each mixed with each of SHARES of ``1 h' w'`` scores."""
+    shares = scores.new_tensor(SHARES)
+    shifts = scores.new_tensor([prior.shifted(s) for s in SHARES])[:, None, None]
+    each = [mix(one.expand(len(SHARES), -1, -1), scores, shares) + shifts for one in opinions]
+    return torch.cat(each)
+
+
+def _drawn(logits: Tensor, picture: Picture, prior: Prior, kinship: float) -> NDArray[np.bool_]:
+    """Masks ``2s H W`` of logits ``2s h w``. They follow edges where there may be fine things, of which they
+    are all; whoever is right about objects is right before.
+    """
+    if kinship <= 0.5:
+        return enlarge(logits, picture.shape[:2]) > 0
+    return follow_edges(logits, picture, [prior.fine(share, kinship) for share in SHARES] * 2) > 0
 
 
 def _moments(
@@ -263,21 +235,8 @@ def _moments(
     return [Moments(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
 
 
-def _opinions(net: EvidenceNet, seen: Seen, knowledge: Knowledge) -> tuple[Tensor, Tensor]:
-    """The decoder's object logits ``h w`` of one picture, with appearance and without."""
+def _opinions(net: EvidenceNet, seen: Seen, knowledge: Knowledge) -> Tensor:
+    """``2 h w``: the decoder's object logits of one picture, with appearance and without."""
     trusts = torch.tensor([1.0, 0.0], device=knowledge.means.device)
     logits = net.decide(seen.maps, repeat(knowledge, 2), appearance=trusts).logits  # 2 2 h w
-    with_appearance, without = logits[:, 1] - logits[:, 0]
-    return with_appearance, without
-
-
-def _overlap(logits: Tensor, mask: Tensor) -> float:
-    """IoU of ``h w`` logits with a ``H W`` mask, at the mask's size."""
-    found = to_grid(logits[None, None], mask.shape)[0, 0] > 0
-    there, valid = mask == 1, mask != IGNORE
-    union = ((found | there) & valid).sum()
-    return float((found & there).sum() / union.clamp(min=1))
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
+    return logits[:, 1] - logits[:, 0]

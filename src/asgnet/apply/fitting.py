@@ -100,7 +100,8 @@ def learn_class(
     relit = [[views(i, closer, gamma) for i in masks] for gamma in lights]
     with torch.inference_mode():
         knowledge = net.learn(*side_by_side(seen, grid_masks))
-        measured = adapt_to_supports(net, seen, grid_masks, knowledge.kinds[0], adapt, seed, views=relit)
+        kinds, examples = knowledge.kinds[0], [(views.pictures[i], mask) for i, mask in masks.items()]
+        measured = adapt_to_supports(net, seen, grid_masks, kinds, examples, adapt, seed, views=relit)
     return Taught(knowledge, measured, closer)
 
 

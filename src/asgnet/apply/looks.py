@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_erosion
 
 from asgnet.apply.mistakes import frame_share
 from asgnet.types import IGNORE, Mask, Picture, Support
@@ -93,6 +92,8 @@ def confusion(found: NDArray[np.bool_], mask: Mask) -> tuple[float, float]:
 
 def where(region: NDArray[np.bool_], painted: NDArray[np.bool_]) -> str:
     """In words, where a region lies: along the object's outline, or in which part of the picture."""
+    from scipy.ndimage import binary_dilation, binary_erosion
+
     if not region.any():
         return "nowhere"
     h, w = region.shape

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.adapt import Adaptation, Prior, adapt_to_supports
+from asgnet.apply.adapt import Adaptation, adapt_to_supports
+from asgnet.apply.prior import Prior
 from asgnet.errors import WeightsError
 from asgnet.model.evidence import Knowledge
 from asgnet.model.evidence_net import EvidenceNet
@@ -20,8 +21,6 @@ from asgnet.types import Concept
 
 CLOSER = "closer"
 """Tensor ``n``, bool: the classes that are seen closer, see :func:`asgnet.apply.grid.side_of`."""
-FINE = 0.3
-"""Share of the fine readout from which a class may be one of fine things."""
 BLANK = 64
 """Side of the blank picture that shows what tensors a network makes."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
@@ -48,13 +47,9 @@ class Learnt(NamedTuple):
 
     @property
     def fine(self) -> list[bool]:
-        """n; is it a class of fine things, as threads and letters are, whose masks narrow windows draw best?
-
-        Pixels have a large part in what is found, and what was painted is of the same kind as what surrounds
-        it: of clothes pixels tell much, too, but they are as broad as other objects.
-        """
-        kin = map(Prior().kinship, self.knowledge.kinds)
-        return [one.share >= FINE and own > 0.5 for one, own in zip(self.adaptations, kin, strict=True)]
+        """n; is it a class of fine things, see :meth:`~asgnet.apply.prior.Prior.fine`?"""
+        prior, pairs = Prior(), zip(self.adaptations, self.knowledge.kinds, strict=True)
+        return [prior.fine(one.share, prior.kinship(kinds)) for one, kinds in pairs]
 
 
 def recall(concept: Concept, device: torch.device) -> dict[bool, Learnt]:
@@ -124,6 +119,6 @@ def _blank(net: EvidenceNet, device: torch.device) -> dict[str, NDArray]:
     with torch.inference_mode():
         seen = net.see(torch.zeros(1, 3, BLANK, BLANK, device=device))
         knowledge = net.learn([m[None] for m in seen.maps], masks[None])
-        adaptation, _ = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], enabled=False)
+        adaptation, _ = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], (), enabled=False)
     arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
     return arrays | Adaptation.to_arrays([adaptation]) | {CLOSER: np.array([False])}

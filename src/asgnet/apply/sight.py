@@ -41,7 +41,7 @@ class Views:
     def __init__(
         self, see: Callable[[Sequence[Picture]], list[Seen]], pictures: Sequence[Picture], side: int
     ) -> None:
-        self._see, self._pictures, self.side = see, pictures, side
+        self._see, self.pictures, self.side = see, pictures, side
         self._seen: dict[tuple[int, bool, float], Seen] = {}
 
     def __call__(self, which: int, closer: bool = False, gamma: float = 1.0) -> Seen:
@@ -54,7 +54,7 @@ class Views:
         """
         key = which, closer, gamma
         if key not in self._seen:
-            small = seen_picture(self._pictures[which], side_of(self.side, closer))
+            small = seen_picture(self.pictures[which], side_of(self.side, closer))
             light = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
             self._seen[key] = self._see([light[small]])[0]
         return self._seen[key]
