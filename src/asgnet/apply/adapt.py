@@ -219,8 +219,8 @@ def _mixtures(opinions: Tensor, scores: Tensor, prior: Prior) -> Tensor:
 
 
 def _drawn(logits: Tensor, picture: Picture, prior: Prior, kinship: float) -> NDArray[np.bool_]:
-    """Masks ``2s H W`` of logits ``2s h w``. They follow edges where there may be fine things, of which they
-    are all; whoever is right about objects is right before.
+    """Masks ``2s H W`` of logits ``2s h w``, as a prediction would draw them if object and surroundings are
+    alike: a line of a pixel is nothing before it follows edges. Judged so, clothing was found worse.
     """
     if kinship <= 0.5:
         return enlarge(logits, picture.shape[:2]) > 0
