@@ -219,12 +219,11 @@ def _mixtures(opinions: Tensor, scores: Tensor, prior: Prior) -> Tensor:
 
 
 def _drawn(logits: Tensor, picture: Picture, prior: Prior, kinship: float) -> NDArray[np.bool_]:
-    """Masks ``2s H W`` of logits ``2s h w``, as a prediction would draw them if object and surroundings are
-    alike: a line of a pixel is nothing before it follows edges. Judged so, clothing was found worse.
+    """Masks ``2s H W`` of logits ``2s h w``: along the picture's edges if one of the mixtures may be of fine
+    things, for a line of a pixel is nothing before it follows them. Of others that was found worse.
     """
-    if kinship <= 0.5:
-        return enlarge(logits, picture.shape[:2]) > 0
-    return follow_edges(logits, picture, [prior.fine(share, kinship) for share in SHARES] * 2) > 0
+    fine = [prior.fine(share, kinship) for share in SHARES] * 2
+    return (follow_edges(logits, picture, fine) if any(fine) else enlarge(logits, picture.shape[:2])) > 0
 
 
 def _moments(
