@@ -42,10 +42,10 @@ fuzz: $(VENV)/.ready-dev
 	ASGNET_FUZZ=$(or $(TIMES),40) $(BIN)/python -m pytest tests/hard/test_fuzz.py
 
 soak: $(VENV)/.ready-dev
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/reliability/soak.py
 
 mutate: $(VENV)/.ready-dev
-	$(BIN)/python benchmarks/mutate.py
+	$(BIN)/python benchmarks/reliability/mutate.py
 
 audit: $(VENV)/.ready-audit
 	$(BIN)/python .ci/audit

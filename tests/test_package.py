@@ -42,7 +42,7 @@ def _python(code: str) -> subprocess.CompletedProcess:
 
 def test_help_starts_in_no_time():
     """Processor time, so that a busy machine does not matter: on an idle one it is what a person waits."""
-    code = "import sys; from asgnet.faces.cli import main; sys.exit(main(['--help']))"
+    code = "import sys; from asgnet.faces.cli.app import main; sys.exit(main(['--help']))"
     spent = []
     for _ in range(5):
         before = os.times()
@@ -55,7 +55,7 @@ def test_help_starts_in_no_time():
 def test_help_and_import_load_nothing_heavy():
     code = """
 import sys, asgnet
-from asgnet.faces.cli import main
+from asgnet.faces.cli.app import main
 for command in ([], ["demo"], ["segment"], ["fit"], ["doctor"], ["info"], ["evaluate"], ["episodes"]):
     assert main([*command, "--help"]) == 0
 print(*sorted({m.partition(".")[0] for m in sys.modules}))

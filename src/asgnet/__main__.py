@@ -2,7 +2,7 @@
 
 import sys
 
-from asgnet.faces.cli import main
+from asgnet.faces.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asgnet.apply import demo, segmenter
+from asgnet.apply import segmenter
+from asgnet.apply.figures import demo
 
 
 @pytest.fixture(scope="session")
 def net():
     """The network with the bundled weights."""
-    from asgnet.model.weights import pretrained
+    from asgnet.model.checkpoint import pretrained
 
     return pretrained().eval()
 

@@ -10,9 +10,10 @@ from PIL import Image
 
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import AsgnetWarning, PictureError, SupportError, UsageError, WeightsError
-from asgnet.model import ASGNet, fine
+from asgnet.model import ASGNet
+from asgnet.model.checkpoint import save_weights
 from asgnet.model.config import Config
-from asgnet.model.weights import save_weights
+from asgnet.model.default import pixel_head as fine
 
 pytestmark = pytest.mark.usefixtures("coarse")
 SIZES = [(90, 120), (131, 67), (1, 200), (3000, 40), (2, 3), (1, 1)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from asgnet.apply import demo
+from asgnet.apply.figures import demo
 
 Pair = tuple[Image.Image, Image.Image]
 SIZE = (300, 200)
@@ -80,7 +80,7 @@ def server(folder: Path) -> Iterator[None]:
     httpx = pytest.importorskip("httpx", reason="the page's client needs httpx: pip install httpx")
     if not shutil.which("curl"):
         pytest.skip("the page's commands need curl: apt install curl")
-    code = "import sys; from asgnet.faces.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from asgnet.faces.cli.app import main; sys.exit(main(sys.argv[1:]))"
     options = ["serve", "--port", "0", "--no-browser", "--data-dir", str(folder / "kept")]
     process = subprocess.Popen([sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True)
     try:

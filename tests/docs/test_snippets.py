@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from asgnet.faces.cli import main
+from asgnet.faces.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -40,7 +40,7 @@ def scene():
 @pytest.fixture(scope="session")
 def net():
     """The network with the bundled weights."""
-    from asgnet.model.weights import pretrained
+    from asgnet.model.checkpoint import pretrained
 
     return pretrained().eval()
 
@@ -81,7 +81,7 @@ def world(tmp_path, monkeypatch, quick) -> Path:
 @pytest.fixture
 def run(capsys):
     """``(*words) -> Ended``: the command line, here."""
-    from asgnet.faces.cli import main
+    from asgnet.faces.cli.app import main
 
     def ran(*words: str) -> Ended:
         before = set(Path().rglob("*"))

@@ -14,13 +14,13 @@ from PIL import Image
 from tests.hard.damage import damaged, fuzz, only_ours, placed
 from tests.saying import says
 
-from asgnet.data.augment import seed_of
-from asgnet.data.benchmarks import open_dataset
-from asgnet.data.coco import paint
-from asgnet.data.episodes import draw, load
-from asgnet.data.index import read_item_labels
-from asgnet.data.layouts import Item
+from asgnet.data.benchmarks.coco import paint
+from asgnet.data.benchmarks.dataset import open_dataset
+from asgnet.data.benchmarks.episodes import draw, load
+from asgnet.data.benchmarks.index import read_item_labels
+from asgnet.data.benchmarks.layouts import Item
 from asgnet.errors import DataError
+from asgnet.study.sampling.augment import seed_of
 
 H, W = 6, 8
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]

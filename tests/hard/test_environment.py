@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.manifest import Manifest
+from asgnet.apply.batch.manifest import Manifest
 
 EXAMPLE = ["--support", "a.png", "a_mask.png", "--no-adapt"]
 FIT = ["fit", *EXAMPLE, "--out", "x.concept"]
@@ -124,7 +124,7 @@ def test_the_current_folder_is_gone(world, run, monkeypatch):
     gone = world / "gone"
     gone.mkdir()
     words = [str(world / w) if w in ("a.png", "a_mask.png", "photos", "out") else w for w in SEGMENT]
-    from asgnet.faces.cli import main
+    from asgnet.faces.cli.app import main
 
     os.chdir(gone)
     gone.rmdir()
@@ -138,7 +138,7 @@ def test_the_current_folder_is_gone(world, run, monkeypatch):
 def started(*words: str, before: str = "pass") -> subprocess.Popen:
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        f"{before}; from asgnet.faces.cli import main; sys.exit(main())"
+        f"{before}; from asgnet.faces.cli.app import main; sys.exit(main())"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *words], **pipes)
@@ -192,7 +192,7 @@ def test_a_second_process_on_one_folder_is_refused_and_the_first_goes_on(world, 
 @POSIX
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_everything_is_still_loading(world, number, code):
-    begin = "import asgnet.faces.cli, threading, os, time; " + (
+    begin = "import asgnet.faces.cli.app, threading, os, time; " + (
         f"threading.Timer(0.3, os.kill, (os.getpid(), {int(number)})).start()"
     )
     run = started(*FIT, before=begin)

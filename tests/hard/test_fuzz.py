@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.hard.damage import damaged, fuzz, only_ours, placed
 
-from asgnet.apply.intake import labels_of, picture_of
-from asgnet.apply.manifest import Manifest
-from asgnet.data.annotations import read_annotations
-from asgnet.data.brush import brush_rle
-from asgnet.data.frames import frame_count
+from asgnet.apply.batch.manifest import Manifest
+from asgnet.data.annotations.brush import brush_rle
+from asgnet.data.annotations.read import read_annotations
 from asgnet.data.listing import read_list
-from asgnet.data.masks import read_mask
 from asgnet.data.names import read_names
-from asgnet.model.weights import load_published, load_weights
+from asgnet.data.read.frames import frame_count
+from asgnet.data.read.masks import read_mask
+from asgnet.model.checkpoint import load_published, load_weights
+from asgnet.serving.uploads import labels_of, picture_of
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes
 from asgnet.types import Concept
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asgnet.model.gpa import allocate, cosine
-from asgnet.study.metrics import overlap
+from asgnet.model.paper.gpa import allocate, cosine
+from asgnet.study.evaluation.metrics import overlap
 from asgnet.types import IGNORE
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from asgnet.model.decoder import FEM
-from asgnet.model.gpa import allocate
-from asgnet.model.seeds import seed_masks
-from asgnet.model.sgc import cluster
+from asgnet.model.paper.decoder import FEM
+from asgnet.model.paper.gpa import allocate
+from asgnet.model.paper.seeds import seed_masks
+from asgnet.model.paper.sgc import cluster
 
 
 def drawn(*shape, seed=0, scale=1.0):

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from asgnet.apply.names import output_stems
+from asgnet.apply.output.names import output_stems
 from asgnet.errors import AsgnetError, UsageError
-from asgnet.model.weights import load_published, load_weights
+from asgnet.model.checkpoint import load_published, load_weights
 from asgnet.types import Concept
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +102,7 @@ def test_names_of_results_stay_in_their_folder(name):
     ids=["entity", "file", "laughs", "long"],
 )
 def test_a_labelling_interface_declares_no_entities(xml):
-    labelling = pytest.importorskip("asgnet.faces.server.labelling")
+    labelling = pytest.importorskip("asgnet.faces.integrations.labelling")
     with pytest.raises(UsageError, match="declares entities, or is too long"):
         labelling.interface_of(xml)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-PARITY = Path(__file__).parent / "parity"
+PARITY = Path(__file__).parent / "paper" / "parity"
 
 
 @pytest.fixture(scope="session")

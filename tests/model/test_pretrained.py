@@ -7,9 +7,9 @@ import torch
 
 from asgnet.errors import WeightsError
 from asgnet.model import ASGNet
+from asgnet.model.checkpoint import fingerprint, load_weights, pretrained, save_weights
 from asgnet.model.config import Config
-from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.weights import fingerprint, load_weights, pretrained, save_weights
+from asgnet.model.default.network import EvidenceNet
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.data.benchmarks import open_dataset
+from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.study.recipe import load_recipe
 
 BOX_COLOURS = {1: (210, 40, 40), 2: (40, 200, 60), 3: (50, 60, 220), 4: (220, 200, 40)}

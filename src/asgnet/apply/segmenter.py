@@ -20,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply import fitting
-from asgnet.apply.answer import Answer
-from asgnet.apply.examples import is_one, read_examples, supports_of
-from asgnet.apply.grid import kept, seen_picture, side_of
-from asgnet.apply.prediction import prediction_of
-from asgnet.apply.recall import Learnt, check_concept, closer_of, recall
-from asgnet.apply.runtimes import (
+from asgnet.apply.concept.tensors import Learnt, check_concept, closer_of, recall
+from asgnet.apply.engines.graph import Answer
+from asgnet.apply.engines.runtimes import (
     MAKING,
     AnyEngine,
     Engine,
@@ -37,16 +33,20 @@ from asgnet.apply.runtimes import (
     choose_precision,
     make_engine,
 )
-from asgnet.apply.sight import Views, channels_first, see
-from asgnet.data.images import read_picture
+from asgnet.apply.examples.read import is_one, read_examples, supports_of
+from asgnet.apply.fitting import learn as fitting
+from asgnet.apply.inference.grid import kept, seen_picture, side_of
+from asgnet.apply.inference.prediction import prediction_of
+from asgnet.apply.inference.preprocess import Views, channels_first, see
+from asgnet.data.read.images import read_picture
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.evidence_net import EvidenceNet
-from asgnet.model.fine import Seen
-from asgnet.model.weights import fingerprint, pretrained
+from asgnet.model.checkpoint import fingerprint, pretrained
+from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.pixel_head import Seen
 from asgnet.types import Concept, Picture, Prediction, Shot, Support
 
 if TYPE_CHECKING:
-    from asgnet.apply.doctor import Diagnosis
+    from asgnet.apply.doctor.diagnosis import Diagnosis
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -60,7 +60,7 @@ class Segmenter:
         device: where it runs, ``"cpu"`` or ``"cuda"``.
         engine: what predicts: ``"torch"``, ``"onnx"``, ``"openvino"``, or ``"auto"``, the fastest installed.
         precision: of predicting: ``"fp32"``, ``"bf16"``, or ``"auto"``, what is fastest on this processor.
-        edges: masks follow the picture's edges (:mod:`asgnet.apply.edges`), or are only enlarged.
+        edges: masks follow the picture's edges (:mod:`asgnet.apply.inference.edges`), or are only enlarged.
 
     Attributes:
         engine, precision: the ones chosen.
@@ -207,7 +207,7 @@ class Segmenter:
             UsageError: nothing was learnt, or the concept keeps no pictures, or has such a picture already.
             SupportError: an example teaches nothing.
         """
-        from asgnet.apply.relearn import added
+        from asgnet.apply.fitting.refit import added
 
         if self.concept is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
@@ -260,7 +260,7 @@ class Segmenter:
 
     def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
         """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
-        from asgnet.apply.doctor import diagnose
+        from asgnet.apply.doctor.diagnosis import diagnose
 
         if images is None:
             images, masks = [s.image for s in self.supports], [s.mask for s in self.supports]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from asgnet.errors import UsageError
-from asgnet.model.gpa import Reduce
-from asgnet.model.seeds import Rounding
+from asgnet.model.paper.gpa import Reduce
+from asgnet.model.paper.seeds import Rounding
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Config:
         most: prototypes per support, at most.
         reduce: how similarities become the probability map, see :func:`allocate`.
         decoder: ``"fem"`` or ``"aspp"`` (needs a published backbone's stage 1); ``"weigh"``: the evidence
-            network of :mod:`asgnet.model.evidence_net`, which uses only levels, channels, area and most.
+            network of :mod:`asgnet.model.default.network`, which uses only levels, channels, area and most.
         hidden: the decoder's channels.
         inner: with auxiliary classifiers, for training.
     """

@@ -44,7 +44,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     """Of ``asgnet serve``, started as a user starts it, with a data folder of its own."""
     data = str(tmp_path_factory.mktemp("data"))
     options = ["serve", "--port", "0", "--no-browser", "--workers", "2", "--data-dir", data]
-    code = "import sys; from asgnet.faces.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from asgnet.faces.cli.app import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen([sys.executable, "-c", code, *options], stdout=subprocess.PIPE, text=True)
     try:
         address = process.stdout.readline().strip()
@@ -102,7 +102,7 @@ def shot():
 @pytest.fixture(scope="session")
 def cups(tmp_path_factory) -> list[Path]:
     """Six photographs of one cup, 450 by 300, each seen a little differently."""
-    from asgnet.apply.demo import photograph
+    from asgnet.apply.figures.demo import photograph
 
     whole, folder = Image.fromarray(photograph("coffee.png")), tmp_path_factory.mktemp("cups")
     views = [(0, 1, 1), (-4, 1.1, 1.1), (8, 1, 0.8), (3, 1.15, 1), (12, 1.05, 0.9), (-9, 1, 1.15)]

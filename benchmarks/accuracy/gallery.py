@@ -1,0 +1,83 @@
+"""The best, the median and the worst answer of every set of ``scenes.py``, in one picture.
+
+    python benchmarks/accuracy/gallery.py --out docs/images/gallery.png
+
+A row a set, one painted example and three of its other pictures, chosen by their IoU among twelve episodes.
+Green is found and right, red found and wrong, blue missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.accuracy.scenes import Scene, episodes, sets
+
+from asgnet import Segmenter
+from asgnet.imaging.drawing import INK, PAPER, fitted, outlined, resized
+from asgnet.study.evaluation.metrics import ratio
+from asgnet.study.evaluation.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
+
+EPISODES = 12
+CELL, GAP, LINE = (230, 184), 10, 20
+RANKS = ("best", "median", "worst")
+
+
+def ranked(
+    segmenter: Segmenter, scenes: list[Scene], shots: int
+) -> list[tuple[float, Scene, Scene, NDArray]]:
+    """IoU, an example, the query, and what was found, of every episode, best first."""
+    rows = []
+    for query, supports in episodes(scenes, shots, EPISODES):
+        segmenter.fit([p for p, _ in supports], [m for _, m in supports])
+        found = segmenter.predict(query[0]).mask
+        overlap = ratio(int((found & query[1]).sum()), int((found | query[1]).sum()))
+        rows.append((overlap, supports[0], query, found))
+    return sorted(rows, key=lambda row: -row[0])
+
+
+def line(name: str, rows: list[tuple[float, Scene, Scene, NDArray]]) -> Image.Image:
+    """One set: an example, then the best, the median and the worst answer."""
+    page = Image.new("RGB", ((CELL[0] + GAP) * (1 + len(RANKS)) + GAP, CELL[1] + LINE + GAP), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(13)
+    _, (picture, mask), _, _ = rows[len(rows) // 2]
+    cells = [(f"{name}: an example", outlined(picture, mask))]
+    for rank, (overlap, _, (query, truth), found) in zip(
+        RANKS, (rows[0], rows[len(rows) // 2], rows[-1]), strict=True
+    ):
+        marks = errors(found.astype(int), truth.astype(int))
+        cells.append((f"{rank}: IoU {overlap:.2f}", tinted(query, marks, (RIGHT, TOO_MUCH, MISSED))))
+    for i, (title, cell) in enumerate(cells):
+        x = GAP + i * (CELL[0] + GAP)
+        pen.text((x, 2), title, fill=INK, font=font)
+        page.paste(Image.fromarray(resized(cell, fitted(cell.shape, *CELL))), (x, LINE))
+    return page
+
+
+def main() -> None:
+    """Draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--shots", type=int, default=1)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    segmenter = Segmenter.from_pretrained()
+    lines = [line(name, ranked(segmenter, scenes, given.shots)) for name, scenes in sets().items()]
+    page = Image.new("RGB", (lines[0].width, sum(one.height for one in lines)), PAPER)
+    top = 0
+    for one in lines:
+        page.paste(one, (0, top))
+        top += one.height
+    page.quantize(192, Image.Quantize.MEDIANCUT).save(given.out, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

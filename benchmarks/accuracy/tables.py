@@ -1,0 +1,273 @@
+"""Measure, and write the tables of the page on performance between its markers.
+
+    python benchmarks/accuracy/tables.py --out docs/performance.md    everything, some minutes on an idle machine
+    python benchmarks/accuracy/tables.py --only pieces,paper          some tables, printed
+
+A table of the page lies between ``<!-- name -->`` and ``<!-- /name -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.speed.measure import interleaved, machine, machine_peak, peak_bytes
+
+from asgnet import Segmenter
+from asgnet.files import save_bytes
+from benchmarks.accuracy import growth
+from benchmarks.speed import processes, roofline, training, work
+
+ROOT = Path(__file__).parents[2]
+PLOT = ROOT / "docs/images/growth.png"
+ALT = "Milliseconds against picture size, shots, prototypes, classes and pictures, both axes logarithmic"
+Row = Sequence[object]
+
+
+def table(head: Sequence[str], rows: Sequence[Row]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def about() -> str:
+    """The machine and its peak."""
+    speed, copies = machine_peak()
+    facts = machine() | {
+        "best matrix product": f"{speed / 1e9:.0f} GFLOP/s",
+        "best copy": f"{copies / 1e9:.1f} GB/s",
+        "measured": time.strftime("%Y-%m-%d"),
+    }
+    return table(["", ""], list(facts.items()))
+
+
+def pieces() -> str:
+    """Seeds, SGC, GPA, FEM."""
+    rows = []
+    for name, job, rounds in (
+        ("seeds, 5 in a quarter of 60×60", work.seeds(), 51),
+        ("SGC, 5 prototypes, 10 iterations", work.sgc(), 25),
+        ("GPA, 25 prototypes", work.gpa(), 11),
+        ("FEM", work.decode(), 5),
+    ):
+        with torch.inference_mode():
+            took = interleaved(job._asdict(), rounds)
+            held = [peak_bytes(run) / 1e6 for run in job]
+        memory = [f"{m:.0f} MB" if m else "" for m in held]
+        rows.append([name, _ms(took["ours"]), _ms(took["plain"]), _ratio(took), *memory])
+    return table(["", "ours", "plain", "times as fast", "memory", "plain"], rows)
+
+
+def paper() -> str:
+    """``paper-r50`` at 473×473."""
+    net, _ = work.paper_nets()
+    rows = []
+    for name, job, rounds in (
+        ("1-shot episode", work.paper_episode(1), 3),
+        ("5-shot episode", work.paper_episode(5), 2),
+        ("predict after fit", work.paper_predict(), 5),
+    ):
+        with torch.inference_mode():
+            took = interleaved(job._asdict(), rounds)
+            difference = float((job.ours().softmax(1) - job.plain().softmax(1)).abs().max())
+        row = [f"{took['ours']:.2f} s", f"{took['plain']:.2f} s", _ratio(took), f"{difference:.0e}"]
+        rows.append([name, *row])
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    inner = sum(p.numel() for p in net.decoder.inner.parameters())
+    sizes = f"\n\nTrainable parameters: {trained:,}; without the inner classifiers {trained - inner:,}."
+    return table(["", "ours", "plain", "times as fast", "largest difference of a probability"], rows) + sizes
+
+
+def predict() -> str:
+    """The default network after fit, by engine and shots: some pictures in a row, each engine once.
+
+    Threads of engines that have just answered wait by spinning: another copy of one would be slowed down.
+    """
+    _, query, _ = work.scene()
+    every, concepts = work.engines(), {k: work.segmenter("torch", k).concept for k in (1, 5, 20)}
+
+    def row(engine: str, shots: int, count: int = 6) -> None:
+        asked = work.segmenter(engine)
+        asked.concept = concepts[shots]
+        for _ in range(count):
+            asked.predict(query)
+
+    runs = {f"{engine} {k}": partial(row, engine, k) for engine in every for k in (1, 5, 20)}
+    took = {name: seconds / 6 for name, seconds in interleaved(runs, 11).items()}
+    torch_first = work.segmenter("torch").predict(query).probability
+    rows = []
+    for engine in every:
+        one, five, twenty = (took[f"{engine} {k}"] for k in (1, 5, 20))
+        apart = abs(work.segmenter(engine).predict(query).probability - torch_first).max()
+        shots = [_ms(one), _ms(five), f"{five / one:.2f}", _ms(twenty), f"{twenty / one:.2f}"]
+        rows.append([engine, *shots, f"{apart:.0e}"])
+    head = ["engine", "1 shot", "5", "to 1 shot", "20", "to 1 shot", "largest difference from torch"]
+    return table(head, rows)
+
+
+def sizes() -> str:
+    """OpenVINO's graph compiled for one size, and for every size: until its first answer, and each then."""
+    from asgnet.apply.engines.export import cached_onnx
+    from asgnet.apply.engines.runtimes import OpenvinoEngine
+
+    if "openvino" not in work.engines():
+        return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
+    fitted = work.segmenter("torch")
+    asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt[False]
+    graph = cached_onnx(fitted.net, learnt, fitted.side, fitted.fingerprint)
+    made, runs = {}, {}
+    for name, before in (("this size alone", ()), ("every size", (asked[..., :256, :256],))):
+        engine = OpenvinoEngine(graph, torch.get_num_threads())
+        for first in before:  # the first size has its graph: the next one shares one with all others
+            engine(first, learnt)
+        began = time.perf_counter()
+        engine(asked, learnt)
+        made[name], runs[name] = time.perf_counter() - began, partial(engine, asked, learnt)
+    took = interleaved(runs, 21)
+    rows = [[name, f"{made[name]:.2f} s", _ms(took[name])] for name in runs]
+    return table(["compiled for", "until the first answer", "an answer"], rows)
+
+
+def fit() -> str:
+    """The default network's fit, with and without adaptation."""
+    segmenter = Segmenter.from_pretrained(engine="torch")
+    runs = {
+        f"{k} {adapt}": lambda k=k, adapt=adapt: segmenter.fit(*work.examples(k), adapt=adapt)
+        for k in (1, 5)
+        for adapt in (False, True)
+    }
+    took = interleaved(runs, 3)
+    rows = [[k, _ms(took[f"{k} False"]), _ms(took[f"{k} True"])] for k in (1, 5)]
+    return table(["shots", "without adaptation", "with"], rows)
+
+
+def start() -> str:
+    """New processes: until ready, memory, a folder."""
+    took = interleaved({what: lambda w=what: processes.start(w) for what in processes.START}, 3)
+    rows: list[Row] = [[what, f"{seconds:.2f} s"] for what, seconds in took.items()]
+    for engine, shots in dict.fromkeys([("torch", 1), (work.fastest(), 1), (work.fastest(), 20)]):
+        held = processes.peak_memory(engine, shots)
+        rows.append([f"peak memory, {engine}, fit of {shots} and predict", f"{held:.0f} MB"])
+    pictures = 40
+    for workers in (1, 2):
+        seconds = processes.folder(pictures, workers)
+        what = f"a folder of {pictures} pictures, {workers} process{'es' if workers > 1 else ''}"
+        rows.append([what, f"{seconds:.1f} s, {pictures / seconds:.1f} pictures/s"])
+    return table(["", ""], rows)
+
+
+def int8() -> str:
+    """What 8 bits cost and bring: one graph, in every engine that reads it."""
+    from asgnet.apply.engines.export import export, runner
+
+    if "onnx" not in work.engines():
+        return "Needs onnxruntime: `pip install 'asgnet[onnx]'`."
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        facts = export(work.segmenter("torch"), "onnx", path, int8=True)
+        graph = path.read_bytes()
+    rows: list[Row] = [["IoU", f"{facts['iou_fp32']:.3f}", f"{facts['iou']:.3f}"]]
+    for engine in [name for name in work.engines() if name != "torch"]:
+        whole, quick = work.segmenter(engine), runner(graph, engine)
+        asked, learnt = whole._prepare(work.scene()[1]), whole._learnt[False]
+        took = interleaved({"8": partial(quick, asked, learnt), "32": partial(whole._ask, asked, learnt)}, 9)
+        rows.append([f"the graph in {engine}", _ms(took["32"]), _ms(took["8"])])
+    return table(["", "fp32", "8 bits"], rows) + f"\n\nThe file in 8 bits: {len(graph) / 1e6:.1f} MB."
+
+
+def train() -> str:
+    """Training with cached features and without."""
+    found = training.compare(8)
+    rows = [[name, f"{s.pictures:.0f}", f"{s.waiting:.0%}"] for name, s in found.items()]
+    return table(["", "pictures/s", "of the time waiting for the loader"], rows)
+
+
+def roof() -> str:
+    """The roofline."""
+    rows = []
+    for r in roofline.roofs():
+        counted = f"{r.flops / 1e9:.2f}", f"{r.bytes / 1e6:.1f}"
+        rows.append([r.work, *counted, _ms(r.floor), _ms(r.measured), f"{r.measured / r.floor:.1f}"])
+    return table(["", "GFLOP", "MB", "floor", "measured", "times the floor"], rows)
+
+
+def grow() -> str:
+    """The curves; their plot, too."""
+    found = list(growth.curves())
+    growth.plot(found, PLOT)
+    rows = []
+    for curve in found:
+        times = ", ".join(f"{n}: {_ms(s)}" for n, s in zip(curve.sizes, curve.seconds, strict=True))
+        rows.append([curve.grows, curve.work, f"{curve.exponent:.1f}", times])
+    return f"![{ALT}](images/{PLOT.name})\n\n" + table(["grows", "work", "power", "measured"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "machine": about,
+    "pieces": pieces,
+    "paper": paper,
+    "predict": predict,
+    "sizes": sizes,
+    "fit": fit,
+    "start": start,
+    "int8": int8,
+    "training": train,
+    "roofline": roof,
+    "growth": grow,
+}
+
+
+def filled(page: str, tables: dict[str, str]) -> str:
+    """The page with these tables between their markers.
+
+    Raises:
+        ValueError: a table has no place in it.
+    """
+    for name, text in tables.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not place.search(page):
+            raise ValueError(f"The page has no place for {name!r}: add <!-- {name} --> and <!-- /{name} -->.")
+        page = place.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", page)
+    return page
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, help="the page to fill; without it tables are printed")
+    parser.add_argument("--only", default=",".join(TABLES), help="names of tables")
+    given = parser.parse_args()
+    page = given.out.read_text("utf-8") if given.out else ""  # before minutes are spent
+    made = {}
+    for name in given.only.split(","):
+        began = time.perf_counter()
+        made[name] = TABLES[name]()
+        print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        if given.out is None:
+            print(made[name], end="\n\n", flush=True)
+    if given.out is not None:
+        save_bytes(given.out, filled(page, made).encode())
+
+
+def _ms(seconds: float) -> str:
+    milliseconds = 1000 * seconds
+    return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.3g} ms"
+
+
+def _ratio(took: dict[str, float]) -> str:
+    return f"{took['plain'] / took['ours']:.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The concept file, and what can be done with it without a network."""

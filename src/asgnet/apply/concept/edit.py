@@ -1,0 +1,155 @@
+"""Look into Concepts, join them, take classes or pictures out of them; no network is needed for that.
+
+Whatever is done, the result is what fitting would have made of the examples that are then in it: a class is
+learnt from the supports that show it and from nothing else (:mod:`asgnet.apply.fitting.learn`). Examples are
+added and removed by :mod:`asgnet.apply.fitting.refit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from asgnet.apply.concept.tensors import PER_PROTOTYPE, closer_of, stacked
+from asgnet.apply.fitting.learn import origin
+from asgnet.data.names import check_chosen
+from asgnet.errors import UsageError, WeightsError
+from asgnet.types import Concept, Shot
+
+
+def about(concept: Concept) -> dict[str, Any]:
+    """What is in it, as plain values for ``json.dumps``."""
+    sizes: Sequence[Any] = [shot.size for shot in concept.shots] or [None] * len(concept.supports)
+    kept: Sequence[Any] = concept.shots or [None] * len(concept.supports)
+    return {
+        "classes": [
+            {"name": name, "shots": shots, "closer": closer}
+            for name, shots, closer in zip(
+                concept.classes,
+                concept.counts or [None] * len(concept.classes),
+                closer_of(concept),
+                strict=True,
+            )
+        ],
+        "pictures_kept": bool(concept.shots),
+        "made": concept.made or None,
+        "asgnet": concept.version or None,
+        "network": concept.network,
+        "adapted": concept.adapt,
+        "pictures": [
+            {
+                "number": i,
+                "sha256": digest,
+                "width": size and size[1],
+                "height": size and size[0],
+                "shows": shot
+                and [n for n, mask in zip(concept.classes, shot.masks, strict=True) if mask is not None],
+            }
+            for i, (digest, size, shot) in enumerate(zip(concept.supports, sizes, kept, strict=True), 1)
+        ],
+        "bytes": sum(array.nbytes for array in concept.tensors.values())
+        + sum(len(shot.picture) + sum(len(m) for m in shot.masks if m) for shot in concept.shots),
+    }
+
+
+def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
+    """One concept of all classes, in order.
+
+    Every tensor equals what ``fit`` makes of all the examples with all the classes at once. The result keeps
+    pictures if all of them do.
+
+    Args:
+        concepts: fitted with the same weights.
+        names: new names for all classes, in order; by default they keep theirs.
+
+    Raises:
+        UsageError: a class has no name or that of another, or the number of names is not that of the classes.
+        WeightsError: they were fitted with different weights, or are of different asgnets.
+    """
+    if len(concepts) < 2:
+        raise UsageError("Give at least two concepts to merge.")
+    first = concepts[0]
+    if any(one.network != first.network for one in concepts):
+        raise WeightsError(
+            "The concepts were fitted with different weights and cannot be merged; fit them again from their "
+            "examples with the same ones."
+        )
+    classes = tuple(name for one in concepts for name in one.classes)
+    if names and len(names) != len(classes):
+        raise UsageError(f"There are {len(classes)} classes but {len(names)} names; give one for each class.")
+    classes = tuple(names) or classes
+    check_chosen(classes)
+    if len({frozenset(one.tensors) for one in concepts}) > 1:
+        raise WeightsError("The concepts are of different versions of asgnet; fit them again.")
+    try:
+        tensors = {
+            name: stacked([torch.from_numpy(np.array(one.tensors[name])) for one in concepts])
+            for name in first.tensors
+        }
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise WeightsError("A concept is damaged; fit it again from its examples.") from error
+    shots: list[Shot] = []
+    keep = all(one.shots for one in concepts) and len({(c.adapt, c.seed) for c in concepts}) == 1
+    before = 0
+    for one in concepts if keep else ():
+        after = len(classes) - before - len(one.classes)
+        shots += [replace(s, masks=(None,) * before + s.masks + (None,) * after) for s in one.shots]
+        before += len(one.classes)
+    counts = tuple(count for one in concepts for count in one.counts)
+    return replace(
+        first,
+        classes=classes,
+        tensors=tensors,
+        supports=tuple(digest for one in concepts for digest in one.supports),
+        counts=counts if len(counts) == len(classes) else (),
+        shots=tuple(shots),
+        **_now(),
+    )
+
+
+def without_class(concept: Concept, name: str) -> Concept:
+    """A concept without one of its classes: every tensor equals that of fitting the others alone.
+
+    Pictures that show none of the others are left out; without kept pictures it is unknown which those are,
+    and their hashes stay.
+
+    Raises:
+        UsageError: there is no such class, or no other.
+    """
+    if name not in concept.classes:
+        raise UsageError(f"The concept has no class {name!r}; it has {', '.join(concept.classes)}.")
+    if len(concept.classes) == 1:
+        raise UsageError(f"{name!r} is the only class; delete the file instead.")
+    left = [i for i, other in enumerate(concept.classes) if other != name]
+    tensors = {key: array[left] for key, array in concept.tensors.items()}
+    if len(concept.counts) == len(concept.classes):
+        before, after = max(concept.counts), max(concept.counts[i] for i in left)
+        for key in (
+            key for pair in PER_PROTOTYPE for key in pair
+        ):  # each support has as many places for them
+            places = tensors[key].shape[1] * after // before
+            tensors[key] = np.ascontiguousarray(tensors[key][:, :places])
+    shots = [replace(shot, masks=tuple(shot.masks[i] for i in left)) for shot in concept.shots]
+    stay = [i for i, shot in enumerate(shots) if any(mask is not None for mask in shot.masks)]
+    return replace(
+        concept,
+        classes=tuple(concept.classes[i] for i in left),
+        tensors=tensors,
+        supports=tuple(concept.supports[i] for i in stay) if shots else concept.supports,
+        counts=tuple(concept.counts[i] for i in left) if concept.counts else (),
+        shots=tuple(shots[i] for i in stay),
+        **_now(),
+    )
+
+
+def without_pictures(concept: Concept) -> Concept:
+    """The same, to be given to people who must not see the examples; nothing can be added to it."""
+    return replace(concept, shots=())
+
+
+def _now() -> dict[str, str]:
+    return dict(zip(("made", "version"), origin(), strict=True))

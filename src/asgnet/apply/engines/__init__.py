@@ -1,0 +1,1 @@
+"""What computes the network's answers: torch, onnxruntime, OpenVINO, and their graph."""

@@ -1,0 +1,122 @@
+"""Read painted examples: everything is checked before anything is learnt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from asgnet.data.names import check_chosen
+from asgnet.data.read.images import read_picture
+from asgnet.data.read.masks import read_mask
+from asgnet.errors import PictureError, SupportError, UsageError
+from asgnet.files import named
+from asgnet.types import Mask, Picture, Support
+
+ONE_CLASS = "object"
+"""Name of the class that was given none."""
+MASK_COLOURS = 256
+"""No mask has more, not even one with soft edges in a colour."""
+
+
+def is_one(image: Any) -> bool:
+    """A single picture or mask, rather than several."""
+    return isinstance(image, str | bytes | os.PathLike | np.ndarray) or any(
+        hasattr(image, does) for does in ("convert", "read")
+    )
+
+
+def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]], list[Picture]]:
+    """``{class: a mask (None: absent) per picture}`` and the pictures, everything read and checked.
+
+    Args:
+        images: a picture or several.
+        masks: as many masks, or ``{class: masks}``.
+
+    Raises:
+        SupportError: an example teaches nothing: unreadable, other size, nothing painted.
+        UsageError: numbers of pictures and masks differ, something is no picture or list of pictures, or a
+            class has no name or that of another.
+    """
+    sources = listed(images, "pictures")
+    if not sources:
+        raise SupportError("There is no example: give at least one picture with its mask.")
+    several = isinstance(masks, Mapping)
+    given = {str(name): m for name, m in masks.items()} if several else {ONE_CLASS: masks}
+    if not given:
+        raise UsageError("There is no class: give {name: masks}.")
+    check_chosen(given)
+    pictures = []
+    for source in sources:
+        try:
+            pictures.append(read_picture(source))
+        except PictureError as error:
+            raise SupportError(f"An example cannot be used: {error}") from error
+    read: dict[str, list[Mask | None]] = {}
+    for name, painted in given.items():
+        own = [None] if painted is None else listed(painted, f"masks of {name}")
+        check_numbers(pictures, own, name)
+        for source, picture, mask in zip(sources, pictures, own, strict=True):
+            _not_swapped(source, picture, mask)
+        read[name] = [
+            None
+            if several and absent(m)
+            else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
+            for i, (m, p) in enumerate(zip(own, pictures, strict=True))
+        ]
+        if all(m is None for m in read[name]):
+            raise SupportError(f"No example shows {name}: paint it in at least one picture.")
+    return read, pictures
+
+
+def supports_of(pictures: Sequence[Picture], masks: Sequence[Mask | None]) -> list[Support]:
+    """One class's examples as read; its mask is empty where it is absent."""
+    return [
+        Support(p, np.zeros(p.shape[:2], np.uint8) if m is None else m, f"example {i + 1}")
+        for i, (p, m) in enumerate(zip(pictures, masks, strict=True))
+    ]
+
+
+def check_numbers(pictures: Sequence[Any], masks: Sequence[Any], name: str) -> None:
+    """UsageError unless there are as many masks of a class as pictures."""
+    if len(masks) != len(pictures):
+        raise UsageError(
+            f"There are {len(pictures)} pictures but {len(masks)} masks of {name}; give one each."
+        )
+
+
+def listed(given: Any, what: str) -> list[Any]:
+    """One or several, of any kind, as a list; UsageError if it is neither."""
+    if is_one(given):
+        return [given]
+    try:
+        return list(given)
+    except TypeError as error:
+        raise UsageError(
+            f"The {what} cannot be a {type(given).__name__}; "
+            "give a path, a PIL image, an array, or a list of them."
+        ) from error
+
+
+def _not_swapped(source: Any, picture: Picture, mask: Any) -> None:
+    """Refuse a black and white file as picture of a mask that is a colour photograph."""
+    if not isinstance(source, str | os.PathLike) or not isinstance(mask, str | os.PathLike):
+        return
+    if not np.isin(picture, (0, 255)).all():
+        return
+    try:
+        colours = np.unique(read_picture(mask).reshape(-1, 3), axis=0)
+    except PictureError:
+        return  # read_mask says what is wrong with it
+    if len(colours) > MASK_COLOURS and (colours != colours[:, :1]).any():
+        raise SupportError(
+            f"{named(source)} is black and white, and its mask {named(mask)} is a photograph: they seem "
+            "to be swapped; give the picture first, then its mask."
+        )
+
+
+def absent(mask: Any) -> bool:
+    """A class is not in this picture: None, or an array of zeros."""
+    return mask is None or (isinstance(mask, np.ndarray) and not mask.any())

@@ -1,0 +1,1 @@
+"""The only room that reads supports: statistics, pooling, leave-one-out calibration."""

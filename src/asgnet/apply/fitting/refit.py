@@ -1,0 +1,176 @@
+"""Add examples to a Concept, and remove one: fitted again from the pictures that it keeps.
+
+All that fitting looks at is made of the pictures as they are kept, so that the result is that of fitting all
+examples at once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asgnet.apply.examples.read import read_examples
+from asgnet.apply.fitting.learn import kept_examples, learn_classes, origin, picture_hash, shots_of
+from asgnet.apply.inference.grid import kept_size, seen_size
+from asgnet.apply.inference.preprocess import Views
+from asgnet.data.names import check_chosen
+from asgnet.errors import AsgnetError, UsageError, WeightsError
+from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Concept:
+    """A concept with more examples: every tensor equals that of fitting all examples at once.
+
+    Args:
+        segmenter: with the weights that it was fitted with.
+        concept: keeps its pictures.
+        images: as for ``Segmenter.fit``.
+        masks: as for ``Segmenter.fit``: of the only class, or ``{class: masks}``; unknown classes are new.
+
+    Raises:
+        UsageError: the concept keeps no pictures or has one of these, or it is not said which class is shown.
+        SupportError: an example teaches nothing.
+        WeightsError: the concept was fitted with other weights, or is damaged.
+    """
+    prepared, old = _unpacked(segmenter, concept)
+    if not isinstance(masks, Mapping):
+        if len(concept.classes) > 1:
+            raise UsageError(
+                f"The concept has {len(concept.classes)} classes; say which one the examples show: "
+                f"{', '.join(concept.classes)}."
+            )
+        masks = {concept.classes[0]: masks}
+    shown, pictures = read_examples(images, masks)
+    digests = tuple(picture_hash(p) for p in pictures)
+    for number, digest in enumerate(digests, 1):
+        if digest in concept.supports or digest in digests[: number - 1]:
+            raise UsageError(f"Picture {number} of those to add is in the concept already; remove it first.")
+    classes = (*concept.classes, *(name for name in shown if name not in concept.classes))
+    check_chosen(classes)
+    every = {name: shown.get(name, [None] * len(pictures)) for name in classes}
+    small, more = kept_examples(pictures, every, segmenter.side)
+    painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
+    shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
+    shots += shots_of(small, more, [p.shape[:2] for p in pictures])
+    return _fitted(segmenter, concept, [*prepared, *small], painted, concept.supports + digests, shots)
+
+
+def without_shot(segmenter: Segmenter, concept: Concept, which: int | str) -> Concept:
+    """A concept without one of its examples: every tensor equals that of fitting without it.
+
+    Args:
+        segmenter: with the weights that it was fitted with.
+        concept: keeps its pictures.
+        which: number from 1, or the beginning of the picture's SHA-256, at least 6 digits.
+
+    Raises:
+        UsageError: there is no such example, or it is the last one of a class, or pictures were not kept.
+        WeightsError: the concept was fitted with other weights, or is damaged.
+    """
+    prepared, painted = _unpacked(segmenter, concept)
+    gone = _position(concept, which)
+    left = [i for i in range(len(concept.shots)) if i != gone]
+    for name, masks in painted.items():
+        if all(masks[i] is None for i in left):
+            raise UsageError(f"That is the only example of {name!r}; remove the class, or fit again.")
+    return _fitted(
+        segmenter,
+        concept,
+        [prepared[i] for i in left],
+        {name: [masks[i] for i in left] for name, masks in painted.items()},
+        tuple(concept.supports[i] for i in left),
+        tuple(concept.shots[i] for i in left),
+    )
+
+
+def _position(concept: Concept, which: int | str) -> int:
+    """From 0."""
+    if isinstance(which, int):
+        found = [which - 1] if 0 < which <= len(concept.shots) else []
+    else:
+        wanted = which.lower()
+        found = [i for i, d in enumerate(concept.supports) if d.startswith(wanted) and len(wanted) >= 6]
+    if len(found) != 1:
+        raise UsageError(
+            f"There {'are several examples' if found else 'is no example'} {which}; give a number from 1 to "
+            f"{len(concept.shots)}, or at least 6 digits of its SHA-256 (asgnet concept info shows them)."
+        )
+    return found[0]
+
+
+def _fitted(
+    segmenter: Segmenter,
+    concept: Concept,
+    prepared: Sequence[Picture],
+    painted: Mapping[str, Sequence[Mask | None]],
+    supports: tuple[str, ...],
+    shots: tuple[Shot, ...],
+) -> Concept:
+    views, device = Views(segmenter.see, prepared, segmenter.side), segmenter.device
+    return replace(
+        concept,
+        classes=tuple(painted),
+        tensors=learn_classes(segmenter.net, views, painted, concept.adapt, concept.seed, device),
+        supports=supports,
+        counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),
+        shots=shots,
+        **dict(zip(("made", "version"), origin(), strict=True)),
+    )
+
+
+def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
+    """The supports as they are kept, and ``{class: masks}``, checked: the file may be anybody's."""
+    if concept.network != segmenter.fingerprint:
+        raise WeightsError(
+            "This concept was fitted with other weights than these; fit it again from its examples."
+        )
+    if not concept.shots:
+        raise UsageError(
+            "This concept keeps no pictures of its examples, so none can be added or removed; fit it again."
+        )
+    try:
+        pictures = [_kept_picture(shot, segmenter.side) for shot in concept.shots]
+        shots = list(zip(concept.shots, (p.shape[:2] for p in pictures), strict=True))
+        painted: dict[str, list[Mask | None]] = {
+            name: [None if s.masks[c] is None else _mask(s.masks[c], size) for s, size in shots]
+            for c, name in enumerate(concept.classes)
+        }
+    except (AsgnetError, ValueError) as error:
+        raise WeightsError(
+            "The concept's pictures are damaged or of another version of asgnet; fit it again from its "
+            "examples."
+        ) from error
+    return pictures, painted
+
+
+def _kept_picture(shot: Shot, side: int) -> Picture:
+    """Concepts made before any class was seen closer keep it as it was seen."""
+    return _picture(shot.picture, kept_size(shot.size, side), seen_size(shot.size, side))
+
+
+def _picture(data: bytes, *sizes: tuple[int, int]) -> Picture:
+    """Of one of these sizes."""
+    from asgnet.data.read.images import read_picture
+
+    if not data.startswith(_PNG):
+        raise ValueError("no PNG")
+    picture = read_picture(io.BytesIO(data), most_pixels=max(h * w for h, w in sizes))
+    if picture.shape[:2] not in sizes:
+        raise ValueError("of another size")
+    return picture
+
+
+def _mask(data: bytes | None, size: tuple[int, int]) -> Mask:
+    mask = _picture(data or b"", size)[..., 0]  # grey: all channels are the same
+    if not np.isin(mask, (0, 1, IGNORE)).all() or not (mask == 1).any():
+        raise ValueError("no mask")
+    return np.ascontiguousarray(mask)

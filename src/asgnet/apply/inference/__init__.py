@@ -1,0 +1,1 @@
+"""A picture and a concept become a Prediction; nothing here sees a support."""

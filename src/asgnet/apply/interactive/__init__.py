@@ -1,0 +1,1 @@
+"""A box and clicks become a mask, for examples that nobody has painted."""

@@ -1,0 +1,1 @@
+"""A Prediction becomes bytes: formats, overlays, tables, the report."""

@@ -1,0 +1,222 @@
+"""Each file of a picture as bytes, each entry in a file of a whole run as plain values.
+
+    WRITERS["png"](view)         -> the bytes of <stem>.png
+    ENTRIES["coco"](view)        -> one picture's part of annotations.json
+
+A mapping and nothing more: who wants another format writes a function ``View -> bytes`` beside these.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet import __version__
+from asgnet.apply.output.objects import Thing, View
+from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
+from asgnet.data.annotations.regions import coco_annotation, polygons, yolo_lines
+from asgnet.data.read.images import png_bytes
+from asgnet.errors import OutputError
+
+LABELME_VERSION = "5.5.0"
+MOST_INSTANCES = 65535
+
+
+def mask_png(view: View) -> bytes:
+    """0 and 255; several classes as a palette PNG of their indices, 0 is background."""
+    prediction = view.prediction
+    if len(prediction.classes) == 1:
+        return png_bytes(prediction.mask != 0)
+    return png_bytes(prediction.mask.astype(np.uint8), palette=class_palette(len(prediction.classes)))
+
+
+def probability_png(view: View) -> bytes:
+    """16 bits, 65535 is 1."""
+    return png_bytes((view.prediction.probability * 65535 + 0.5).astype(np.uint16))
+
+
+def cutout_png(view: View) -> bytes:
+    """The picture, transparent where no object is."""
+    return png_bytes(np.dstack([view.picture, (view.prediction.mask != 0).astype(np.uint8) * 255]))
+
+
+def instances_png(view: View) -> bytes:
+    """16 bits: 0 is background, 1.. the objects in the order of ``--json``'s ``objects``."""
+    return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint16, MOST_INSTANCES))
+
+
+def voc_class_png(view: View) -> bytes:
+    """Class indices in the colours of PASCAL VOC's devkit."""
+    return png_bytes(view.prediction.mask.astype(np.uint8), palette=voc_palette())
+
+
+def voc_object_png(view: View) -> bytes:
+    """Object numbers in the same colours."""
+    return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint8, 254), palette=voc_palette())
+
+
+def yolo_txt(view: View) -> bytes:
+    """A line a polygon."""
+    return "".join(yolo_lines(part.region, i, view.simplify) for i, part in enumerate(view.parts)).encode()
+
+
+def labelme_json(view: View) -> bytes:
+    """A polygon a piece; pieces of one object share their ``group_id``."""
+    shapes = [
+        {
+            "label": thing.name,
+            "points": ring.round(2).tolist(),
+            "group_id": number,
+            "description": f"score {thing.score:.3f}",
+            "shape_type": "polygon",
+            "flags": {},
+            "mask": None,
+        }
+        for number, thing in enumerate(view.things, 1)
+        for ring in polygons(thing.region, view.simplify)
+    ]
+    height, width = view.picture.shape[:2]
+    content = {
+        "version": LABELME_VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": view.link or view.name,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+    return json.dumps(content, ensure_ascii=True).encode()
+
+
+def coco_entry(view: View) -> dict[str, Any]:
+    """``image`` and ``annotations`` with run lengths."""
+    return _coco(view, None)
+
+
+def coco_polygon_entry(view: View) -> dict[str, Any]:
+    """``image`` and ``annotations`` with polygons."""
+    return _coco(view, view.simplify)
+
+
+def labelstudio_entry(view: View) -> dict[str, Any]:
+    """A task with one prediction of brush strokes; its picture's name is still a path."""
+    from asgnet.data.annotations.brush import brush_rle
+
+    height, width = view.picture.shape[:2]
+    result = [
+        {
+            "id": f"asgnet{number:04}",
+            "type": "brushlabels",
+            "from_name": "tag",
+            "to_name": "image",
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "value": {"format": "rle", "rle": brush_rle(thing.region), "brushlabels": [thing.name]},
+            "score": thing.score,
+        }
+        for number, thing in enumerate(view.things, 1)
+    ]
+    score = min((one["score"] for one in result), default=round(1 - float(view.prediction.presence), 6))
+    prediction = {"model_version": f"asgnet {__version__}", "score": score, "result": result}
+    return {"data": {"image": view.name}, "predictions": [prediction]}
+
+
+WRITERS: dict[str, Callable[[View], bytes]] = {
+    "overlay": lambda view: overlay_jpeg(view.picture, view.prediction.mask, view.name),
+    "cutout": cutout_png,
+    "probability": probability_png,
+    "instances": instances_png,
+    "yolo": yolo_txt,
+    "labelme": labelme_json,
+    "voc_objects": voc_object_png,
+    "voc": voc_class_png,
+    "png": mask_png,
+}
+ENTRIES: dict[str, Callable[[View], dict[str, Any]]] = {
+    "coco": coco_entry,
+    "coco-polygons": coco_polygon_entry,
+    "labelstudio": labelstudio_entry,
+}
+
+
+def shared_files(classes: tuple[str, ...], formats: set[str]) -> dict[str, bytes]:
+    """The files that name a run's classes, with their content."""
+    names = [" ".join(name.split()) for name in classes]
+    files: dict[str, str] = {}
+    if "png" in formats and len(classes) > 1:
+        files["classes.txt"] = "".join(f"{name}\n" for name in ["background", *names])
+    if "yolo" in formats:
+        entries = "".join(f"  {i}: {_quoted(name)}\n" for i, name in enumerate(names))
+        files["data.yaml"] = f"names:\n{entries}"
+    if "voc" in formats:
+        colours = voc_palette()
+        lines = [
+            f"{name}:{r},{g},{b}::\n"
+            for name, (r, g, b) in zip(_mappable(names), colours[: len(names) + 1], strict=True)
+        ]
+        files["labelmap.txt"] = "".join(["# label:color_rgb:parts:actions\n", *lines])
+    if "labelstudio" in formats:
+        files["label_studio.xml"] = _labelling(names)
+    return {name: text.encode("utf-8", "surrogateescape") for name, text in files.items()}
+
+
+def _quoted(name: str) -> str:
+    """In YAML: JSON, but for control characters that only YAML refuses."""
+    return re.sub(
+        "[\x7f-\x9f\ufffe\uffff]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(name, ensure_ascii=False)
+    )
+
+
+def _mappable(names: list[str]) -> list[str]:
+    """``background`` and the names as a label map can hold them: no colon, no ``#`` in front, none twice."""
+    plain = [name.replace(":", "_") for name in names]
+    plain = ["background", *(f"_{name[1:]}" if name.startswith("#") else name for name in plain)]
+    taken = {*plain}
+    for i, name in enumerate(plain):
+        n = 1
+        while plain[i] in plain[:i]:
+            n += 1
+            if f"{name}_{n}" not in taken:
+                plain[i] = f"{name}_{n}"
+    return plain
+
+
+def _labelling(names: list[str]) -> str:
+    from xml.sax.saxutils import quoteattr
+
+    labels = "".join(
+        f'    <Label value={quoteattr(name)} background="#{r:02x}{g:02x}{b:02x}"/>\n'
+        for name, (r, g, b) in zip(names, class_palette(len(names))[1:], strict=False)
+    )
+    return (
+        '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
+        f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</View>\n'
+    )
+
+
+def _numbered(
+    things: list[Thing], size: tuple[int, ...], dtype: type[np.unsignedinteger[Any]], most: int
+) -> NDArray:
+    if len(things) > most:
+        raise OutputError(
+            f"{len(things)} objects do not fit into a PNG that counts to {most}; give a larger --min-area."
+        )
+    numbers = np.zeros(size, dtype)
+    for number, thing in enumerate(things, 1):
+        numbers[thing.region] = number
+    return numbers
+
+
+def _coco(view: View, simplify: float | None) -> dict[str, Any]:
+    height, width = view.picture.shape[:2]
+    found = (coco_annotation(t.region, t.index + 1, t.score, simplify) for t in view.things)
+    return {
+        "image": {"file_name": view.name, "height": height, "width": width},
+        "annotations": [one for one in found if one is not None],
+    }

@@ -1,0 +1,176 @@
+"""What a prediction says, taken apart: classes, the single objects of each, and facts about them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet.data.annotations.regions import box, window
+from asgnet.types import Picture, Prediction
+
+
+class Part(NamedTuple):
+    """One class in a prediction: ``region`` is ``h w`` bool, ``probability`` ``h w`` in [0, 1]."""
+
+    name: str
+    region: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    presence: float
+
+
+class Thing(NamedTuple):
+    """One object: ``index`` of its class from 0, ``region`` ``h w`` bool with at least one pixel."""
+
+    index: int
+    name: str
+    region: NDArray[np.bool_]
+    score: float
+
+
+@dataclass(frozen=True)
+class View:
+    """A prediction with all that its files need to know.
+
+    Attributes:
+        prediction: at the picture's own size.
+        picture: ``h w 3`` uint8.
+        name: of the picture, as files that name their picture should call it.
+        link: the way to the picture from where its own files lie, if there is one.
+        instances: each connected piece is an object of its own, else all of a class in a picture is one.
+        simplify: how many pixels an outline may stray from the mask; 0 is exact.
+    """
+
+    prediction: Prediction
+    picture: Picture
+    name: str = ""
+    link: str = ""
+    instances: bool = False
+    simplify: float = 0.0
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The classes in order, whether something was found or not."""
+        return parts_of(self.prediction)
+
+    @cached_property
+    def things(self) -> list[Thing]:
+        """The objects that were found: class by class, the larger ones first."""
+        return [
+            Thing(i, part.name, region, confidence(region, part.probability) or 0.0)
+            for i, part in enumerate(self.parts)
+            for region in (_split(part.region) if self.instances else [part.region] * int(part.region.any()))
+        ]
+
+
+def parts_of(prediction: Prediction) -> list[Part]:
+    """A prediction's classes in order."""
+    if len(prediction.classes) == 1:
+        name = prediction.classes[0]
+        return [Part(name, prediction.mask != 0, prediction.probability, prediction.presence)]
+    ones = [prediction.by_class.get(name, prediction) for name in prediction.classes]
+    return [
+        Part(name, prediction.mask == i, one.probability, one.presence)
+        for i, (name, one) in enumerate(zip(prediction.classes, ones, strict=True), 1)
+    ]
+
+
+def without_specks(prediction: Prediction, least: int) -> Prediction:
+    """The same prediction without pieces of fewer than ``least`` pixels; pieces are connected by sides."""
+    if least <= 1:
+        return prediction
+    mask = prediction.mask.copy()
+    for i in range(1, len(prediction.classes) + 1):
+        region = prediction.mask == i
+        mask[small_pieces(region, least)] = 0
+    by_class = {
+        name: replace(one, mask=mask == i) for i, (name, one) in enumerate(prediction.by_class.items(), 1)
+    }
+    return replace(prediction, mask=mask, by_class=by_class)
+
+
+def confidence(region: NDArray[np.bool_], probability: NDArray[np.float32]) -> float | None:
+    """Mean probability of a region's pixels, None if it has none."""
+    area = np.count_nonzero(region)
+    return round(float(probability.sum(where=region, dtype=np.float64)) / area, 6) if area else None
+
+
+def facts(region: NDArray[np.bool_], probability: NDArray[np.float32], presence: float) -> dict[str, Any]:
+    """Presence, area, box and confidence of a region, ready for ``json.dumps``."""
+    return {
+        "presence": round(float(presence), 6),
+        "area_fraction": round(float(region.mean()), 6),
+        "box": box(region),
+        "confidence": confidence(region, probability),
+    }
+
+
+def _pieces(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    from scipy.ndimage import label
+
+    return label(region)
+
+
+def small_pieces(region: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
+    """The pieces of ``h w`` that have fewer than ``least`` pixels; pieces are connected by sides.
+
+    A piece that holds a square of so many pixels is none: only what lies in no such square is counted.
+    """
+    wide = _squares(region, math.ceil(math.sqrt(max(least, 1))))
+    thin = region & ~wide
+    found = np.zeros_like(thin)
+    at = np.flatnonzero(thin)
+    if len(at):
+        numbers = _pieces(thin)[0].ravel()[at]
+        small = np.bincount(numbers) < least
+        small[numbers[_beside(wide).ravel()[at]]] = False  # a part of a larger piece
+        found.ravel()[at] = small[numbers]
+    return found
+
+
+def _squares(region: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Where ``h w`` lies in a square of ``side`` by ``side`` pixels of it."""
+    if side > min(region.shape):
+        return np.zeros_like(region)
+    corners = _over_windows(region, side, np.logical_and)
+    return _over_windows(np.pad(corners, side - 1), side, np.logical_or)
+
+
+def _over_windows(region: NDArray[np.bool_], side: int, combine: np.ufunc) -> NDArray[np.bool_]:
+    """``h w`` combined over every window of ``side`` by ``side``: ``h-side+1 w-side+1``."""
+    size = 1
+    while size < side:
+        step = min(size, side - size)
+        region = combine(region[:-step], region[step:])
+        region = combine(region[:, :-step], region[:, step:])
+        size += step
+    return region
+
+
+def _beside(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels that share a side with one of ``h w``."""
+    near = np.zeros_like(region)
+    near[1:] |= region[:-1]
+    near[:-1] |= region[1:]
+    near[:, 1:] |= region[:, :-1]
+    near[:, :-1] |= region[:, 1:]
+    return near
+
+
+def _split(region: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    edges = window(region)
+    if edges is None:
+        return []
+    top, bottom, left, right = edges
+    numbers, _ = _pieces(region[top:bottom, left:right])
+    areas = np.bincount(numbers.ravel())[1:]
+    split = []
+    for number in np.argsort(-areas, kind="stable") + 1:
+        one = np.zeros_like(region)
+        one[top:bottom, left:right] = numbers == number
+        split.append(one)
+    return split

@@ -1,0 +1,130 @@
+"""Read pictures of any kind as ``h w 3`` uint8, resize them for a network, write PNGs.
+
+Everything here answers with plain arrays or with one sentence: :class:`PictureError` for a picture,
+:class:`OutputError` for a result. What had to be decided for the user (first frame of an animation, 12-bit
+values) is said by an :class:`AsgnetWarning`.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, note, refusals, upright
+from asgnet.errors import PictureError
+from asgnet.files import PathLike, named, save_bytes
+from asgnet.types import Picture
+
+
+def read_picture(source: Source, *, most_pixels: int = MOST_PIXELS) -> Picture:
+    """Read any picture as ``h w 3`` uint8, upright.
+
+    Transparent pixels become white: that is the page they were cut out for, and no tool stores a meaningful
+    colour under them. 16-bit values are divided by 65535 if they reach the upper half of that range, else by
+    their maximum (12-bit cameras); float files beyond [0, 1] by their maximum. Colour profiles are not
+    applied.
+
+    Args:
+        source: a path, a PIL image of any mode, a binary stream, or an array ``h w``, ``h w 1``, ``h w 3`` or
+            ``h w 4`` of uint8, uint16, bool or floats in [0, 1].
+        most_pixels: refuse larger pictures, before decoding.
+
+    Raises:
+        PictureError: missing, unreadable, damaged, too large, empty, or of an unsupported shape or dtype.
+    """
+    name = named(source)
+    with refusals(name):
+        if isinstance(source, np.ndarray):
+            source = image_of_array(source, name)
+        return _rgb(upright(decoded(source, name, most_pixels)), name)
+
+
+def _rgb(image: Image.Image, name: str) -> Picture:
+    if image.mode[0] in "IF":
+        image = Image.fromarray(_eight_bit(np.asarray(image), name))
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _eight_bit(values: NDArray, name: str) -> NDArray[np.uint8]:
+    """16-bit, 32-bit or float values as uint8, the same for all channels."""
+    whole = np.issubdtype(values.dtype, np.integer)
+    values = np.nan_to_num(values.astype(np.float32), nan=0, posinf=0, neginf=0)
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    full = 65535.0 if whole and 32767 < high <= 65535 else 1.0 if not whole and high <= 1 else high
+    if low < 0 or full not in (0.0, 1.0, 65535.0):
+        note(f"{name} has values from {low:g} to {high:g}; {low:g} is shown as black and {full:g} as white.")
+    return ((values - low) * (255 / ((full - low) or 1)) + 0.5).astype(np.uint8)
+
+
+def image_of_array(array: NDArray, name: str) -> Image.Image:
+    """``h w``, ``h w 1``, ``h w 3``, ``h w 4`` of uint8, bool, uint16 or floats in [0, 1] as a PIL image."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
+        raise PictureError(
+            f"{name} is an array of shape {array.shape}, not h×w×3; put the channels last (np.moveaxis) "
+            "and give one picture at a time."
+        )
+    if not array.size:
+        raise PictureError(f"{name} has no pixels (shape {array.shape}); leave it out.")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = _eight_bit(array, name)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not (array.min() >= 0 and array.max() <= 1):  # so written, NaN is refused too
+            raise PictureError(f"{name} is a float array beyond [0, 1]; divide it by its white value.")
+        array = (array * 255 + 0.5).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise PictureError(f"{name} is an array of {array.dtype}; convert it with .astype(np.uint8).")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def resized(picture: Picture, size: Sequence[int]) -> Picture:
+    """``h w 3`` uint8 → ``h' w' 3``: bilinear, and antialiased where it shrinks."""
+    return np.array(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def resized_mask(mask: NDArray, size: Sequence[int]) -> NDArray:
+    """A mask or class indices ``h w`` as :func:`resized` sees their picture: ``h' w'``, no new values."""
+    rows, columns = ((2 * np.arange(to) + 1) * n // (2 * to) for n, to in zip(mask.shape, size, strict=True))
+    return mask[rows[:, None], columns]
+
+
+def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | None = None) -> None:
+    """Write a PNG, whole or not at all.
+
+    Args:
+        path: where; missing folders are made.
+        image: ``h w`` bool (written as 0 and 255), uint8 or uint16; ``h w 3`` or ``h w 4`` uint8; or PIL's.
+        palette: ``n 3`` colours of the values of an ``h w`` uint8 image, n <= 256.
+
+    Raises:
+        OutputError: as :func:`asgnet.files.atomic_path`.
+    """
+    save_bytes(path, png_bytes(image, palette))
+
+
+def png_bytes(image: NDArray | Image.Image, palette: ArrayLike | None = None) -> bytes:
+    """What :func:`save_png` writes."""
+    if not isinstance(image, Image.Image):
+        image = image.astype(np.uint8) * 255 if image.dtype == bool else np.ascontiguousarray(image)
+        image = Image.fromarray(image)
+    if palette is not None:
+        image.putpalette(np.asarray(palette, np.uint8).tobytes())
+    # Encoded in memory: Pillow forgets the errno of a full disk when it writes by itself.
+    # 16-bit values seldom repeat: looking for runs alone takes two thirds of the time for the same size.
+    runs = zlib.Z_RLE if image.mode.startswith("I") else zlib.Z_DEFAULT_STRATEGY
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG", compress_level=1, compress_type=runs)
+    return encoded.getvalue()

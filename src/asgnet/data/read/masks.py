@@ -1,0 +1,198 @@
+"""Read painted objects as masks in {0, 1, 255}, and class indices as they are.
+
+What had to be decided for the user (soft edges, 255 beside other values) is said by an
+:class:`AsgnetWarning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from asgnet.data.read.decode import Source, decoded, note, refusals, upright
+from asgnet.data.read.images import image_of_array, read_picture
+from asgnet.errors import DataError, PictureError, SupportError
+from asgnet.files import PathLike, named
+from asgnet.types import IGNORE, Mask, Picture, Support
+
+VOID = (224, 224, 192)
+"""VOC's colour of what counts for nobody."""
+
+
+def read_mask(
+    source: Source, size: tuple[int, int] | None = None, *, name: str = "", ignore: bool = True
+) -> Mask:
+    """Read a painted object as ``h w`` uint8 in {0, 1, 255}: background, object, ignore.
+
+    Any non-zero value is object, whatever the file: black-and-white, class indices, a palette PNG (the index
+    counts, not its colour) or colours on black. A cut-out (alpha that varies) is object where alpha >= 128.
+    255 means ignore only beside other non-zero values of a mask of class indices; alone it is the object.
+    Soft edges, as anti-aliasing or JPEG leave them, are cut at half the maximum. EXIF orientation is applied
+    as in :func:`asgnet.data.read.images.read_picture`.
+
+    Args:
+        source: what :func:`~asgnet.data.read.images.read_picture` takes, or an ``h w`` array of any integers.
+        size: ``(h, w)`` of the picture that it belongs to.
+        name: what to call it in messages.
+        ignore: False makes 255 an object value like any other.
+
+    Raises:
+        SupportError: unreadable, of another size than the picture, or nothing painted.
+    """
+    name = name or named(source, "mask")
+    try:
+        with refusals(name):
+            levels = _levels(source, name)
+    except PictureError as error:
+        raise SupportError(f"The mask cannot be used: {error}") from error
+    name = name if name.startswith("The mask") else f"The mask {name}"
+    if size is not None and levels.values.shape != tuple(size):
+        raise SupportError(_other_size(name, levels.values.shape, tuple(size)))
+    mask = _mask_of_levels(levels, name, ignore)
+    if not (mask == 1).any():
+        raise SupportError(f"{name} is empty: nothing is painted; paint the object in any non-zero value.")
+    if mask.all():
+        note(f"{name} covers the whole picture, so there is no background to learn from.")
+    return mask
+
+
+def read_support(image: Source, mask: Source, *, name: str = "") -> Support:
+    """Read one example, its mask checked against its picture.
+
+    Raises:
+        SupportError: the picture or the mask cannot be read, or they do not belong together.
+    """
+    try:
+        picture = read_picture(image)
+    except PictureError as error:
+        raise SupportError(f"The support cannot be used: {error}") from error
+    return Support(picture, read_mask(mask, picture.shape[:2]), name or named(image))
+
+
+def read_labels(path: PathLike, colours: Sequence[tuple[int, int, int]] = ()) -> NDArray[np.uint8]:
+    """Read class indices as ``h w`` uint8, untouched: palette indices or grey values, no EXIF turn.
+
+    Args:
+        path: of the file.
+        colours: of the classes from 1 on, for files that hold those instead of indices, as CVAT writes them;
+            black is background, VOC's colour of the void is 255.
+
+    Raises:
+        PictureError: missing or unreadable.
+        DataError: the file holds colours (or others than those) or values beyond 255: no class indices.
+    """
+    name = named(path)
+    with refusals(name):
+        image = decoded(path, name)
+        values = np.array(image)
+    if values.ndim == 3 and colours:
+        return _labels_of_colours(np.asarray(image.convert("RGB")), colours, name)
+    if values.ndim != 2 or values.dtype.kind == "f" or values.min() < 0 or values.max() > 255:
+        raise DataError(
+            f"{name} (mode {image.mode}) holds no class indices from 0 to 255; give a palette or grey PNG."
+        )
+    return values.astype(np.uint8, copy=False)
+
+
+def _labels_of_colours(
+    picture: Picture, colours: Sequence[tuple[int, int, int]], name: str
+) -> NDArray[np.uint8]:
+    values = (picture.astype(np.uint32) << (16, 8, 0)).sum(-1)  # h w: one number a colour
+    labels = np.zeros(values.shape, np.uint8)
+    strange = values != 0
+    for index, (red, green, blue) in ((IGNORE, VOID), *enumerate(colours, 1)):
+        here = values == (red << 16) + (green << 8) + blue
+        labels[here] = index
+        strange &= ~here
+    if strange.any():
+        red, green, blue = picture[strange][0].tolist()
+        raise DataError(
+            f"{name} has the colour {red},{green},{blue}, which the list of classes does not have."
+        )
+    return labels
+
+
+class _Levels(NamedTuple):
+    """Values ``h w`` of a mask and what they are.
+
+    ``exact`` ones are never soft (indices, colours), ``indices`` may hold IGNORE, ``lossy`` ones were a JPEG.
+    """
+
+    values: NDArray
+    exact: bool = False
+    indices: bool = True
+    lossy: bool = False
+
+
+def _levels(source: Any, name: str) -> _Levels:
+    if isinstance(source, np.ndarray):
+        source = source[..., 0] if source.ndim == 3 and source.shape[2] == 1 else source
+        if source.ndim == 2 and source.size and source.dtype.kind in "buif":
+            if not source.min() >= 0:
+                raise PictureError(f"{name} has negative or undefined values; use 0 (background) and 1.")
+            return _Levels(source)
+        source = image_of_array(source, name)
+    image = decoded(source, name)
+    lossy = image.format in ("JPEG", "MPO")
+    image = upright(image)
+    if image.mode[-1] in "Aa":
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
+        alpha = np.asarray(image.getchannel("A"))
+        if alpha.min() != alpha.max():
+            return _Levels(alpha >= 128)
+        # Of PA the index, not its colour.
+        image = image.convert("RGB") if image.mode == "RGBA" else Image.fromarray(np.asarray(image)[..., 0])
+    if image.mode in ("P", "1"):
+        return _Levels(np.asarray(image), exact=True)
+    if image.mode[0] in "IFL" and image.mode != "LAB":
+        return _Levels(np.asarray(image), lossy=lossy)
+    colours = np.asarray(image.convert("RGB"))
+    if (colours == colours[..., :1]).all():
+        return _Levels(colours[..., 0], lossy=lossy)
+    return _Levels(colours.max(axis=-1), exact=True, indices=False, lossy=lossy)
+
+
+def _mask_of_levels(levels: _Levels, name: str, ignore: bool) -> Mask:
+    values, top = levels.values, levels.values.max()
+    mask = (values != 0).astype(np.uint8)
+    between = (mask == 1) & (values < top)
+    if not between.any():
+        return mask
+    if levels.lossy or not (levels.exact or _flat(values, between)):
+        note(f"{name} has soft edges; from half the maximum ({top / 2:g}) on it is object.")
+        return (values >= top / 2).astype(np.uint8)
+    if ignore and levels.indices and top == IGNORE:
+        mask[values == IGNORE] = IGNORE
+        plain = values[mask == 1].max() == 1  # {0, 1, 255}, asgnet's own masks: nothing is guessed
+        if not (levels.exact or plain):
+            note(f"{name} has 255 beside other values: 255 is ignored, the others are object.")
+    return mask
+
+
+def _flat(values: NDArray, between: NDArray[np.bool_]) -> bool:
+    """Are the values between 0 and the maximum class indices, and not the ramp of a soft edge?
+
+    Regions of an index are flat in both directions; across an edge values change from pixel to pixel. Small
+    values are indices in any case: thin strokes of class 1 are not flat either.
+    """
+    inside = values[between]
+    if values.dtype.kind == "f" and (inside != np.round(inside)).any():
+        return False
+    if inside.max() <= 32:
+        return True
+    same = (values[:-1, :-1] == values[:-1, 1:]) & (values[:-1, :-1] == values[1:, :-1])
+    return np.count_nonzero(same & between[:-1, :-1]) >= 0.25 * np.count_nonzero(between[:-1, :-1])
+
+
+def _other_size(name: str, mask: tuple[int, int], picture: tuple[int, int]) -> str:
+    (h, w), (ph, pw) = mask, picture
+    sizes = f"{name} is {w}×{h} pixels and its picture {pw}×{ph}"
+    if (h, w) == (pw, ph):
+        return f"{sizes}: it looks rotated by 90°; save both upright, without an EXIF rotation."
+    if abs(w * ph - h * pw) <= max(w, h, pw, ph):
+        return f"{sizes}: it looks resized; resize the mask to {pw}×{ph} with nearest neighbour."
+    return f"{sizes}: it looks like another picture's; paint the mask on the picture itself."

@@ -1,0 +1,150 @@
+"""The command line: thin. Parse, call, print; everything heavy is imported where it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asgnet import __version__
+from asgnet.faces.cli import console, study
+from asgnet.faces.cli import segment_options as given
+from asgnet.faces.cli.concept import app as concept_app
+from asgnet.faces.cli.doctor import doctor
+from asgnet.faces.cli.export import export
+from asgnet.faces.cli.propose import propose
+from asgnet.faces.cli.segment import segment
+from asgnet.faces.cli.serve import serve
+from asgnet.faces.cli.suggest import suggest
+from asgnet.faces.cli.train import train
+
+app = typer.Typer(
+    name="asgnet",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 some pictures failed, 4 unusable support, mask or "
+    "weights, 130 interrupted, 143 terminated. Results go to stdout, progress and messages to stderr.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"asgnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Paint an object in a picture or two; find it in all your other pictures."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the picture.")] = Path("demo_out"),
+) -> None:
+    """Show the main job on photographs that come with the installation; works offline.
+
+    asgnet demo
+    """
+    from asgnet.apply.figures.demo import SCENES, run_demo
+    from asgnet.apply.segmenter import Segmenter
+
+    with console.bar(len(SCENES), "demo") as step:
+        path = run_demo(Segmenter.from_pretrained(), out, lambda found: step())
+    console.say("The picture shows what was painted, what was found, and how:")
+    console.put(str(path))
+
+
+app.command()(segment)
+app.add_typer(concept_app, name="concept")
+app.command()(doctor)
+app.command()(suggest)
+app.command()(propose)
+app.command()(serve)
+app.command()(export)
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option(help="The concept file to write, mug.concept, say.")],
+    support: given.Supports = None,
+    support_dir: given.SupportDir = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    adapt: given.Adapt = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the object is called. Default: object, or what the annotations call it."),
+    ] = None,
+    forget_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--forget-pictures",
+            help="Keep no pictures in the file: it can be given to anybody, but no example be added to it.",
+        ),
+    ] = False,
+    device: given.Device = "cpu",
+    weights: given.Weights = None,
+) -> None:
+    """Learn an object from examples once, and keep it in a small file for asgnet segment --concept.
+
+    asgnet fit --support a.jpg a_mask.png --support b.jpg b_mask.png --out mug.concept
+    """
+    given.some(support or [support_dir] * (support_dir is not None))
+    console.free(out, overwrite)
+    segmenter = given.load_segmenter(weights, device)
+    given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir)
+    segmenter.concept.save(out)
+    console.put(str(out))
+
+
+@app.command()
+def info(as_json: given.AsJson = False, weights: given.Weights = None) -> None:
+    """Print versions, weights, devices and licence.
+
+    asgnet info
+
+    asgnet info --json
+    """
+    from asgnet.apply.about import about
+
+    facts = about(given.load_segmenter(weights), weights or "bundled")
+    if as_json:
+        console.emit(facts)
+        return
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        console.put(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+for _command in (train, study.episodes, study.evaluate, study.ablate):
+    app.command()(_command)
+
+
+STOPPED = {
+    "segment": "what is finished is complete, the same command goes on from there",
+    "evaluate": "what is finished is complete; the same command starts again, with --overwrite if asked for",
+    "train": "with --resume the same command goes on from the last state that was saved",
+}
+"""What a signal leaves of the commands that have results before they end."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; ``sys.argv`` if no arguments are given."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+
+    def run() -> Any:
+        return app(console.arranged(words), prog_name="asgnet", standalone_mode=False)
+
+    command = next((word for word in words if not word.startswith("-")), "")
+    return console.ending(run, debug, STOPPED.get(command, console.AGAIN))

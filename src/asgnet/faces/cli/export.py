@@ -1,0 +1,63 @@
+"""``asgnet export``: parse, call the apply room, print."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asgnet.faces.cli import console
+from asgnet.faces.cli import segment_options as given
+
+
+class Target(StrEnum):
+    """What ``export`` writes."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    torch = "torch"
+
+
+SUFFIXES = {Target.onnx: ".onnx", Target.openvino: ".xml", Target.torch: ".pt"}
+
+
+def export(
+    to: Annotated[Target, typer.Option(help="An ONNX file, OpenVINO's .xml and .bin, or TorchScript.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.", show_default=False)],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Backbone in 8 bits: smaller, and the IoU it costs is printed.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: given.AsJson = False,
+    weights: given.Weights = None,
+) -> None:
+    """Write the network as one graph for programs without asgnet; checked against the network first.
+
+    Pictures and what a concept holds go in, logits, presence and guide map come out, for any number of
+    pictures, classes and prototypes, and picture sides that are multiples of 32 from 96 on.
+
+    asgnet export --to onnx --out asgnet.onnx
+
+    asgnet export --to openvino --int8 --out asgnet.xml
+    """
+    if out.suffix != SUFFIXES[to]:
+        out = out.with_name(out.name + SUFFIXES[to])
+    written = [out, out.with_suffix(".bin")] if to is Target.openvino else [out]
+    for path in written:
+        console.free(path, overwrite)
+    from asgnet.apply.engines.export import export as run
+    from asgnet.apply.segmenter import Segmenter
+
+    facts = run(Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), to.value, out, int8)
+    if int8:
+        console.say(
+            f"IoU on the demo's scenes: {facts['iou']:.3f} in 8 bits, {facts['iou_fp32']:.3f} in fp32."
+        )
+    else:
+        console.say(f"Largest difference of a probability from the network: {facts['difference']:.1e}.")
+    if as_json:
+        console.emit(facts)
+    else:
+        console.put(str(out))

@@ -1,0 +1,196 @@
+"""``asgnet segment``: parse, call the apply room, print."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asgnet.errors import UsageError
+from asgnet.faces.cli import console
+from asgnet.faces.cli import segment_options as given
+
+if TYPE_CHECKING:
+    from asgnet.apply.batch.run import Result
+
+
+class Format(StrEnum):
+    """How ``segment`` writes its results."""
+
+    png = "png"
+    probability = "probability"
+    cutout = "cutout"
+    instances = "instances"
+    coco = "coco"
+    coco_polygons = "coco-polygons"
+    yolo = "yolo"
+    voc = "voc"
+    labelme = "labelme"
+    labelstudio = "labelstudio"
+
+
+class Engine(StrEnum):
+    """Where ``segment`` works."""
+
+    local = "local"
+    ray = "ray"
+
+
+class Absent(StrEnum):
+    """What ``segment`` does where the object seems not to be in the picture."""
+
+    empty = "empty"
+    mark = "mark"
+
+
+def segment(
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, videos, folders, patterns (photos/**/*.jpg), addresses (s3://…); - reads a list "
+            "of them from stdin.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(help="Folder for the results, made if missing; or an address (s3://bucket/masks).")
+    ],
+    support: given.Supports = None,
+    support_dir: given.SupportDir = None,
+    concept: Annotated[
+        Path | None, typer.Option(help="A file that asgnet fit made, instead of --support.")
+    ] = None,
+    form: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format",
+            help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
+            "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
+            "voc, labelme, labelstudio.",
+            show_default=False,
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write each picture with the object tinted.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html: all at a glance, the doubtful first.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also draw how each result came about.")] = False,
+    as_json: given.AsJson = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do all again and replace what exists.")
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Probability from which a pixel is object. Default: 0.5, calibrated on the examples.",
+        ),
+    ] = None,
+    adapt: given.Adapt = None,
+    absent: Annotated[
+        Absent,
+        typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
+    ] = Absent.mark,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Each connected piece is an object of its own.")
+    ] = False,
+    min_area: Annotated[
+        int, typer.Option(min=0, metavar="PIXELS", help="Leave out pieces of fewer pixels, everywhere.")
+    ] = 0,
+    simplify: Annotated[
+        float, typer.Option(min=0, metavar="PIXELS", help="Polygons may stray so far, for fewer points.")
+    ] = 0.0,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of videos and animations take every Nth frame.")
+    ] = 1,
+    engine: Annotated[Engine, typer.Option(help="Here, or on a Ray cluster.")] = Engine.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of the cluster (auto, ray://host:10001). Default: one started here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Models on the cluster. Default: one a core, or a GPU.")
+    ] = None,
+    runtime: given.RuntimeName = given.Runtime.auto,
+    precision: given.PrecisionName = given.Precision.auto,
+    device: given.Device = "cpu",
+    weights: given.Weights = None,
+) -> int:
+    """Segment pictures, given examples or a concept. Run again, it goes on where it was stopped.
+
+    asgnet segment photos/ --support mug1.jpg mug1_mask.png --out masks/
+
+    asgnet segment photos/ --support-dir examples/ --out masks/
+
+    asgnet segment *.jpg --support a.jpg a.png --support b.jpg b.png --out masks/ --json
+
+    asgnet segment photos/ --concept mug.concept --out masks/ --format png --format coco --report
+
+    find . -name "*.jpg" | asgnet segment - --concept mug.concept --out masks/
+    """
+    from asgnet.apply.batch.run import segment_all
+    from asgnet.data.listing import list_sources
+
+    if bool(support or support_dir) == bool(concept):
+        raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
+    if engine is Engine.local and (ray_address or workers):
+        raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
+    files = list_sources(_listed(pictures))
+    segmenter = given.load_segmenter(weights, device, runtime, precision)
+    if concept is not None:
+        from asgnet.types import Concept
+
+        segmenter.concept = Concept.load(concept)
+    else:
+        given.fit_examples(segmenter, support, adapt, support_dir=support_dir)
+
+    def told(result: Result) -> None:
+        step()
+        if as_json:
+            console.emit(result.record)
+        elif result.status != "failed":
+            for path in list(result.record["files"].values())[-1:]:
+                console.put(path)
+
+    with console.bar(None, "pictures") as step:
+        summary = segment_all(
+            segmenter, files, out, formats=[one.value for one in form or [Format.png]], overlay=overlay,
+            explain=explain, overwrite=overwrite, threshold=threshold, absent=absent.value,
+            instances=instances, min_area=min_area, simplify=simplify, report=report, every=every,
+            engine=engine.value, ray_address=ray_address, workers=workers, on_result=told,
+            on_planned=step,
+        )  # fmt: skip
+    for path in () if as_json else summary.collected:
+        console.put(path)
+    for _, reason in summary.failed:
+        console.say(f"asgnet: {reason}")
+    console.say(_in_words(summary, out))
+    return 3 if summary.failed else 0
+
+
+def _listed(pictures: list[str]) -> list[str]:
+    """The words of the command line, ``-`` replaced by the names that come from stdin."""
+    if "-" not in pictures:
+        return pictures
+    from asgnet.data.listing import read_list
+
+    names = read_list(sys.stdin.buffer.read())
+    return [name for word in pictures for name in (names if word == "-" else [word])]
+
+
+def _in_words(summary: Any, out: str) -> str:
+    parts = [f"{summary.done} segmented"] if summary.done else []
+    if summary.skipped:
+        parts.append(f"{summary.skipped} finished before")
+    if summary.absent:
+        parts.append(f"in {summary.absent} nothing found")
+    if summary.failed:
+        parts.append(f"{len(summary.failed)} failed")
+    if not summary.done and not summary.skipped:
+        return ", ".join(["nothing segmented", *parts])
+    return f"{', '.join(parts)}; results in {out}"

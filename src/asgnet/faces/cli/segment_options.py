@@ -1,0 +1,146 @@
+"""The options of all commands that learn from examples, each named and explained once; and what they mean."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asgnet.errors import UsageError
+from asgnet.faces.cli import console
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Concept
+
+
+class Runtime(StrEnum):
+    """What computes the answers."""
+
+    auto = "auto"
+    openvino = "openvino"
+    onnx = "onnx"
+    torch = "torch"
+
+
+class Precision(StrEnum):
+    """Of predicting."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+Supports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--support",
+        metavar="IMG MASK",
+        help="A picture and its mask (non-zero = object) or annotation file. Repeat for more examples.",
+    ),
+]
+SupportDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--support-dir",
+        metavar="FOLDER",
+        help="A folder of pictures and their masks (mug.jpg and mug.png or mug_mask.png; images/ and masks/) "
+        "or annotation files (labelme, COCO, YOLO, Label Studio). Says what it paired.",
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="A weights folder or Hub name. Default: those that came with the installation."),
+]
+Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1 …")]
+RuntimeName = Annotated[
+    Runtime, typer.Option("--runtime", help="What computes: auto is the fastest that is installed.")
+]
+PrecisionName = Annotated[
+    Precision, typer.Option("--precision", help="auto: bf16 where processor and runtime are fast in it.")
+]
+Adapt = Annotated[
+    bool | None,
+    typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
+
+
+def load_segmenter(
+    weights: str | None,
+    device: str = "cpu",
+    runtime: Runtime = Runtime.auto,
+    precision: Precision = Precision.auto,
+) -> Segmenter:
+    """The Segmenter that the options ask for."""
+    from asgnet.apply.segmenter import Segmenter
+
+    return Segmenter.from_pretrained(weights, device, runtime.value, precision.value)
+
+
+def some(support: list[Any] | None) -> list[Any]:
+    """The examples; UsageError if there are none."""
+    if not support:
+        raise UsageError("Give at least one example: --support IMG MASK.")
+    return support
+
+
+def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
+    """Pictures and masks of ``--support IMG MASK``."""
+    pairs = [value.split(console.PAIR) for value in support]
+    return [Path(image) for image, _ in pairs], [Path(mask) for _, mask in pairs]
+
+
+def examples(
+    support: list[str] | None, support_dir: Path | None, name: str | None = None, option: str = "--name"
+) -> tuple[list[Path], dict[str, list[Any]]]:
+    """The pictures, and their masks by class; what a folder's files were taken for is said on stderr.
+
+    ``name`` is that of the only class, given with ``option``.
+    """
+    from asgnet.apply.examples.pairing import names_classes, pair_folder, read_pairs
+
+    images, masks = pairs(support or [])
+    named: dict[str, list[Any]] = {"object": list(masks)}
+    if support_dir is not None or any(map(names_classes, masks)):
+        listed = list(zip(images, masks, strict=True))
+        if support_dir is not None:
+            paired = pair_folder(support_dir)
+            for line in paired.words:
+                console.say(line)
+            listed += paired.pairs
+        images, named = read_pairs(listed)
+        if len(named) > 1:
+            console.say(f"the examples show {len(named)} classes: {', '.join(named)}")
+    some(images)
+    if name is not None and len(named) > 1:
+        raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")
+    return images, {name: next(iter(named.values()))} if name is not None else named
+
+
+def fit_examples(
+    segmenter: Segmenter,
+    support: list[str] | None,
+    adapt: bool | None,
+    name: str | None = None,
+    keep_pictures: bool = False,
+    support_dir: Path | None = None,
+) -> None:
+    """Fit on the examples that the options name."""
+    images, masks = examples(support, support_dir, name)
+    segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures)
+    near = _seen_closer(segmenter.concept)
+    if near:
+        console.say(
+            f"looking closer for {', '.join(near)}, which finds more; "
+            "a picture takes two to three times as long"
+        )
+
+
+def _seen_closer(concept: Concept | None) -> list[str]:
+    from asgnet.apply.concept.tensors import closer_of
+
+    assert concept is not None
+    return [name for name, closer in zip(concept.classes, closer_of(concept), strict=True) if closer]

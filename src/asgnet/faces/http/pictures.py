@@ -1,0 +1,65 @@
+"""Pictures as browsers can show them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from fastapi import Response
+from starlette.concurrency import run_in_threadpool
+
+from asgnet.faces.http import dependencies as asked
+from asgnet.faces.http.problems import missing
+from asgnet.serving.service import Service
+
+_SHOWN = {  # by Pillow's names
+    "JPEG": "image/jpeg",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "GIF": "image/gif",
+    "PNG": "image/png",
+}
+
+
+async def shown(service: Service, path: Path, name: str, side: int | None) -> Response:
+    """A kept picture: the file itself where browsers show it, else a PNG; with ``side`` a small JPEG."""
+    try:
+        data = await run_in_threadpool(path.read_bytes)
+    except OSError:
+        raise missing("picture", name) from None
+    return await viewable(service, data, name, side)
+
+
+async def viewable(service: Service, data: bytes, name: str, side: int | None) -> Response:
+    """The same of bytes."""
+    media = None if side else await run_in_threadpool(_media, data)
+    if media is None:
+        data, media = await asked.do(lambda: _drawn(data, name, service.bounds.pixels, side), service)
+    return Response(data, media_type=media, headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _media(data: bytes) -> str | None:
+    """Of a file that browsers show as the library reads it; None for others."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=list(_SHOWN)) as image:
+            plain = image.mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
+            return _SHOWN.get(image.format or "") if plain else None
+    except Exception:  # whatever a strange file provokes: the library will say what is wrong with it
+        return None
+
+
+def _drawn(data: bytes, name: str, most_pixels: int, side: int | None) -> tuple[bytes, str]:
+    from PIL import Image
+
+    from asgnet.serving.uploads import picture_of, png_of
+
+    picture: Any = picture_of(data, name, most_pixels)
+    if side is None:
+        return png_of(picture), "image/png"
+    image, encoded = Image.fromarray(picture), io.BytesIO()
+    image.thumbnail((side, side))
+    image.save(encoded, format="JPEG", quality=85)
+    return encoded.getvalue(), "image/jpeg"

@@ -1,0 +1,1 @@
+"""Doors into tools that people already use: Label Studio, CVAT."""

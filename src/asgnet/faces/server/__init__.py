@@ -1,1 +1,0 @@
-"""``asgnet serve``: the page and the HTTP API. Thin: parse, call :mod:`asgnet.apply.service`, answer."""

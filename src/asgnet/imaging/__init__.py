@@ -1,0 +1,1 @@
+"""Pure functions on arrays: resizing, components, overlap, drawing. No model, no files."""

@@ -1,0 +1,1 @@
+"""The shipped network: supports, statistics, similarity maps, decoder, presence; changing it means training anew."""

@@ -1,0 +1,258 @@
+"""ASGNet: encode, cluster supports into prototypes, allocate them to the query, decode (paper figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple, overload
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asgnet.errors import UsageError
+from asgnet.model.backbones.backbone import Backbone, lite0, published_resnet
+from asgnet.model.config import Config, preset_config
+from asgnet.model.paper.decoder import FEM, Atrous, Outputs, resize
+from asgnet.model.paper.gpa import Allocation, allocate
+from asgnet.model.paper.seeds import seed_masks
+from asgnet.model.paper.sgc import cluster, slots
+
+ALMOST_ONE = 1 - 1e-5
+"""A bilinear mask value that means "exactly 1": interpolation weights may add up to a little less."""
+
+
+class Encoded(NamedTuple):
+    """Features of pictures.
+
+    Attributes:
+        features: ``b c h w``, what prototypes are made of and compared with.
+        low: ``b l h' w'``, the backbone's first level, for decoders that refine with it; else None.
+    """
+
+    features: Tensor
+    low: Tensor | None = None
+
+
+class ASGNet(nn.Module):
+    """The network. One ``forward`` answers a batch of episodes; its four steps can be called one by one, so
+    that supports are learnt once and any number of queries decoded.
+
+    Args:
+        backbone: frozen features; the decoder's ``low`` is its first level.
+        decoder: see :mod:`asgnet.model.paper.decoder`.
+        config: the rest; ``config.backbone`` and ``config.decoder`` only say how the two were made.
+        fused: which of the backbone's levels are projected, by position; the first gives the grid.
+    """
+
+    train_iterations = 10
+    eval_iterations = 5
+
+    def __init__(
+        self, backbone: Backbone, decoder: nn.Module, config: Config, fused: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone
+        self.fused = tuple(range(len(backbone.channels))) if fused is None else tuple(fused)
+        joined = sum(backbone.channels[i] for i in self.fused)
+        self.projection = nn.Sequential(nn.Conv2d(joined, config.channels, 1, bias=False), nn.Dropout2d(0.5))
+        self.decoder = decoder
+
+    @classmethod
+    def from_config(cls, config: Config) -> ASGNet:
+        """Compose the parts that a configuration names. All but lite0 starts random.
+
+        Raises:
+            UsageError: a backbone or level that does not exist, or a decoder that does not fit it.
+            WeightsError: lite0's weights are not installed.
+        """
+        if config.decoder == "weigh":
+            from asgnet.model.default.network import EvidenceNet  # it builds on this module
+
+            return EvidenceNet.from_config(config)
+        published = config.backbone.startswith("published-")
+        if published:
+            backbone = published_resnet(int(config.backbone.removeprefix("published-")))
+        elif config.backbone == "lite0":
+            backbone = lite0(config.levels)
+        else:
+            backbone = Backbone(config.backbone, indices=config.levels or None)
+        if config.decoder == "aspp":
+            if not published:
+                raise UsageError(
+                    f"The aspp decoder needs a published backbone, not {config.backbone!r}; take fem."
+                )
+            decoder: nn.Module = Atrous(
+                2 * config.channels, backbone.channels[0], config.hidden, inner=config.inner
+            )
+        else:
+            decoder = FEM(2 * config.channels, config.hidden, inner=config.inner)
+        return cls(backbone, decoder, config, fused=(2, 1) if published else None)
+
+    @classmethod
+    def from_preset(cls, name: str, inner: bool = True) -> ASGNet:
+        """A network by name: ``paper-r50``, ``paper-r101``, ``paper-r50-aspp``, ``light`` or ``default``.
+
+        The paper presets compute the published function, quirks included; ``light`` is the paper's network
+        on EfficientNet-Lite0 with the published faults mended; ``default`` is an
+        :class:`~asgnet.model.default.network.EvidenceNet`, its decoder untrained; trained weights come from
+        :func:`asgnet.model.checkpoint.pretrained`.
+
+        Args:
+            name: the preset.
+            inner: with auxiliary classifiers, which only training needs.
+
+        Raises:
+            UsageError: unknown name.
+        """
+        return cls.from_config(replace(preset_config(name), inner=inner))
+
+    @overload
+    def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor: ...
+    @overload
+    def forward(
+        self, query: Tensor, support_images: Tensor, support_masks: Tensor, auxiliary: bool
+    ) -> Tensor | Outputs: ...
+    def forward(
+        self, query: Tensor, support_images: Tensor, support_masks: Tensor, auxiliary: bool = False
+    ) -> Tensor | Outputs:
+        """Segment each query given its supports.
+
+        Args:
+            query: ``b 3 H W``, normalised (see :meth:`Backbone.normalise`).
+            support_images: ``b k 3 H' W'``, normalised; any k.
+            support_masks: ``b k H'' W''`` in {0, 1, 255}: background, object, ignore; any size, any dtype.
+            auxiliary: answer with :class:`Outputs`, the auxiliary classifiers' logits included.
+
+        Returns:
+            Logits ``b 2 H W``: background, object.
+
+        Raises:
+            UsageError: tensors whose shapes do not belong together.
+        """
+        _check(query, support_images, support_masks)
+        shots = support_images.shape[:2]
+        supports = [m.unflatten(0, shots) for m in self.backbone(support_images.flatten(0, 1))]
+        outputs = self.episode(self.backbone(query), supports, support_masks, query.shape[-2:], auxiliary)
+        return outputs if auxiliary else outputs.logits
+
+    def episode(
+        self,
+        query: Sequence[Tensor],
+        supports: Sequence[Tensor],
+        masks: Tensor,
+        size: Sequence[int],
+        auxiliary: bool = True,
+    ) -> Outputs:
+        """The call on the frozen backbone's maps, which a trainer may keep.
+
+        Args:
+            query: a map ``b c h w`` per level.
+            supports: a map ``b k c h w`` per level.
+            masks: ``b k H W`` in {0, 1, 255}.
+            size: of the logits.
+            auxiliary: compute the auxiliary classifiers' logits too.
+        """
+        shots = masks.shape[:2]
+        queries = self.project(query)
+        learnt = self.project([m.flatten(0, 1) for m in supports]).features.unflatten(0, shots)  # b k c h w
+        prototypes, valid = self.prototypes(learnt, masks)
+        allocation = self.allocate(queries.features, prototypes, valid)
+        return self.decode(queries, allocation, size, auxiliary)
+
+    def encode(self, images: Tensor) -> Encoded:
+        """``b 3 H W`` normalised images -> their features."""
+        return self.project(self.backbone(images))
+
+    def project(self, maps: Sequence[Tensor]) -> Encoded:
+        """The backbone's maps (frozen, so they may be cached) -> features ``b c h w``."""
+        grid = maps[self.fused[0]].shape[-2:]
+        features = self.projection(torch.cat([resize(maps[i], grid) for i in self.fused], 1))
+        if self.config.length:
+            features = F.normalize(features, dim=1) * self.config.length
+        return Encoded(features, maps[0] if isinstance(self.decoder, Atrous) else None)
+
+    @torch.no_grad()
+    def prototypes(self, support_features: Tensor, support_masks: Tensor) -> tuple[Tensor, Tensor]:
+        """SGC on every support, the prototypes of an episode's shots pooled.
+
+        Args:
+            support_features: ``b k c h w``.
+            support_masks: ``b k H W`` in {0, 1, 255}.
+
+        Returns:
+            prototypes: ``b n c``, n = k · most; padding is zero.
+            valid: ``b n`` bool.
+        """
+        batch = support_features.shape[0]
+        features, masks = support_features.flatten(0, 1), support_masks.flatten(0, 1)
+        seeded, region, soft = grid_masks(masks, features.shape[-2:], self.config.region)
+        c = self.config
+        seeds, valid = seed_masks(seeded, c.area, c.most, c.rounding, c.border)  # bk most 2, bk most
+        iterations = self.train_iterations if self.training else self.eval_iterations
+        prototypes = cluster(features, region, seeds, valid, iterations, soft_mask=soft)  # bk most c
+        valid = slots(region, valid)
+        return prototypes.unflatten(0, (batch, -1)).flatten(1, 2), valid.unflatten(0, (batch, -1)).flatten(
+            1, 2
+        )
+
+    def allocate(self, query: Tensor, prototypes: Tensor, valid: Tensor) -> Allocation:
+        """GPA: ``b c h w`` query features, ``b n c`` prototypes, ``b n`` valid -> :class:`Allocation`."""
+        return allocate(query, prototypes.to(query.dtype), valid, self.config.reduce)
+
+    def decode(
+        self, query: Encoded, allocation: Allocation, size: Sequence[int], auxiliary: bool = False
+    ) -> Outputs:
+        """Query features and what the prototypes say about them -> logits ``b 2 H W`` at ``size``."""
+        guided = torch.cat([query.features, allocation.guide_feature], 1)  # b 2c h w
+        outputs = self.decoder(guided, allocation.probability_map, query.low, auxiliary)
+        return outputs._replace(logits=resize(outputs.logits, size))
+
+
+def grid_masks(
+    masks: Tensor, grid: Sequence[int], region: Literal["exact", "area"]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What an object's mask is on the feature grid.
+
+    Args:
+        masks: ``b H W`` in {0, 1, 255}; only 1 is object.
+        grid: (h, w).
+        region: see :class:`Config`.
+
+    Returns:
+        ``b h w`` bool where seeds are placed, ``b h w`` bool where features are clustered, ``b h w`` float in
+        [0, 1] to average the small ones with.
+    """
+    inside = masks == 1
+    weights = inside.float()[:, None]
+    if region == "area":
+        soft = F.adaptive_avg_pool2d(weights, tuple(grid))[:, 0]
+        return soft >= 0.5, soft >= 0.5, soft
+    soft = resize(weights, grid)[:, 0]
+    rows, columns = (
+        torch.arange(to, device=masks.device) * of // to for to, of in zip(grid, masks.shape[1:], strict=True)
+    )
+    return inside[:, rows[:, None], columns], soft >= ALMOST_ONE, soft
+
+
+def _check(query: Tensor, support_images: Tensor, support_masks: Tensor) -> None:
+    """One sentence for tensors that do not belong together."""
+    expected = (
+        ("query", query, 4, "(b, 3, H, W)"),
+        ("support_images", support_images, 5, "(b, k, 3, H, W)"),
+        ("support_masks", support_masks, 4, "(b, k, H, W)"),
+    )
+    for name, tensor, dimensions, shape in expected:
+        if tensor.dim() != dimensions:
+            raise UsageError(f"{name} must have the shape {shape}, not {tuple(tensor.shape)}.")
+    for name, tensor, axis in (("query", query, 1), ("support_images", support_images, 2)):
+        if tensor.shape[axis] != 3:
+            raise UsageError(f"{name} must have 3 colour channels, not {tensor.shape[axis]}.")
+    if support_images.shape[:2] != support_masks.shape[:2] or len(query) != len(support_images):
+        raise UsageError(
+            "query, support_images and support_masks must agree in episodes, the latter two in shots; "
+            f"they have {len(query)}, {tuple(support_images.shape[:2])} and {tuple(support_masks.shape[:2])}."
+        )
+    if support_images.shape[1] == 0:
+        raise UsageError("An episode needs at least one support, and there is none.")

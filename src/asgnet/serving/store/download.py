@@ -1,0 +1,116 @@
+"""All results of a job in one zip file, made while it is sent: one picture in memory at a time."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from asgnet.apply.batch.run_files import COLLECTED, collect
+from asgnet.apply.inference.postprocess import Absent, decide
+from asgnet.apply.output import names
+from asgnet.apply.output.names import output_stems
+from asgnet.apply.output.save import save_prediction
+from asgnet.data.folder import folder_at
+from asgnet.errors import UsageError
+from asgnet.serving.store.jobs import Jobs, KeptJob, KeptPicture
+from asgnet.types import Picture, Prediction
+
+FORMATS = tuple(form for form in names.FORMATS if form != "cutout")
+"""What :func:`archive` writes: all of :data:`asgnet.apply.output.names.FORMATS` that need no pixels."""
+
+
+class _Sink(io.RawIOBase):
+    """Takes what a zip file writes and gives it away piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def archive(
+    jobs: Jobs,
+    job: KeptJob,
+    pictures: Sequence[KeptPicture],
+    form: str,
+    threshold: float | None = None,
+    absent: Absent = "mark",
+) -> Iterator[bytes]:
+    """The finished results of a job, as the command line writes them, zipped.
+
+    Args:
+        jobs: where it is kept.
+        job: with at least one finished picture.
+        pictures: the finished ones. What is found anew meanwhile goes out as it is when its turn comes.
+        form: any of :data:`FORMATS`.
+        threshold: as :func:`asgnet.apply.inference.postprocess.decide`, on probabilities in steps of 1/255;
+            None keeps the masks that were found. Masks that a person corrected stay as they are.
+        absent: as :func:`asgnet.apply.inference.postprocess.decide`.
+
+    Raises:
+        UsageError: the job was deleted meanwhile.
+    """
+    stems = output_stems([Path("/", p.name) for p in pictures])
+    sink, events = _Sink(), []
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:  # type: ignore[arg-type]
+        written: set[str] = set()
+        for picture, stem in zip(pictures, stems, strict=True):
+            prediction = _decided(jobs, job, picture, threshold, absent)
+            if prediction is None:
+                continue
+            with TemporaryDirectory() as folder:
+                blank = _blank(prediction)
+                done = save_prediction(prediction, blank, folder, stem, formats=(form,), source=picture.name)
+                events.append({"stem": stem, "entries": {form: done.get(form)}})
+                _pack(zipped, Path(folder), written)
+            yield sink.taken()
+        if form in COLLECTED:
+            with TemporaryDirectory() as folder:
+                collect(folder_at(folder), form, lambda: events, job.classes)
+                _pack(zipped, Path(folder), written)
+    yield sink.taken()
+
+
+def _decided(
+    jobs: Jobs, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
+) -> Prediction | None:
+    """As it is now; None if it was found anew meanwhile, and that failed."""
+    with jobs.turn((job.id, picture.position)):
+        now = jobs.picture(job.id, picture.position)
+        if now is None:
+            raise UsageError("The job was deleted while its results were sent; start another.")
+        if not now.facts:
+            return None
+        presences = [one["presence"] for one in now.facts["classes"]]
+        files = jobs.files(job.id, picture.position)
+        found = files.read(job.classes, presences, now.facts["presence"], now.corrected)
+    return found if now.corrected else decide(found, threshold, absent)
+
+
+def _pack(zipped: zipfile.ZipFile, folder: Path, written: set[str]) -> None:
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in written:  # lists of classes are the same for all
+            written.add(name)
+            zipped.write(path, name)
+
+
+def _blank(prediction: Prediction) -> Picture:
+    """Stands for the picture where nothing of it is drawn."""
+    import numpy as np
+
+    return np.broadcast_to(np.uint8(0), (*prediction.mask.shape, 3))

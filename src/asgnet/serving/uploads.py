@@ -1,0 +1,143 @@
+"""Pictures and masks that arrive as bytes, from people whose files nobody has seen."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from asgnet.data.read.decode import MOST_PIXELS
+from asgnet.data.read.images import read_picture
+from asgnet.data.read.masks import read_labels, read_mask
+from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError
+from asgnet.serving.store.concepts import Example
+from asgnet.types import IGNORE, Mask, Picture
+
+_heard = threading.local()
+
+
+class Named(io.BytesIO):
+    """Bytes with the name that messages call them by."""
+
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+
+def picture_of(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Picture:
+    """A picture's bytes as ``h w 3`` uint8, upright.
+
+    Raises:
+        PictureError: as :func:`asgnet.data.read.images.read_picture`.
+    """
+    return read_picture(Named(data, name), most_pixels=most_pixels)
+
+
+def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Mask:
+    """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 background, 255 ignore.
+
+    With one class anything that :func:`asgnet.data.read.masks.read_mask` takes: any non-zero value is the object,
+    and nothing at all says that the object is not in the picture.
+
+    Raises:
+        SupportError: unreadable, of another size, or with indices beyond the classes.
+    """
+    if classes == 1 and not _blank(data):
+        return read_mask(Named(data, name), size)
+    try:
+        labels = read_labels(Named(data, name))
+    except (PictureError, DataError) as error:
+        raise SupportError(f"The mask cannot be used: {error}") from error
+    if labels.shape != size:
+        raise SupportError(
+            f"The mask {name!r} is {labels.shape[1]}×{labels.shape[0]} pixels and its picture "
+            f"{size[1]}×{size[0]}; paint it on the picture itself."
+        )
+    top = int(labels.max(where=labels != IGNORE, initial=0))
+    if top > classes:
+        raise SupportError(
+            f"The mask {name!r} has the value {top}, but there are {classes} classes; use 1 to {classes}."
+        )
+    return labels
+
+
+def example_of(
+    picture: bytes, mask: bytes, classes: int, name: str, most_pixels: int = MOST_PIXELS
+) -> Example:
+    """A painted picture, checked, its mask made plain.
+
+    Raises:
+        SupportError: the picture or the mask cannot be used.
+    """
+    try:
+        size = picture_of(picture, name, most_pixels).shape[:2]
+    except PictureError as error:
+        raise SupportError(f"An example cannot be used: {error}") from error
+    return Example(picture, png_of(labels_of(mask, size, classes, f"of {name}")), name, size)
+
+
+def taught(
+    examples: Sequence[tuple[Picture, Mask]], classes: Sequence[str]
+) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
+    """What ``Segmenter.fit`` takes, of pictures with class indices: a class is None where it is not shown."""
+    masks: dict[str, list[Mask | None]] = {name: [] for name in classes}
+    for number, name in enumerate(classes, 1):
+        for _, labels in examples:
+            shown = (labels == number).any()
+            own = np.where(labels == IGNORE, IGNORE, labels == number).astype(np.uint8)
+            masks[name].append(own if shown else None)
+    return [picture for picture, _ in examples], masks
+
+
+def png_of(labels: Any) -> bytes:
+    """``h w`` uint8 (or ``h w 3``) as the bytes of a PNG."""
+    encoded = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(labels)).save(encoded, format="PNG", compress_level=1)
+    return encoded.getvalue()
+
+
+@contextmanager
+def guesses() -> Iterator[list[str]]:
+    """What was decided for the user in here, in this thread, one sentence each, once."""
+    with _listening:
+        _install()
+    before, _heard.notes = getattr(_heard, "notes", None), []
+    try:
+        yield _heard.notes
+    finally:
+        _heard.notes = before
+
+
+_listening = threading.Lock()
+
+
+def _install() -> None:
+    """Have our warnings shown always, to the thread that listens; ``warnings`` knows no threads itself."""
+    if getattr(warnings.showwarning, "of_asgnet", False):
+        return
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        notes = getattr(_heard, "notes", None)
+        if notes is None or not issubclass(category, AsgnetWarning):
+            others(message, category, *where, **more)
+        elif str(message) not in notes:
+            notes.append(str(message))
+
+    show.of_asgnet = True  # type: ignore[attr-defined]
+    warnings.showwarning = show
+    warnings.simplefilter("always", AsgnetWarning)
+
+
+def _blank(data: bytes) -> bool:
+    """A mask, readable, in which nothing is painted."""
+    try:
+        return not read_labels(Named(data, "")).any()
+    except (PictureError, DataError):
+        return False

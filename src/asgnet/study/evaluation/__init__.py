@@ -1,0 +1,1 @@
+"""Measures only: frozen episodes in, figures out."""

@@ -1,0 +1,1 @@
+"""Draws training episodes; changes no weight, measures nothing."""

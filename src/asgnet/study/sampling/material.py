@@ -1,0 +1,162 @@
+"""What a run trains and validates on: datasets, folds, and which pictures may show what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from asgnet.data.benchmarks.dataset import Dataset
+from asgnet.data.benchmarks.folds import Fold, novel_images, open_fold
+from asgnet.errors import DataError
+from asgnet.study.recipe import Recipe
+from asgnet.study.sampling.cache import FeatureStore, open_features
+from asgnet.study.sampling.sample import Drawn, Source, View, held_out, make_source, usable
+
+Novel = Literal["keep", "drop"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Sources to train on, the sources of held-out pictures, the frozen episodes asked of those, per k."""
+
+    train: list[Source]
+    validation: list[Source]
+    episodes: dict[int, list[Drawn]]
+    facts: list[dict[str, Any]]
+
+
+def cut_folds(
+    datasets: Sequence[Dataset], protocol: str, number: int | None, convention: str | None = None
+) -> list[Fold]:
+    """One fold per dataset; its ``test`` classes are never trained on, its ``base`` classes are.
+
+    The fold is of the first dataset that the protocol fits. In the others, classes of the same name as a
+    tested one are left out too.
+
+    Args:
+        datasets: the datasets.
+        protocol: see :func:`asgnet.data.benchmarks.folds.open_fold`.
+        number: the fold; None trains on every class.
+        convention: of coco-20i.
+
+    Raises:
+        DataError: the protocol fits none of the datasets.
+        UsageError: an unknown protocol, convention, or fold number.
+    """
+    if number is None:
+        return [Fold("all classes", (), tuple(sorted(d.classes))) for d in datasets]
+    found: dict[int, Fold] = {}
+    for place, dataset in enumerate(datasets):
+        try:
+            found[place] = open_fold(dataset, protocol, number, convention=convention)
+            break
+        except DataError as problem:
+            reason = problem
+    if not found:
+        raise DataError(f"{protocol} fits none of the datasets: {reason}")
+    ((owner, fold),) = found.items()
+    tested = {datasets[owner].classes[c].casefold() for c in fold.test}
+    return [
+        fold if place == owner else _without(dataset, tested, fold.name)
+        for place, dataset in enumerate(datasets)
+    ]
+
+
+def prepare(
+    datasets: Sequence[Dataset],
+    folds: Sequence[Fold],
+    recipe: Recipe,
+    backbone: nn.Module,
+    *,
+    novel: Novel = "keep",
+    cache_dir: str | Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Material:
+    """Cache what is to be cached, and say which rows of which dataset may be drawn.
+
+    Args:
+        datasets: the datasets.
+        folds: one each, see :func:`cut_folds`.
+        recipe: the recipe.
+        backbone: of the network to be trained.
+        novel: what becomes of training pictures that show a tested class.
+        cache_dir: of the features.
+        device: where the backbone runs.
+
+    Raises:
+        DataError: too few pictures to train on, or to validate with.
+        PictureError, OutputError: as :func:`open_features`.
+    """
+    train, validation, facts = [], [], []
+    for place, (dataset, fold) in enumerate(zip(datasets, folds, strict=True)):
+        stores: list[FeatureStore] = []
+        if recipe.cached:
+            stores = [
+                open_features(backbone, dataset, recipe.side, variant, cache_dir=cache_dir, device=device)
+                for variant in range(recipe.variants + 1)
+            ]
+        aside = held_out(tuple(dataset.pictures), recipe.held_out)
+        kept = set(novel_images(dataset, fold.test, novel))
+        allowed = np.array([name in kept for name in dataset.pictures]) & ~aside
+        train.append(make_source(dataset, stores, allowed, fold.base, recipe, recipe.weight(place)))
+        validation.append(make_source(dataset, stores[:1], aside, fold.base, recipe, fewest=2))
+        facts.append(_facts(dataset, fold, novel, train[-1], int(aside.sum())))
+    train = usable(train)
+    shots = sorted({1, max(recipe.shots)})
+    episodes = {k: _validation(validation, k, recipe, len(shots)) for k in shots}
+    if not any(episodes.values()):
+        raise DataError(
+            f"Every {recipe.held_out}th picture validates, and no class has two of those; give more data, or "
+            "set held_out lower."
+        )
+    return Material(train, validation, {k: listed for k, listed in episodes.items() if listed}, facts)
+
+
+def _validation(sources: Sequence[Source], shots: int, recipe: Recipe, lists: int) -> list[Drawn]:
+    """The k-shot share of the frozen episodes, the same number from every dataset that has any."""
+    able = [i for i, source in enumerate(sources) if any(len(r) > shots for r in source.shown[0].values())]
+    count = -(-recipe.validation // (lists * len(able))) if able else 0
+    return [episode for i in able for episode in validation_episodes(sources[i], i, shots, count)]
+
+
+def validation_episodes(source: Source, place: int, shots: int, count: int) -> list[Drawn]:
+    """A frozen list from the plain variant of one source's held-out pictures, its classes in turn.
+
+    Classes with fewer than two pictures are left out; with few, there are fewer supports.
+    """
+    names = [c for c, rows in source.shown[0].items() if len(rows) > shots]
+    drawn = []
+    for number in range(count if names else 0):
+        rng = np.random.default_rng([3, place, shots, number])
+        target = names[number % len(names)]
+        rows = rng.choice(source.shown[0][target], shots + 1, replace=False)
+        drawn.append(Drawn(place, tuple(View(int(r), 0, False) for r in rows), (target,)))
+    return drawn
+
+
+def _without(dataset: Dataset, tested: set[str], name: str) -> Fold:
+    gone = tuple(c for c in sorted(dataset.classes) if dataset.classes[c].casefold() in tested)
+    title = f"all classes but those tested in {name}"
+    return Fold(title, gone, tuple(c for c in sorted(dataset.classes) if c not in gone))
+
+
+def _facts(dataset: Dataset, fold: Fold, novel: Novel, source: Source, aside: int) -> dict[str, Any]:
+    """What training.json says of a dataset."""
+    classes = sorted({c for shown in source.shown for c in shown})
+    return {
+        "dataset": dataset.name,
+        "hash": dataset.hash,
+        "fold": fold.name,
+        "left_out": [dataset.classes[c] for c in fold.test],
+        "novel_images": novel if fold.test else None,
+        "trained_classes": [dataset.classes[c] for c in classes],
+        "pictures": len(source.pictures),
+        "held_out_pictures": aside,
+        "weight": source.weight,
+    }

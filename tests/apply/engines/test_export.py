@@ -1,0 +1,88 @@
+"""What is exported answers as the network does, or is not written."""
+
+import pytest
+
+from asgnet.apply.engines import export as module
+from asgnet.apply.engines import runtimes
+from asgnet.apply.engines.export import export, parity, refuse_strangers, runner, to_onnx
+from asgnet.apply.segmenter import Segmenter
+from asgnet.errors import OutputError, UsageError
+
+pytestmark = pytest.mark.usefixtures("coarse")
+
+
+def needs(to):
+    missing = [p for p in runtimes.PACKAGES.get(to, ()) if runtimes.find_spec(p) is None]
+    reason = f"{', '.join(missing)} not installed: pip install 'asgnet[{to}]'"
+    return pytest.param(to, marks=pytest.mark.skipif(bool(missing), reason=reason))
+
+
+@pytest.fixture(scope="module")
+def taught(net, paint, coarse):
+    picture, mask = paint(80, 110)
+    return Segmenter(net).fit(picture, mask, adapt=False)
+
+
+@pytest.mark.parametrize("to", [needs("onnx"), needs("openvino"), "torch"])
+def test_a_file_that_answers_as_the_network_does(taught, tmp_path, to):
+    path = tmp_path / ("graph.xml" if to == "openvino" else "graph.bin")
+    facts = export(taught, to, path)
+    assert 0 <= facts["difference"] < 1e-3
+    assert facts["fingerprint"] == taught.fingerprint
+    assert path.stat().st_size > 100_000
+    if to == "openvino":
+        assert path.with_suffix(".bin").stat().st_size > 1_000_000
+        return
+    assert (
+        parity(taught.net, taught._learnt[False], runner(path.read_bytes(), to), 192) < 1e-3
+    )  # another side
+
+
+@pytest.mark.parametrize("to", [needs("onnx")])
+def test_a_graph_made_for_large_pictures_answers_for_small_ones(taught, to):
+    graph = to_onnx(taught.net, taught._learnt[False], 256)
+    assert parity(taught.net, taught._learnt[False], runner(graph, to), 96) < 1e-3
+
+
+@pytest.mark.parametrize("to", [needs("onnx")])
+def test_the_graph_s_axes_are_open(taught, to):
+    import onnx
+
+    model = onnx.load_from_string(to_onnx(taught.net, taught._learnt[False], 128))
+    shapes = {each.name: [d.dim_param for d in each.type.tensor_type.shape.dim] for each in model.graph.input}
+    assert shapes["pictures"] == ["batch", "", "height", "width"]
+    assert shapes["object"][:2] == ["classes", "object_prototypes"]
+    assert shapes["background_valid"] == ["classes", "background_prototypes"]
+    assert all(shape[0] == "classes" for name, shape in shapes.items() if name != "pictures")
+
+
+@pytest.mark.parametrize("to", [needs("onnx")])
+def test_eight_bits_are_smaller_and_what_they_cost_is_said(taught, tmp_path, to):
+    facts = export(taught, to, tmp_path / "small.onnx", int8=True)
+    assert facts["iou"] == pytest.approx(facts["iou_fp32"], abs=0.1)
+    full = len(to_onnx(taught.net, taught._learnt[False], 128))
+    assert (tmp_path / "small.onnx").stat().st_size < full / 2
+
+
+def test_a_stranger_is_not_written(taught, tmp_path, monkeypatch):
+    honest = module.runner
+
+    def shifted(graph, to):
+        run = honest(graph, to)
+        return lambda pictures, learnt: (answer := run(pictures, learnt))._replace(logits=answer.logits + 0.1)
+
+    monkeypatch.setattr(module, "runner", shifted)
+    with pytest.raises(OutputError, match="differs from the network"):
+        export(taught, "torch", tmp_path / "graph.pt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("difference", [1e-3, float("nan"), float("inf")])
+def test_strangers(difference):
+    with pytest.raises(OutputError):
+        refuse_strangers(difference, "graph")
+
+
+def test_eight_bits_of_torchscript_are_refused(taught, tmp_path):
+    with pytest.raises(UsageError, match="--to onnx"):
+        export(taught, "torch", tmp_path / "graph.pt", int8=True)

@@ -1,0 +1,210 @@
+"""Engines: which one is taken, and that each answers as torch does."""
+
+import numpy as np
+import pytest
+import torch
+
+from asgnet.apply import segmenter
+from asgnet.apply.engines import runtimes
+from asgnet.apply.engines.runtimes import OFTEN, Frequent, TorchEngine, choose_engine, choose_precision
+from asgnet.apply.segmenter import Segmenter
+from asgnet.errors import UsageError
+
+CPU = torch.device("cpu")
+
+
+def needs(engine):
+    missing = [p for p in runtimes.PACKAGES.get(engine, ()) if runtimes.find_spec(p) is None]
+    reason = f"{', '.join(missing)} not installed: pip install 'asgnet[{engine}]'"
+    return pytest.param(engine, marks=pytest.mark.skipif(bool(missing), reason=reason))
+
+
+EXPORTED = [needs("onnx"), needs("openvino")]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache of this module's own, and pictures of a quarter of the side."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(segmenter, "SIDE", 128)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def taught(net, cache, paint):
+    """Fitted on two classes, in torch."""
+    (a, b), (mask_a, mask_b) = zip(*(paint(80, 110, seed=i) for i in range(2)), strict=True)
+    return Segmenter(net).fit([a, b], {"disc": [mask_a, mask_b], "ground": [~mask_a, None]})
+
+
+def with_engine(taught, engine, precision="fp32"):
+    other = Segmenter(taught.net, engine=engine, precision=precision)
+    other.concept = taught.concept
+    return other
+
+
+@pytest.mark.parametrize("engine", EXPORTED)
+def test_an_engine_answers_as_torch_does(taught, paint, engine):
+    other = with_engine(taught, engine)
+    for seed, size in ((5, (90, 120)), (6, (131, 67))):
+        picture, _ = paint(*size, seed=seed)
+        expected, found = taught.predict(picture), other.predict(picture)
+        assert np.abs(found.probability - expected.probability).max() < 1e-3
+        assert found.presence == pytest.approx(expected.presence, abs=1e-3)
+        assert (found.guide == expected.guide).mean() > 0.999
+        assert found.classes == ("disc", "ground")
+
+
+@pytest.mark.parametrize("engine", EXPORTED)
+def test_an_engine_meets_new_numbers_of_classes_and_prototypes(taught, paint, engine):
+    other = with_engine(taught, engine)
+    pictures, masks = zip(*(paint(80, 110, seed=i) for i in range(3)), strict=True)
+    plain = Segmenter(taught.net)
+    for count in (1, 3):
+        plain.fit(list(pictures[:count]), list(masks[:count]))
+        other.concept = plain.concept
+        found, expected = other.predict(pictures[0]), plain.predict(pictures[0])
+        assert np.abs(found.probability - expected.probability).max() < 1e-3
+
+
+@pytest.mark.parametrize("engine", [needs("openvino")])
+def test_a_size_that_comes_often_gets_a_graph_of_its_own_that_answers_alike(
+    taught, paint, engine, monkeypatch
+):
+    monkeypatch.setattr(runtimes, "OFTEN", 3)
+    other = with_engine(taught, engine)
+    for size in ((90, 120), (120, 90), (100, 100)):
+        picture, _ = paint(*size, seed=5)
+        expected = taught.predict(picture)
+        for _ in range(4):
+            assert np.abs(other.predict(picture).probability - expected.probability).max() < 1e-3
+    assert len(other._answers._compiled) == 3  # for every size, and two of their own
+    assert len(other._answers._mine.requests) == 3
+
+
+def test_the_first_size_and_those_asked_often_are_frequent_at_most_two():
+    frequent = Frequent()
+    assert all(frequent((1,)) for _ in range(OFTEN + 1))
+    assert [frequent((2,)) for _ in range(OFTEN)] == [False] * (OFTEN - 1) + [True]
+    assert not any(frequent((3,)) for _ in range(2 * OFTEN))  # not yet more than twice as often as (2,)
+    assert frequent((3,))
+    assert frequent.own == {(1,), (3,)}
+    assert not frequent((2,))
+
+
+@pytest.mark.parametrize("engine", EXPORTED)
+def test_an_engine_serves_several_threads(taught, paint, engine):
+    from concurrent.futures import ThreadPoolExecutor
+
+    other = with_engine(taught, engine)
+    pictures = [paint(80, 110, seed=i)[0] for i in range(8)]
+    alone = [other.predict(p).probability for p in pictures]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda p: other.predict(p).probability, pictures))
+    for one, same in zip(alone, together, strict=True):
+        np.testing.assert_allclose(same, one, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", EXPORTED)
+def test_the_graph_is_made_once_and_kept_whole(taught, cache, paint, engine):
+    from asgnet.apply.engines.export import cached_onnx
+
+    picture, _ = paint(80, 110)
+    first = with_engine(taught, engine).predict(picture)
+    (file,) = (cache / "asgnet" / "graphs").glob("*.onnx")
+    kept = file.read_bytes()
+    with_engine(taught, engine).predict(picture)
+    assert file.read_bytes() == kept
+    file.write_bytes(kept[:-10])  # damaged: made anew
+    again = with_engine(taught, engine).predict(picture)
+    np.testing.assert_allclose(again.probability, first.probability, atol=1e-5)
+    assert len(file.read_bytes()) == len(kept)
+    learnt = next(iter(taught._learnt.values()))
+    cached_onnx(taught.net, learnt, 128, "other weights")
+    assert len(list(file.parent.glob("*.onnx"))) == 2
+    for other in file.parent.glob("*.onnx"):
+        if other != file:
+            other.unlink()
+
+
+@pytest.mark.parametrize("engine", [needs("onnx")])
+def test_a_cache_that_cannot_be_written_does_not_matter(taught, tmp_path, monkeypatch, engine):
+    from asgnet.apply.engines.export import cached_onnx
+
+    (tmp_path / "asgnet").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    learnt = next(iter(taught._learnt.values()))
+    assert len(cached_onnx(taught.net, learnt, 128, "")) > 1_000_000
+    assert (tmp_path / "asgnet").read_text() == "in the way"
+
+
+def test_folding_changes_nothing_that_can_be_seen(taught, paint):
+    from asgnet.apply.engines.graph import Answering, tensors_of
+
+    pictures = torch.from_numpy(np.stack([paint(128, 128, seed=i)[0] for i in range(2)])).permute(0, 3, 1, 2)
+    for part in taught._learnt.values():
+        with torch.inference_mode():
+            expected = Answering(taught.net)(pictures.float(), *tensors_of(part).values())
+        found = TorchEngine(taught.net)(pictures, part)
+        assert found.logits.shape == (2, len(part.classes), 64, 64)
+        torch.testing.assert_close(found.logits.sigmoid(), expected.logits.sigmoid(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(found.presence, expected.presence, atol=1e-3, rtol=0)
+
+
+def test_bf16_is_close(taught, paint):
+    picture, _ = paint(90, 120, seed=4)
+    low, full = with_engine(taught, "torch", "bf16").predict(picture), taught.predict(picture)
+    assert 0 < np.abs(low.probability - full.probability).max() < 0.2
+    assert (low.mask == full.mask).mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("there", "device", "expected"),
+    [
+        ({"openvino", "onnxruntime", "onnx"}, "cpu", "openvino"),
+        ({"onnxruntime", "onnx"}, "cpu", "onnx"),
+        ({"openvino", "onnxruntime"}, "cpu", "torch"),
+        (set(), "cpu", "torch"),
+        ({"openvino", "onnxruntime", "onnx"}, "cuda", "torch"),
+    ],
+)
+def test_the_fastest_installed_is_taken(monkeypatch, there, device, expected):
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: name if name in there else None)
+    assert choose_engine("auto", torch.device(device)) == expected
+
+
+def test_what_is_not_there_is_said(monkeypatch):
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'asgnet\[openvino\]'"):
+        choose_engine("openvino", CPU)
+    with pytest.raises(UsageError, match="no engine 'tensorrt'"):
+        choose_engine("tensorrt", CPU)
+    with pytest.raises(UsageError, match="runs on the CPU"):
+        choose_engine("onnx", torch.device("cuda"))
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_auto_precision_is_what_the_processor_is_fast_in(monkeypatch, able):
+    monkeypatch.setattr(runtimes, "has_bf16", lambda: able)
+    assert choose_precision("auto", "openvino") == ("bf16" if able else "fp32")
+    assert choose_precision("auto", "onnx") == choose_precision("auto", "torch") == "fp32"
+    assert choose_precision("bf16", "torch") == "bf16"
+    with pytest.raises(UsageError, match="no bf16"):
+        choose_precision("bf16", "onnx")
+    with pytest.raises(UsageError, match="no precision 'fp8'"):
+        choose_precision("fp8", "torch")
+
+
+def test_an_engine_is_made_once_however_many_threads_ask(taught, paint, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    other, made = with_engine(taught, "torch"), []
+    make = runtimes.make_engine
+    monkeypatch.setattr(segmenter, "make_engine", lambda *given: made.append(given) or make(*given))
+    picture, _ = paint(90, 120, seed=5)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: other.predict(picture), range(4)))
+    assert len(made) == 1
+    assert all(np.array_equal(one.mask, found[0].mask) for one in found)

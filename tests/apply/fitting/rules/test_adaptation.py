@@ -1,0 +1,362 @@
+"""Adaptation: whoever is right about supports that it has not learnt from is believed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asgnet.apply.figures import demo
+from asgnet.apply.fitting.rules.adaptation import (
+    KIN,
+    OUTSIDE,
+    OWN,
+    SHARES,
+    STRONGEST,
+    Adaptation,
+    adapt_to_supports,
+    believe,
+    mix,
+)  # fmt: skip
+from asgnet.apply.fitting.rules.prior import Prior
+from asgnet.data.read.images import resized, resized_mask
+from asgnet.model.default.evidence import Knowledge
+from asgnet.model.default.grids import to_grid
+from asgnet.model.default.pixel_head import Seen
+from asgnet.model.paper.decoder import Outputs
+
+SIDE, GRID = 64, 16
+ALIKE, APART = torch.ones(2, 1), torch.eye(2)
+"""Kinds of an object and what surrounds it: the same, and nothing in common."""
+
+
+class Opinions:
+    """A network whose decoder says what the maps hold: the first with appearance, the second without."""
+
+    read = ()
+
+    def learn(self, maps, masks):
+        assert len(maps[0][0]) == len(masks[0])
+        return Knowledge(*(torch.zeros(1, 1) for _ in Knowledge._fields))
+
+    def decide(self, maps, knowledge, appearance):
+        assert len(knowledge.means) == len(appearance)
+        logits = torch.cat([maps[0] if trust else maps[1] for trust in appearance])
+        return Outputs(torch.cat([torch.zeros_like(logits), logits], 1))
+
+
+def blocks(count, seed=0):
+    """``k H W`` masks that are constant on every pixel of the grid."""
+    random = np.random.default_rng(seed)
+    small = random.integers(0, 2, (count, GRID, GRID)).astype(np.uint8)
+    return torch.from_numpy(small.repeat(SIDE // GRID, 1).repeat(SIDE // GRID, 2))
+
+
+def opinions(masks, appearance, plain, fine):
+    """What the three opinions see: the truth (True), nothing but noise (False)."""
+    truth = masks[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1  # k 1 h w
+    noise = blocks(3 * len(masks), 9)[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1
+    told = [
+        (truth if right else n).clone()
+        for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)
+    ]
+    return Seen(tuple(told[:2]), (told[2],))
+
+
+def adapt(net, seen, masks, kinds, views=(), **options):
+    """Of pictures of one size, batched."""
+    return measure(net, seen, masks, kinds, views, **options).adaptation
+
+
+def measure(net, seen, masks, kinds, views=(), pictures=(), **options):
+    """By default of pictures that show what is painted, bright on black."""
+    painted = [mask.numpy().astype(np.uint8) for mask in masks]
+    pictures = pictures or [
+        np.repeat(255 * (mask == 1)[..., None], 3, 2).astype(np.uint8) for mask in painted
+    ]
+    views, examples = [apart(view) for view in views], list(zip(pictures, painted, strict=True))
+    return adapt_to_supports(net, apart(seen), list(masks), kinds, examples, views=views, **options)
+
+
+def apart(seen):
+    """Each picture by itself."""
+    return [Seen(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))]
+
+
+def adapted(masks, *right, kinds=ALIKE, **options):
+    return adapt(Opinions(), opinions(masks, *right), masks, kinds, **options)
+
+
+def rightness(found, seen, masks):
+    """Share of the pixels of these pictures about which the adapted answer is right."""
+    decided = seen.maps[0 if found.trust else 1][:, 0]
+    scores = (seen.fine[0] * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
+    logits = mix(decided, scores, torch.full((len(masks),), found.share)) + found.shift
+    return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).float().mean())
+
+
+@pytest.mark.parametrize("shots", [2, 3, 5, 7])
+def test_who_is_right_is_believed(shots):
+    masks = blocks(shots)
+    for right, trust in (((True, False, False), 1), ((False, True, False), 0)):
+        seen = opinions(masks, *right)
+        found = adapt(Opinions(), seen, masks, ALIKE)
+        assert found.trust == trust
+        assert rightness(found, seen, masks) == 1
+    seen = opinions(masks, False, False, True)
+    found = adapt(Opinions(), seen, masks, APART)
+    assert found.share >= 0.5  # from there on the readout outweighs the decoder
+    assert rightness(found, seen, masks) == 1
+
+
+def test_a_single_support_is_judged_by_its_kind():
+    """Nothing can be left out: whoever is right about the support itself makes no difference."""
+    masks = blocks(1)
+    for right in ((False, False, True), (True, False, False), (False, True, False)):
+        alike, apart = (adapted(masks, *right, kinds=kinds) for kinds in (ALIKE, APART))
+        assert 0.9 * Prior().alone < alike.share <= Prior().alone
+        assert apart.share < 0.01
+        assert alike.trust == apart.trust == 1
+
+
+def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
+    """Three in a hundred pixels are bright in one support and dark in the other; the rest say nothing."""
+    masks = blocks(2)
+    seen = opinions(masks, True, True, True)
+    (fine,) = seen.fine
+    fine[1] *= -1
+    fine[..., GRID // 2 :, :] = fine[..., 1:] = 0
+    told = torch.stack([masks.float(), to_grid(fine, (SIDE, SIDE))[:, 0] / 2 + 0.5, masks.float()], -1)
+    pictures = list((told * 255).byte().numpy())  # of either opinion: no edges lead back to what is right
+    alike, apart = (adapt(Opinions(), seen, masks, kinds, pictures=pictures) for kinds in (ALIKE, APART))
+    assert apart.share == 0
+    assert alike.share == SHARES[-1]
+
+
+def test_agreement_is_how_well_left_out_supports_are_found():
+    masks = blocks(3)
+    for right in ((True, False, False), (False, True, False)):
+        found = measure(Opinions(), opinions(masks, *right), masks, APART)
+        assert found.agreement > 0.75  # corners are lost between the grids
+    lost = measure(Opinions(), opinions(masks, False, False, False), masks, APART)
+    assert lost.agreement < 0.5
+    for masks_, options in ((masks[:1], {}), (masks, {"enabled": False})):
+        assert (
+            measure(Opinions(), opinions(masks_, True, True, True), masks_, APART, **options).agreement == 0
+        )
+
+
+def test_left_out_supports_are_judged_by_the_masks_that_would_be_drawn():
+    """A line of one pixel, of which the decoder knows the cells that it runs through."""
+    masks = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    masks[:, 30] = 1
+    seen = opinions(blocks(2), False, False, False)
+    seen.maps[0][:] = -1
+    seen.maps[0][:, :, 30 * GRID // SIDE] = 1
+    shown = measure(Opinions(), seen, masks, ALIKE).agreement
+    grey = [np.full((SIDE, SIDE, 3), 128, np.uint8)] * 2
+    blurred = measure(Opinions(), seen, masks, ALIKE, pictures=grey).agreement
+    assert shown > 0.95
+    assert blurred < 0.3
+
+
+def test_what_misleads_about_a_left_out_support_has_no_share():
+    """What is bright in one support is dark in the other: learnt of one it is wrong about the other."""
+    masks = blocks(2)
+    seen = opinions(masks, True, True, True)
+    seen.fine[0][1] *= -1
+    assert adapt(Opinions(), seen, masks, APART).share == 0
+
+
+@pytest.mark.parametrize("shots", [1, 4])
+def test_without_adaptation_the_prior_holds(shots):
+    masks = blocks(shots)
+    for right in ((True, False, True), (False, True, False)):
+        found = adapted(masks, *right, enabled=False)
+        assert (found.trust, found.share) == (1, 0)
+
+
+@pytest.mark.parametrize("shots", [2, 5])
+def test_the_order_of_the_supports_does_not_matter(shots):
+    masks = blocks(shots)
+    seen = opinions(masks, True, False, True)
+    seen.fine[0].add_(torch.randn(seen.fine[0].shape, generator=torch.Generator().manual_seed(1)))
+    straight = adapt(Opinions(), seen, masks, ALIKE)
+    flipped = Seen(*(tuple(m.flip(0) for m in part) for part in seen))
+    turned = adapt(Opinions(), flipped, masks.flip(0), ALIKE)
+    for name in ("trust", "share", "weights", "bias"):
+        np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
+
+
+def _dot():
+    masks = torch.zeros(1, SIDE, SIDE)
+    masks[:, 20, 20] = 1
+    return masks
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [_dot(), torch.ones(1, SIDE, SIDE), torch.full((1, SIDE, SIDE), 255.0), _dot().where(_dot() == 1, 255.0)],
+    ids=["dot", "full", "ignored", "dot and ignored"],
+)
+@pytest.mark.parametrize("others", [0, 2])
+def test_supports_that_hardly_teach_anything(masks, others):
+    masks = torch.cat([masks, blocks(others)])
+    found = adapted(masks, True, True, True)
+    assert np.isfinite([found.trust, found.share, found.bias, *found.weights]).all()
+    assert 0 <= found.trust <= 1
+    assert 0 <= found.share <= 1
+
+
+def test_pixels_to_ignore_are_not_asked_about():
+    """With appearance all is wrong there, and right elsewhere; without, there is nothing there."""
+    masks = blocks(3)
+    seen = opinions(masks, True, True, False)
+    ignored = seen.maps[0].new_zeros(GRID, dtype=torch.bool)
+    ignored[:10] = True
+    seen.maps[0][:, :, ignored] *= -1
+    seen.maps[1][:, :, ignored] = -1
+    seen.maps[1][:, :, ~ignored, ::4] *= -1
+    masks[:, ignored.repeat_interleave(SIDE // GRID)] = 255
+    assert adapt(Opinions(), seen, masks, ALIKE).trust > 0.9
+
+
+def test_mixing_goes_from_one_opinion_to_the_other():
+    generator = torch.Generator().manual_seed(0)
+    decided, scores = torch.randn(3, 5, 5, generator=generator), torch.randn(3, 10, 10, generator=generator)
+    none, half, all_ = (mix(decided, scores, torch.tensor([s, 0.5, 1 - s])) for s in (0.0, 0.5, 1.0))
+    assert none.shape == scores.shape
+    larger = torch.nn.functional.interpolate(decided[None], (10, 10), mode="bilinear")[0]
+    torch.testing.assert_close(none[0], larger[0])
+    torch.testing.assert_close(half[0], (none[0] + all_[0]) / 2)
+    torch.testing.assert_close(half[1], none[1])
+    ratio = all_[0] / scores[0]
+    assert (ratio > 0).all()
+    torch.testing.assert_close(ratio, ratio[0, 0].expand(10, 10))
+    torch.testing.assert_close(none[2], all_[0] / scores[0] * scores[2], atol=1e-4, rtol=1e-4)
+
+
+def test_believe_adds_the_strongest_four_hundredth():
+    """Of 1,600 cells of four pixels the four strongest count, each the mean of its pixels."""
+    logits = torch.full((2, 80, 80), -5.0)
+    logits[1, :4, :4] = 3.0  # four cells
+    found = believe(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2))
+    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
+    one = believe(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1))
+    assert one.item() == pytest.approx(OWN * STRONGEST)
+
+
+def test_what_is_of_another_kind_is_believed_less():
+    logits = torch.ones(3, 8, 8)
+    cosines = torch.tensor([0.5, 0.0, -0.5])
+    alike, other, opposed = believe(torch.zeros(3), logits, cosines, torch.ones(3)).tolist()
+    assert alike - other == pytest.approx(0.5 * KIN) == pytest.approx(other - opposed)
+
+
+def test_with_more_supports_the_networks_own_judgement_counts_more():
+    shots = torch.tensor([1.0, 2.0, 5.0, 50.0])
+    found = believe(torch.ones(4), torch.zeros(4, 8, 8), torch.zeros(4), shots)
+    torch.testing.assert_close(found, torch.tensor([OWN, 2 * OWN, 1.0, 1.0]))
+
+
+def test_and_more_is_asked_before_presence_is_believed(net, page):
+    one, two = (real(net, page[0][:k], page[1][:k]) for k in (1, 2))
+    prior = Prior()
+    assert one.doubt == pytest.approx(OWN * prior.doubt + prior.kin_doubt)
+    own = prior.doubt + prior.doubt_gain * np.log(2)
+    assert two.doubt == pytest.approx(2 * OWN * own + prior.kin_doubt)
+
+
+numbers = st.floats(-50, 50, width=32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(numbers, st.lists(numbers, min_size=2, max_size=20))
+def test_calibrated_probabilities_keep_the_order(shift, logits):
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, shift)
+    ordered = np.sort(np.array(logits, np.float32))
+    probability = one.calibrated(ordered)
+    assert probability.dtype == np.float32
+    assert (np.diff(probability) >= 0).all()
+    assert ((probability >= 0) & (probability <= 1)).all()
+    presence = [one.presence(float(logit)) for logit in ordered]
+    assert (np.diff(presence) >= 0).all()
+    assert 0 <= min(presence) <= max(presence) <= 1
+
+
+def test_by_default_the_threshold_stays_and_background_is_surer():
+    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0)
+    logits = np.array([-2.0, 0.0, 3.0], np.float32)
+    expected = 1 / (1 + np.exp(-np.array([-2.0 * OUTSIDE, 0.0, 3.0])))
+    np.testing.assert_allclose(one.calibrated(logits), expected, atol=1e-6)
+    assert one.presence(0.0) == 0.5
+    assert replace(one, doubt=4.0).presence(4.0) == 0.5
+    assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
+
+
+def test_as_arrays_and_back():
+    few = [
+        Adaptation(0.25, 0.5, np.arange(3, dtype=np.float32), -1.5, 0.5),
+        Adaptation(0.0, 1.0, np.ones(3, np.float32), 0.0),
+    ]
+    arrays = Adaptation.to_arrays(few)
+    assert all(array.dtype == np.float32 and len(array) == 2 for array in arrays.values())
+    for found, expected in zip(Adaptation.from_arrays(arrays), few, strict=True):
+        for name in Adaptation.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            assert isinstance(getattr(found, name), type(getattr(expected, name)))
+    del arrays["adapted_trust"]
+    with pytest.raises(KeyError, match="adapted_trust"):
+        Adaptation.from_arrays(arrays)
+
+
+def _ink(picture):
+    from skimage.filters import threshold_local
+
+    grey = picture[..., 0]
+    return (grey < threshold_local(grey, 35, offset=15)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """Columns of a printed page and the ink on them."""
+    picture = demo.photograph("page.png")
+    ink = _ink(picture)
+    width = picture.shape[1] // 7
+    columns = [slice(i * width, (i + 1) * width) for i in range(7)]
+    return [picture[:, c] for c in columns], [ink[:, c] for c in columns]
+
+
+def real(net, pictures, masks, side=256):
+    """Adaptation of the real network on a quarter of the usual area."""
+    small_pictures = torch.stack(
+        [torch.from_numpy(resized(p, (side, side))).permute(2, 0, 1) for p in pictures]
+    )
+    with torch.inference_mode():
+        seen = net.see(net.backbone.normalise(small_pictures))
+        small = torch.stack([torch.from_numpy(resized_mask(m, (side, side))) for m in masks])
+        kinds = net.learn([m[None] for m in seen.maps], small[None]).kinds[0]
+        return adapt(net, seen, small, kinds)
+
+
+@pytest.mark.parametrize("shots", [1, 2, 7])
+def test_letters_need_the_fine_readout(net, page, shots):
+    share = real(net, page[0][:shots], page[1][:shots]).share
+    assert share > 0.9 * Prior().alone if shots == 1 else share >= 0.5
+
+
+def test_a_motorcycle_needs_the_decoder(net, motorcycle):
+    found = real(net, [motorcycle.support.image], [motorcycle.support.mask])
+    assert found.share < 0.01
+
+
+def test_the_readout_is_fitted_on_a_support_under_other_light_too():
+    """What holds only as long as the light stays is not learnt."""
+    masks = blocks(1)
+    seen = opinions(masks, True, True, True)
+    turned = seen._replace(fine=(-seen.fine[0],))
+    plain, both = (adapt(Opinions(), seen, masks, ALIKE, views=v) for v in ([], [turned]))
+    assert abs(plain.weights).max() > 0.5
+    assert abs(both.weights).max() < 0.01

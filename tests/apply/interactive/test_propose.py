@@ -1,0 +1,82 @@
+"""Masks proposed from a box or clicks, on the photographs that scikit-image brings."""
+
+import numpy as np
+import pytest
+
+from asgnet.apply.interactive.propose import Proposer, propose_mask
+from asgnet.apply.segmenter import Segmenter
+from asgnet.errors import PictureError, UsageError
+from asgnet.imaging.iou import overlap
+
+
+@pytest.fixture(scope="module")
+def segmenter(net):
+    return Segmenter(net)
+
+
+@pytest.fixture(scope="module")
+def proposer(segmenter, motorcycle):
+    return Proposer(segmenter, motorcycle.support.image)
+
+
+@pytest.fixture(scope="module")
+def around(motorcycle):
+    """The box around the motorcycle."""
+    rows, columns = np.nonzero(motorcycle.support.mask == 1)
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+def test_a_box_around_the_motorcycle(proposer, motorcycle, around):
+    painted = motorcycle.support.mask
+    mask = proposer.propose(box=around)
+    assert mask.shape == painted.shape
+    assert mask.dtype == np.uint8
+    whole = np.zeros_like(painted)
+    whole[around[1] : around[3], around[0] : around[2]] = 1
+    assert overlap(mask == 1, painted) > max(0.7, overlap(whole == 1, painted) + 0.1)
+    np.testing.assert_array_equal(proposer.propose([], around), mask)  # the same again
+
+
+def test_clicks_correct_a_box(proposer, around):
+    mask = proposer.propose(box=around)
+    row, column = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
+    less = proposer.propose([(column + 0.5, row + 0.5, False)], around)
+    assert not less[row, column]
+    assert (less != mask).sum() > 1
+
+
+def test_one_click_on_a_coin_and_on_the_cat(segmenter, coins):
+    from asgnet.apply.figures.demo import photograph
+
+    picture, painted = coins.support.image, coins.support.mask
+    from scipy.ndimage import distance_transform_edt, label
+
+    numbers, _ = label(painted == 1)
+    largest = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
+    row, column = np.unravel_index(distance_transform_edt(largest).argmax(), largest.shape)
+    coin = propose_mask(segmenter, picture, points=[(column, row, True)])
+    assert overlap(coin == 1, largest.astype(np.uint8)) > 0.5
+    cat = propose_mask(segmenter, photograph("chelsea.png"), points=[(200, 150, True), (420, 60, False)])
+    assert 0.2 < cat.mean() < 0.95
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (500, 2)])
+def test_any_size(segmenter, size):
+    picture = np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)
+    proposer = Proposer(segmenter, picture)
+    assert proposer.propose([(0, 0, True)])[0, 0] == 1
+    assert proposer.propose(box=(0, 0, size[1], size[0])).any()
+
+
+def test_what_is_learnt_stays(segmenter, motorcycle):
+    segmenter.fit(motorcycle.support.image, motorcycle.support.mask)
+    concept = segmenter.concept
+    propose_mask(segmenter, motorcycle.query, box=(100, 100, 400, 300))
+    assert segmenter.concept is concept
+
+
+def test_hints_that_cannot_be_meant(segmenter, proposer):
+    with pytest.raises(UsageError, match="at least one point"):
+        proposer.propose()
+    with pytest.raises(PictureError, match=r"nowhere\.png"):
+        propose_mask(segmenter, "nowhere.png", box=(0, 0, 1, 1))

@@ -1,0 +1,95 @@
+"""A prediction taken apart: pieces, specks, facts."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.measure import label
+
+from asgnet.apply.output.objects import View, confidence, small_pieces, without_specks
+from asgnet.types import Prediction
+
+masks = hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2))
+
+
+def prediction(mask: np.ndarray, *classes: str) -> Prediction:
+    probability = np.linspace(0, 1, mask.size, dtype=np.float32).reshape(mask.shape)
+    by_class = {
+        name: Prediction(mask == i, probability, 0.8, mask, (name,)) for i, name in enumerate(classes, 1)
+    }
+    return Prediction(mask, probability, 0.9, mask, classes, by_class if len(classes) > 1 else {})
+
+
+def view(mask: np.ndarray, *classes: str, instances: bool) -> View:
+    picture = np.zeros((*mask.shape, 3), np.uint8)
+    return View(prediction(mask, *classes), picture, instances=instances)
+
+
+THREE = np.array([[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 1, 0]], np.int32)
+
+
+def test_pieces_by_hand_class_by_class_the_larger_first():
+    things = view(THREE, "mug", "cat", instances=True).things
+    assert [(t.index, t.name, int(t.region.sum())) for t in things] == [
+        (0, "mug", 3), (0, "mug", 1), (1, "cat", 2),
+    ]  # fmt: skip
+    together = view(THREE, "mug", "cat", instances=False).things
+    assert [(t.name, int(t.region.sum())) for t in together] == [("mug", 4), ("cat", 2)]
+
+
+def test_nothing_is_no_object():
+    assert view(THREE * 0, "mug", instances=True).things == []
+    assert view(THREE * 0, "mug", instances=False).things == []
+
+
+@settings(deadline=None)
+@given(masks)
+def test_pieces_are_disjoint_connected_and_all_there_is(mask):
+    things = view(mask, "mug", "cat", instances=True).things
+    total = np.zeros(mask.shape, int)
+    for thing in things:
+        assert label(thing.region, connectivity=1).max() == 1
+        total += thing.region * (thing.index + 1)
+    np.testing.assert_array_equal(total, mask)
+
+
+@settings(deadline=None)
+@given(masks, st.integers(0, 6))
+def test_specks_go_and_nothing_else(mask, least):
+    before = prediction(mask, "mug", "cat")
+    after = without_specks(before, least)
+    kept = [t for t in view(mask, "mug", "cat", instances=True).things if t.region.sum() >= least]
+    expected = sum((t.region * (t.index + 1) for t in kept), np.zeros(mask.shape, int))
+    np.testing.assert_array_equal(after.mask, expected)
+    assert after.mask.dtype == mask.dtype
+    for i, one in enumerate(after.by_class.values(), 1):
+        np.testing.assert_array_equal(one.mask, after.mask == i)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)),
+    st.one_of(st.integers(0, 20), st.floats(0, 20)),
+)
+def test_small_pieces_are_those_that_counting_every_piece_finds(mask, least):
+    numbers = label(mask, connectivity=1)
+    small = np.bincount(numbers.ravel()) < least
+    small[0] = False
+    found = small_pieces(mask, least)
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, small[numbers])
+
+
+def test_specks_of_a_single_class_of_bools():
+    mask = THREE == 1
+    after = without_specks(prediction(mask, "mug"), 2)
+    assert after.mask.dtype == bool
+    assert after.mask.sum() == 3
+
+
+def test_confidence_is_the_mean_of_the_region():
+    probability = np.array([[0.5, 1.0, 0.0]], np.float32)
+    assert confidence(np.array([[True, True, False]]), probability) == 0.75
+    assert confidence(np.zeros((1, 3), bool), probability) is None
