@@ -9,7 +9,7 @@ from asgnet.errors import WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.checkpoint import fingerprint, load_weights, pretrained, save_weights
 from asgnet.model.config import Config
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.network import DefaultNet
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
 
@@ -33,7 +33,7 @@ def small(tmp_path_factory):
 
 def test_the_bundled_weights_need_no_network(offline):
     net = pretrained()
-    assert isinstance(net, EvidenceNet)
+    assert isinstance(net, DefaultNet)
     assert not net.training
     assert all(torch.isfinite(t).all() for t in net.state_dict().values())
     untrained = ASGNet.from_preset("default")

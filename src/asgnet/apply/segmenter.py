@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.concept.tensors import Learnt, check_concept, closer_of, recall
-from asgnet.apply.engines.graph import Answer
+from asgnet.apply.concept.tensors import ClassFit, check_concept, closer_of, recall
+from asgnet.apply.engines.graph import GraphOutput
 from asgnet.apply.engines.runtimes import (
     MAKING,
     AnyEngine,
@@ -41,8 +41,8 @@ from asgnet.apply.inference.preprocess import Views, channels_first, see
 from asgnet.data.read.images import read_picture
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.checkpoint import fingerprint, pretrained
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import Seen
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.types import Concept, Picture, Prediction, Shot, Support
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Segmenter:
 
     def __init__(
         self,
-        net: EvidenceNet,
+        net: DefaultNet,
         device: str = "cpu",
         engine: Engine = "torch",
         precision: Precision = "fp32",
@@ -87,7 +87,7 @@ class Segmenter:
         self._concept: Concept | None = None
         self._unkept: Callable[[], tuple[Shot, ...]] | None = None
         # Of the classes, what was learnt of them; changed at once, for others may be predicting.
-        self._known: tuple[tuple[str, ...], dict[bool, Learnt]] = ((), {})
+        self._known: tuple[tuple[str, ...], dict[bool, ClassFit]] = ((), {})
         self._superpixels: list[NDArray[np.int32]] = []
 
     @classmethod
@@ -114,7 +114,7 @@ class Segmenter:
             UsageError: the engine is not installed, or has no such precision.
         """
         net = pretrained(source)
-        if not isinstance(net, EvidenceNet):
+        if not isinstance(net, DefaultNet):
             raise WeightsError(
                 f"{source} holds a {net.config.decoder} network; a Segmenter needs one trained with the "
                 "default recipe (use asgnet evaluate --weights for the others)."
@@ -242,7 +242,7 @@ class Segmenter:
         return map(find, image)
 
     @property
-    def _learnt(self) -> dict[bool, Learnt]:
+    def _learnt(self) -> dict[bool, ClassFit]:
         return self._known[1]
 
     @property
@@ -250,11 +250,11 @@ class Segmenter:
         """The longer one of what the network usually sees, in pixels."""
         return SIDE
 
-    def see(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def see(self, pictures: Sequence[Picture]) -> list[FeatureMaps]:
         """What the backbone sees in each of some pictures ``h w 3`` uint8, their sides multiples of 32."""
         return see(self.net, pictures, self.device)
 
-    def look(self, picture: Picture) -> Seen:
+    def look(self, picture: Picture) -> FeatureMaps:
         """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
         return self.see([seen_picture(kept(picture, SIDE), SIDE)])[0]
 
@@ -273,12 +273,12 @@ class Segmenter:
         """
         return self._superpixels
 
-    def _predict(self, learnt: dict[bool, Learnt], classes: Sequence[str], image: Any) -> Prediction:
+    def _predict(self, learnt: dict[bool, ClassFit], classes: Sequence[str], image: Any) -> Prediction:
         picture = read_picture(image)
         answers = [(self._ask(self._prepare(picture, closer), part), part) for closer, part in learnt.items()]
         return prediction_of(answers, classes, picture, self.edges)
 
-    def _ask(self, pictures: Tensor, learnt: Learnt) -> Answer:
+    def _ask(self, pictures: Tensor, learnt: ClassFit) -> GraphOutput:
         """``b 3 h w`` uint8 -> what the engine answers; it is made at the first question."""
         if self._answers is None:
             with MAKING:

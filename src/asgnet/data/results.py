@@ -12,7 +12,7 @@ from typing import Any
 MANIFEST = "manifest.jsonl"
 PARTS = "manifest.parts"
 """The folder of what workers add to the manifest beside it."""
-Event = dict[str, Any]
+ManifestEntry = dict[str, Any]
 
 _BEGIN = b'{"event": "begin"'
 """Every output has such a line; the others are long and need not be understood here."""
@@ -43,7 +43,7 @@ def outputs(lines: Iterable[bytes]) -> Iterator[str]:
         yield from event["outputs"] if event is not None else ()
 
 
-def event_of(line: bytes) -> Event | None:
+def event_of(line: bytes) -> ManifestEntry | None:
     """A manifest line's event; None if it is none: cut short, or of another program's file of that name."""
     try:
         event = json.loads(line)

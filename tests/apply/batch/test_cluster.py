@@ -56,11 +56,11 @@ def test_two_workers_write_what_one_does_here(cluster, net, photos, paint, tmp_p
     torch.set_num_threads(1)  # as in a worker, so that sums are added up in the same order
     try:
         segmenter = Segmenter(net).fit(*paint(), adapt=False)
-        wishes = {"formats": ("png", "probability", "coco"), "overlay": True}
+        options = {"formats": ("png", "probability", "coco"), "overlay": True}
         here, there = [], []
-        local = segment_all(segmenter, photos, tmp_path / "here", on_result=here.append, **wishes)
+        local = segment_all(segmenter, photos, tmp_path / "here", on_result=here.append, **options)
         remote = segment_all(
-            segmenter, photos, tmp_path / "there", on_result=there.append, engine="ray", workers=2, **wishes
+            segmenter, photos, tmp_path / "there", on_result=there.append, engine="ray", workers=2, **options
         )
     finally:
         torch.set_num_threads(threads)
@@ -72,13 +72,13 @@ def test_two_workers_write_what_one_does_here(cluster, net, photos, paint, tmp_p
     assert {e["picture"] for e in events if e["event"] == "done"} == {
         str(p) for p in photos if p != photos[2]
     }
-    again = segment_all(segmenter, photos, tmp_path / "there", engine="ray", **wishes)
+    again = segment_all(segmenter, photos, tmp_path / "there", engine="ray", **options)
     assert (again.done, again.skipped, len(again.failed)) == (0, 4, 1)
-    assert segment_all(segmenter, photos, tmp_path / "there", **wishes).skipped == 4
+    assert segment_all(segmenter, photos, tmp_path / "there", **options).skipped == 4
 
 
 def test_a_group_is_done_by_a_worker_in_its_own_words(monkeypatch, tmp_path):
-    from asgnet.apply.batch.plan import Wishes
+    from asgnet.apply.batch.plan import RunOptions
     from asgnet.apply.batch.steps import Steps
     from asgnet.data.folder import folder_at
     from asgnet.types import Prediction
@@ -90,14 +90,14 @@ def test_a_group_is_done_by_a_worker_in_its_own_words(monkeypatch, tmp_path):
 
     Image.fromarray(np.full((4, 5, 3), 200, np.uint8)).save(tmp_path / "a.png")
     worker = Worker.__new__(Worker)
-    worker.steps = Steps(Bright(), folder_at(tmp_path / "out"), Wishes(), "key")
+    worker.steps = Steps(Bright(), folder_at(tmp_path / "out"), RunOptions(), "key")
     group = [[str(tmp_path / name), name, name, None, None] for name in ("a.png", "missing.png")]
     (said,) = worker({"group": np.array([json.dumps(group)])})["said"]
     done, failed = json.loads(said)
     assert done["summary"]["area_fraction"] == 1
     assert "does not exist" in failed["error"]
     (tmp_path / "file").write_text("")
-    worker.steps = Steps(Bright(), folder_at(tmp_path / "file"), Wishes(), "key")
+    worker.steps = Steps(Bright(), folder_at(tmp_path / "file"), RunOptions(), "key")
     (said,) = worker({"group": np.array([json.dumps(group)])})["said"]
     assert "cannot be written" in json.loads(said)[0]["hopeless"]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from asgnet.apply.batch.execution import in_a_part
 from asgnet.apply.batch.manifest import PARTS, opened
-from asgnet.apply.batch.plan import Wishes, planned
+from asgnet.apply.batch.plan import RunOptions, planned
 from asgnet.apply.batch.run import segment_all
 from asgnet.apply.batch.steps import Steps, version_of
 from asgnet.data.folder import folder_at
@@ -52,7 +52,7 @@ def folder(request, tmp_path):
 
 
 def part(folder, jobs, segmenter) -> list:
-    steps = Steps(segmenter, folder, Wishes(), "key")
+    steps = Steps(segmenter, folder, RunOptions(), "key")
     return list(in_a_part(steps, jobs, lambda job: None, lambda job: None))
 
 
@@ -89,7 +89,7 @@ def test_a_run_after_a_killed_worker_finishes_the_rest(photos, folder):
 
 
 def test_a_full_disk_ends_the_group(photos, folder, monkeypatch):
-    steps = Steps(Segmenter(), folder, Wishes(), "key")
+    steps = Steps(Segmenter(), folder, RunOptions(), "key")
 
     def full(*_):
         raise OutputError("The disk is full.") from OSError(errno.ENOSPC, "full")

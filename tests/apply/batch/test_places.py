@@ -46,9 +46,9 @@ def masks(folder: Path) -> dict[str, bytes]:
 
 
 def test_results_among_the_pictures_are_never_taken_for_pictures(photos):
-    wishes = {"formats": ("png", "cutout"), "overlay": True}
+    options = {"formats": ("png", "cutout"), "overlay": True}
     out = photos / "masks"
-    assert segment_all(Segmenter(), list_sources([photos]), out, **wishes).done == 3
+    assert segment_all(Segmenter(), list_sources([photos]), out, **options).done == 3
     before = masks(out)
     assert sorted(before) == [
         "1.png",
@@ -62,7 +62,7 @@ def test_results_among_the_pictures_are_never_taken_for_pictures(photos):
     with pytest.warns(
         AsgnetWarning, match=r"Results in .*masks. are not taken for pictures \(9 of 13 files\)"
     ):
-        again = segment_all(Segmenter(), list_sources([photos]), out, **wishes)
+        again = segment_all(Segmenter(), list_sources([photos]), out, **options)
     assert (again.done, again.skipped, again.failed) == (1, 3, [])
     assert masks(out) == before | {name: (out / name).read_bytes() for name in ("new.png", "new_cutout.png")}
 
@@ -132,20 +132,20 @@ def test_a_disk_that_fills_up_ends_the_run_and_with_space_the_rest_is_done(photo
     for i in range(40):
         pictures.append(photos / f"many{i:02}.jpg")
         shutil.copy(photos / "1.jpg", pictures[-1])
-    wishes = {"formats": ("png", "coco"), "report": True}
+    options = {"formats": ("png", "coco"), "report": True}
     (small / "ballast").write_bytes(bytes(24_000))
     done = []
     with pytest.raises(OutputError, match="the disk is full; free some space"):
-        segment_all(Segmenter(), pictures, small, on_result=done.append, **wishes)
+        segment_all(Segmenter(), pictures, small, on_result=done.append, **options)
     assert 0 < len(done) < 40
     assert not list(small.glob(".asgnet-*"))
     for path in small.glob("*.png"):
         assert np.asarray(Image.open(path)).shape == (12, 16)
     with pytest.raises(OutputError, match="the disk is full"):  # still
-        segment_all(Segmenter(), pictures, small, **wishes)
+        segment_all(Segmenter(), pictures, small, **options)
     (small / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=4m", str(small)], check=True)
-    summary = segment_all(Segmenter(), pictures, small, **wishes)
+    summary = segment_all(Segmenter(), pictures, small, **options)
     assert (summary.done + summary.skipped, summary.failed) == (40, [])
     assert summary.skipped >= len(done)
     assert len(list(small.glob("*.png"))) == 40

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from asgnet.apply.batch.plan import Job, Wishes, groups, planned
+from asgnet.apply.batch.plan import Job, RunOptions, groups, planned
 from asgnet.errors import UsageError
 
 
@@ -64,16 +64,16 @@ def test_frames_of_a_file_stay_together():
 
 
 def test_the_key_tells_wishes_apart():
-    wishes = [Wishes(), Wishes(threshold=0.5), Wishes(absent="empty"), Wishes(instances=True),
-              Wishes(min_area=3), Wishes(simplify=1)]  # fmt: skip
-    assert len({one.key("concept") for one in wishes}) == len(wishes)
-    assert Wishes(overlay=True, formats=("coco",)).key("c") == Wishes().key("c")
+    options = [RunOptions(), RunOptions(threshold=0.5), RunOptions(absent="empty"), RunOptions(instances=True),
+              RunOptions(min_area=3), RunOptions(simplify=1)]  # fmt: skip
+    assert len({one.key("concept") for one in options}) == len(options)
+    assert RunOptions(overlay=True, formats=("coco",)).key("c") == RunOptions().key("c")
     with pytest.raises(UsageError, match="min_area"):
-        Wishes(min_area=-1)
+        RunOptions(min_area=-1)
 
 
 def test_files_of_a_stem():
-    outputs = Wishes(("png", "voc"), overlay=True, explain=True).outputs("a/b")
+    outputs = RunOptions(("png", "voc"), overlay=True, explain=True).outputs("a/b")
     assert list(outputs.values()) == [
         "a/b_explained.png", "a/b_overlay.jpg", "SegmentationObject/a/b.png", "SegmentationClass/a/b.png",
         "a/b.png",

@@ -350,8 +350,8 @@ EVERYTHING = ("png", "probability", "cutout", "instances", "coco", "coco-polygon
 
 
 def test_all_formats_in_one_run_and_again_nothing_to_do(photos, out):
-    wishes = {"formats": EVERYTHING, "overlay": True, "report": True, "instances": True}
-    first = segment_all(Segmenter(), photos, out, **wishes)
+    options = {"formats": EVERYTHING, "overlay": True, "report": True, "instances": True}
+    first = segment_all(Segmenter(), photos, out, **options)
     assert first.done == 5
     assert sorted(Path(p).relative_to(out).as_posix() for p in first.collected) == [
         "ImageSets/Segmentation/default.txt", "annotations.json", "annotations_polygons.json",
@@ -359,7 +359,7 @@ def test_all_formats_in_one_run_and_again_nothing_to_do(photos, out):
     ]  # fmt: skip
     before = {k: v for k, v in tree(out).items() if k != NAME}
     segmenter = Segmenter()
-    assert segment_all(segmenter, photos, out, **wishes).skipped == 5
+    assert segment_all(segmenter, photos, out, **options).skipped == 5
     assert segmenter.seen == 0
     assert {k: v for k, v in tree(out).items() if k != NAME} == before
 

@@ -141,12 +141,12 @@ def test_a_cache_that_cannot_be_written_does_not_matter(taught, tmp_path, monkey
 
 
 def test_folding_changes_nothing_that_can_be_seen(taught, paint):
-    from asgnet.apply.engines.graph import Answering, tensors_of
+    from asgnet.apply.engines.graph import Graph, tensors_of
 
     pictures = torch.from_numpy(np.stack([paint(128, 128, seed=i)[0] for i in range(2)])).permute(0, 3, 1, 2)
     for part in taught._learnt.values():
         with torch.inference_mode():
-            expected = Answering(taught.net)(pictures.float(), *tensors_of(part).values())
+            expected = Graph(taught.net)(pictures.float(), *tensors_of(part).values())
         found = TorchEngine(taught.net)(pictures, part)
         assert found.logits.shape == (2, len(part.classes), 64, 64)
         torch.testing.assert_close(found.logits.sigmoid(), expected.logits.sigmoid(), atol=1e-4, rtol=0)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from asgnet.apply.inference.preprocess import Views, channels_first, see, side_by_side
-from asgnet.model.default.pixel_head import Seen
+from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.types import IGNORE
 
 CPU = torch.device("cpu")
@@ -16,7 +16,7 @@ def seen_of(size, seed):
     maps = tuple(
         torch.rand(1, c, size[0] // n, size[1] // n, generator=generator) for n, c in ((1, 3), (2, 5))
     )
-    return Seen(maps, (torch.rand(1, 2, *size, generator=generator),))
+    return FeatureMaps(maps, (torch.rand(1, 2, *size, generator=generator),))
 
 
 def test_channels_come_first():

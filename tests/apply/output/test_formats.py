@@ -17,7 +17,7 @@ from skimage.draw import polygon2mask
 
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import FORMATS, OVERLAY
-from asgnet.apply.output.objects import View
+from asgnet.apply.output.objects import ResultView
 from asgnet.data.annotations.brush import brush_region
 from asgnet.data.annotations.regions import coco_region
 from asgnet.data.names import read_names
@@ -34,7 +34,9 @@ masks = hnp.arrays(
 )
 
 
-def view(mask: np.ndarray, instances: bool = False, simplify: float = 0.0, classes=NAMES, link="") -> View:
+def view(
+    mask: np.ndarray, instances: bool = False, simplify: float = 0.0, classes=NAMES, link=""
+) -> ResultView:
     probability = np.where(mask > 0, 0.75, 0.25).astype(np.float32)
     by_class = {
         name: Prediction(mask == i, probability, 0.8, mask, (name,)) for i, name in enumerate(classes, 1)
@@ -44,7 +46,7 @@ def view(mask: np.ndarray, instances: bool = False, simplify: float = 0.0, class
     else:
         found = Prediction(mask, probability, 0.8, mask, classes, by_class)
     picture = np.random.default_rng(0).integers(0, 256, (*mask.shape, 3), np.uint8)
-    return View(found, picture, "photos/a.jpg", link, instances, simplify)
+    return ResultView(found, picture, "photos/a.jpg", link, instances, simplify)
 
 
 def image(data: bytes) -> Image.Image:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import label
 
-from asgnet.apply.output.objects import View, confidence, small_pieces, without_specks
+from asgnet.apply.output.objects import ResultView, confidence, small_pieces, without_specks
 from asgnet.types import Prediction
 
 masks = hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2))
@@ -22,9 +22,9 @@ def prediction(mask: np.ndarray, *classes: str) -> Prediction:
     return Prediction(mask, probability, 0.9, mask, classes, by_class if len(classes) > 1 else {})
 
 
-def view(mask: np.ndarray, *classes: str, instances: bool) -> View:
+def view(mask: np.ndarray, *classes: str, instances: bool) -> ResultView:
     picture = np.zeros((*mask.shape, 3), np.uint8)
-    return View(prediction(mask, *classes), picture, instances=instances)
+    return ResultView(prediction(mask, *classes), picture, instances=instances)
 
 
 THREE = np.array([[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 1, 0]], np.int32)

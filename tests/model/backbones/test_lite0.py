@@ -7,11 +7,11 @@ from asgnet.errors import WeightsError
 from asgnet.model.backbones import lite0 as room
 from asgnet.model.backbones.backbone import lite0
 from asgnet.model.backbones.lite0 import Lite0, fill, installed
-from asgnet.model.default.imagenet import Kinds, lite0_kinds
+from asgnet.model.default.imagenet import ImageNetHead, lite0_kinds
 
 
 def test_body_and_classifier_share_the_files_tensors_out():
-    tensors, body, head = installed(), Lite0(), Kinds(320)
+    tensors, body, head = installed(), Lite0(), ImageNetHead(320)
     assert len(tensors) == len(body.state_dict()) + len(head.state_dict())
     fill(body, tensors)
     fill(head, tensors, head=True)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.decoder import Weigh, self_support
+from asgnet.model.default.decoder import Decoder, self_support
 from asgnet.model.default.evidence import PER_LEVEL, Levels
 
 LEVELS = Levels(channels=(3, 4, 5, 4), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
@@ -16,7 +16,7 @@ APPEARANCE = 4
 def decoder(seed=0, random=True, **options):
     """A narrow one; with random weights throughout, or as training starts."""
     torch.manual_seed(seed)
-    made = Weigh(LEVELS, APPEARANCE, widths=(16, 16, 16), **options).eval()
+    made = Decoder(LEVELS, APPEARANCE, widths=(16, 16, 16), **options).eval()
     if random:
         for p in made.parameters():
             torch.nn.init.normal_(p, std=0.2)

@@ -1,4 +1,4 @@
-"""Kinds: the frozen classifier's scores of parts of pictures, compared as cosines."""
+"""ImageNetHead: the frozen classifier's scores of parts of pictures, compared as cosines."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ import torch.nn.functional as F
 
 from asgnet.model.backbones.backbone import lite0
 from asgnet.model.backbones.lite0 import installed
-from asgnet.model.default.imagenet import SCORES, UNLIKE, Kinds, likeness, lite0_kinds
+from asgnet.model.default.imagenet import SCORES, UNLIKE, ImageNetHead, likeness, lite0_kinds
 
 
 @pytest.fixture(scope="module")
 def kinds():
-    return Kinds(4)
+    return ImageNetHead(4)
 
 
 def halves(b=1):
@@ -82,7 +82,7 @@ def test_it_never_trains(kinds):
     assert not kinds.train(True).training
     assert not any(p.requires_grad for p in kinds.parameters())
     before = torch.random.get_rng_state()
-    Kinds(4)
+    ImageNetHead(4)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 

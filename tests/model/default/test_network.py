@@ -17,7 +17,7 @@ from asgnet.model.checkpoint import load_weights, save_weights
 from asgnet.model.config import preset_config
 from asgnet.model.default.evidence import PER_LEVEL
 from asgnet.model.default.imagenet import UNLIKE
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.decoder import Outputs
 
 CONFIG = replace(preset_config("default"), channels=4, area=4)
@@ -37,7 +37,7 @@ class Colours(nn.Module):
 def made(strides=(1,) * 6, random=True, seed=0):
     """A network of colours, weights random throughout or as training starts."""
     torch.manual_seed(seed)
-    net = EvidenceNet(Colours(strides), CONFIG).eval()
+    net = DefaultNet(Colours(strides), CONFIG).eval()
     if random:
         for p in net.parameters():
             nn.init.normal_(p, std=0.1)
@@ -306,7 +306,7 @@ def test_other_backbones_and_levels_are_refused(change):
 
 
 def test_levels_may_come_as_a_list():
-    assert isinstance(EvidenceNet.from_config(replace(CONFIG, levels=[1, 2, 3, 4, 5, 6])), EvidenceNet)
+    assert isinstance(DefaultNet.from_config(replace(CONFIG, levels=[1, 2, 3, 4, 5, 6])), DefaultNet)
 
 
 def test_without_the_backbones_package(monkeypatch):
@@ -316,7 +316,7 @@ def test_without_the_backbones_package(monkeypatch):
 
 
 def test_the_preset_is_small_and_its_backbone_frozen(default):
-    assert isinstance(default, EvidenceNet)
+    assert isinstance(default, DefaultNet)
     trainable = {name for name, p in default.named_parameters() if p.requires_grad}
     assert {name.split(".")[0] for name in trainable} == {"projection", "decoder", "presence"}
     assert sum(p.numel() for p in default.parameters() if p.requires_grad) == 439_345
@@ -341,7 +341,7 @@ def test_saved_and_loaded_answers_the_same(tmp_path):
     nn.init.normal_(net.decoder.out.weight, std=0.1)
     save_weights(net, tmp_path)
     again = load_weights(tmp_path)
-    assert isinstance(again, EvidenceNet)
+    assert isinstance(again, DefaultNet)
     assert not again.training
     assert again.config == net.config
     assert not any(name.startswith("backbone.") for name in load_file(tmp_path / "model.safetensors"))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from asgnet.model.default import pixel_head as fine
 from asgnet.model.default.pixel_head import (
     PENALTY,
-    FineReadout,
-    Seen,
+    FeatureMaps,
+    PixelHead,
     fine_features,
     fine_scores,
     fit_fine,
@@ -25,12 +25,14 @@ def seen_of(count, grid=(8, 8), channels=5, levels=((3, (4, 4)), (6, (2, 2)), (4
     maps = tuple(torch.randn(count, c, *size, generator=generator) for c, size in levels)
     half = [side // 2 for side in grid]
     fine = ((channels, grid), (2, half), (1, grid))
-    return Seen(maps, tuple(torch.randn(count, c, *size, generator=generator) for c, size in fine))
+    return FeatureMaps(maps, tuple(torch.randn(count, c, *size, generator=generator) for c, size in fine))
 
 
 def apart(seen):
     """Each picture by itself."""
-    return [Seen(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))]
+    return [
+        FeatureMaps(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))
+    ]
 
 
 def halves(count=1, side=32):
@@ -50,7 +52,7 @@ def stacked(seen, read):
 def test_two_colours_are_separated_exactly():
     colours = torch.zeros(1, 2, 8, 8)
     colours[:, 0, :4], colours[:, 1, 4:] = 1, 1
-    seen = Seen((), (colours,))
+    seen = FeatureMaps((), (colours,))
     readout = fit_fine(pixel_moments(apart(seen), halves(), ()))
     (scores,) = fine_scores(seen, readout, ())
     torch.testing.assert_close(scores, colours[0, 0] - colours[0, 1], atol=PENALTY, rtol=0)
@@ -63,7 +65,7 @@ def test_one_object_pixel_weighs_as_much_as_all_background():
     colours[:, 0], colours[:, 0, 0, 0], colours[:, 1, 0, 0] = 1, 0, 1
     mask = torch.zeros(1, 32, 32)
     mask[:, :4, :4] = 1
-    seen = Seen((), (colours,))
+    seen = FeatureMaps((), (colours,))
     (scores,) = fine_scores(seen, fit_fine(pixel_moments([seen], mask, ())), ())
     assert scores[0, 0] == pytest.approx(1, abs=0.01)
     assert scores[5, 5] == pytest.approx(-1, abs=0.01)
@@ -96,7 +98,7 @@ def test_scores_equal_those_of_the_stacked_features(read):
     seen = seen_of(1, seed=3)
     features = stacked(seen, read)[0]
     generator = torch.Generator().manual_seed(4)
-    readout = FineReadout(torch.randn(3, len(features), generator=generator), torch.tensor([0.5, -1, 2]))
+    readout = PixelHead(torch.randn(3, len(features), generator=generator), torch.tensor([0.5, -1, 2]))
     expected = torch.einsum("nd,dhw->nhw", readout.weights, features) + readout.bias[:, None, None]
     torch.testing.assert_close(fine_scores(seen, readout, read), expected, atol=1e-4, rtol=1e-4)
 
@@ -172,7 +174,7 @@ def test_a_spot_stands_out_from_its_surroundings():
 def test_channels_of_chosen_pixels_are_those_of_the_enlarged_maps(size):
     generator = torch.Generator().manual_seed(0)
     maps = tuple(torch.randn(1, 3 + s, size[0] // s, size[1] // s, generator=generator) for s in (1, 2, 4))
-    seen = Seen(maps, (torch.randn(1, 5, *size, generator=generator),))
+    seen = FeatureMaps(maps, (torch.randn(1, 5, *size, generator=generator),))
     chosen = torch.arange(size[0] * size[1])
     whole = stacked(seen, (1, 2))[0].flatten(1)
     torch.testing.assert_close(fine._channels(seen, (1, 2), chosen), whole, atol=1e-5, rtol=0)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.evidence import Knowledge, Levels, learn
+from asgnet.model.default.evidence import Levels, SupportStatistics, learn
 from asgnet.model.default.presence import Presence, mean_of_first
 
 LEVELS = Levels(channels=(3, 3, 3, 3), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
@@ -19,7 +19,7 @@ def field(left, right, size=8):
     return halves[None, :, None, :].expand(1, 3, size, size)
 
 
-def taught(left=RED, right=BLUE, shots=1) -> Knowledge:
+def taught(left=RED, right=BLUE, shots=1) -> SupportStatistics:
     """The left half of the support is the object."""
     mask = torch.zeros(1, shots, 8, 8, dtype=torch.uint8)
     mask[..., :4] = 1
@@ -97,10 +97,10 @@ def test_directions_only_and_each_episode_for_itself(factor, seed):
         torch.randn(2, 1, 6, 6, generator=generator),
         torch.randn(2, DEEP, 3, 3, generator=generator),
     )
-    knowledge = Knowledge(*(torch.cat([t, t]) for t in taught()))
+    knowledge = SupportStatistics(*(torch.cat([t, t]) for t in taught()))
     made = judge()
     both = made(logits, deep, maps, knowledge)
     torch.testing.assert_close(made(logits, deep, [factor * m for m in maps], knowledge), both)
-    one = Knowledge(*(t[1:] for t in knowledge))
+    one = SupportStatistics(*(t[1:] for t in knowledge))
     alone = made(logits[1:], deep[1:], [m[1:] for m in maps], one)
     torch.testing.assert_close(alone, both[1:], atol=1e-5, rtol=1e-4)

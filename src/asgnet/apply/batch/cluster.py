@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from asgnet.apply.batch.execution import Finished, Outcome, in_a_part
-from asgnet.apply.batch.plan import Job, Wishes, groups
-from asgnet.apply.batch.steps import Event, Steps, version_of
+from asgnet.apply.batch.plan import Job, RunOptions, groups
+from asgnet.apply.batch.steps import ManifestEntry, Steps, version_of
 from asgnet.data.folder import LocalFolder, folder_at
 from asgnet.errors import AsgnetError, OutputError, PictureError, UsageError
 
@@ -55,7 +55,7 @@ def on_cluster(
     waiting = []
     for job in jobs:
         event = finished(job)
-        if event is None or not steps.wishes.satisfied(job.stem, event):
+        if event is None or not steps.options.satisfied(job.stem, event):
             clear(job)
             waiting.append(job)
         elif event.get("version") and event["version"] == version_of(job.picture):
@@ -74,23 +74,23 @@ class Worker:
     Args:
         segmenter: where Ray keeps it.
         place: the folder for the results.
-        wishes: what to write.
+        options: what to write.
         key: of the run.
         here: the folder that relative names start from.
     """
 
-    def __init__(self, segmenter: Any, place: str, wishes: Wishes, key: str, here: str):
+    def __init__(self, segmenter: Any, place: str, options: RunOptions, key: str, here: str):
         import ray
 
         with suppress(OSError):  # on another machine names must be absolute or addresses
             os.chdir(here)
-        self.steps = Steps(ray.get(segmenter[0]), folder_at(place), wishes, key)
+        self.steps = Steps(ray.get(segmenter[0]), folder_at(place), options, key)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Groups of jobs -> what is said about each group's, as JSON."""
         return {"said": [json.dumps(self._said(json.loads(str(group)))) for group in batch["group"]]}
 
-    def _said(self, group: list[list[Any]]) -> list[Event]:
+    def _said(self, group: list[list[Any]]) -> list[ManifestEntry]:
         known = {entry[1]: entry[4] for entry in group}
         jobs = [Job(*entry[:4]) for entry in group]
         try:
@@ -113,7 +113,7 @@ def _streamed(
     data = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
     said = data.map_batches(
         Worker,
-        fn_constructor_args=([ray.put(steps.segmenter)], place, steps.wishes, steps.key, os.getcwd()),
+        fn_constructor_args=([ray.put(steps.segmenter)], place, steps.options, steps.key, os.getcwd()),
         batch_size=1,
         num_cpus=1,
         num_gpus=1 if kind == "GPU" else 0,
@@ -127,7 +127,7 @@ def _streamed(
             yield next(waiting), PictureError(outcome["error"]) if "error" in outcome else outcome
 
 
-def _in_short(outcome: Event | Exception) -> Event:
+def _in_short(outcome: ManifestEntry | Exception) -> ManifestEntry:
     """What the caller needs; the rest is in the part of the manifest."""
     if isinstance(outcome, AsgnetError):
         return {"error": str(outcome)}
@@ -146,13 +146,13 @@ def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Itera
     if ray.is_initialized():
         yield
         return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         address = "local"
-        options |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
-        options |= {"object_store_memory": _STORE}
+        settings |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
+        settings |= {"object_store_memory": _STORE}
     try:
-        ray.init(address=address, **options)
+        ray.init(address=address, **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"There is no Ray cluster at {address!r}: {reason}.") from error

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from asgnet.apply.batch.manifest import Part
 from asgnet.apply.batch.plan import Job
 from asgnet.apply.batch.prefetch import overlapped
-from asgnet.apply.batch.steps import Answer, Event, Record, Steps
+from asgnet.apply.batch.steps import Answer, ManifestEntry, Record, Steps
 from asgnet.errors import OutputError
 
-Outcome = tuple[Job, Event | Exception]
-Finished = Callable[[Job], Event | None]
+Outcome = tuple[Job, ManifestEntry | Exception]
+Finished = Callable[[Job], ManifestEntry | None]
 
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
@@ -26,7 +26,7 @@ def through_steps(
 ) -> Iterator[Outcome]:
     """Jobs through the three steps, overlapped; raises what would make every other picture fail as well."""
 
-    def write(job: Job, answer: Answer) -> Event:
+    def write(job: Job, answer: Answer) -> ManifestEntry:
         if answer.prediction is not None:
             clear(job)
         return steps.write(job, answer, record)
@@ -45,11 +45,11 @@ def in_a_part(
 ) -> Iterator[Outcome]:
     """A group through the steps with a part of the manifest for itself."""
     known = {job.name: finished(job) for job in group}
-    waiting = [job for job in group if not steps.wishes.satisfied(job.stem, known[job.name])]
+    waiting = [job for job in group if not steps.options.satisfied(job.stem, known[job.name])]
     for job in waiting:
         clear(job)
     claims = [
-        (job.name, steps.key, [*steps.wishes.outputs(job.stem, event).values()], event is not None)
+        (job.name, steps.key, [*steps.options.outputs(job.stem, event).values()], event is not None)
         for job in waiting
         for event in [known[job.name]]
     ]

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from asgnet.data.folder import Folder, LocalFolder
-from asgnet.data.results import MANIFEST, PARTS, Event, event_of
+from asgnet.data.results import MANIFEST, PARTS, ManifestEntry, event_of
 from asgnet.errors import OutputError
 from asgnet.files import named, remedy_for
 
@@ -78,11 +78,11 @@ class Manifest:
         except OSError as error:
             raise self._unwritten(error) from error
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> None:
         """Record that these outputs are complete, with what a later run must know of them."""
         self._append(_finished(picture, key, outputs, facts))
 
-    def event(self, picture: str, key: str) -> Event | None:
+    def event(self, picture: str, key: str) -> ManifestEntry | None:
         """The ``done`` event of a picture, if it is finished and no other key took its outputs since."""
         place = self._done.get(_owner(picture, key))
         if place is None:
@@ -107,7 +107,7 @@ class Manifest:
             if event is not None:
                 self._append(event)
 
-    def _append(self, event: Event) -> None:
+    def _append(self, event: ManifestEntry) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
         rest = line
         try:
@@ -138,7 +138,7 @@ class Manifest:
             except OSError as error:
                 raise self._unwritten(error) from error
 
-    def _take(self, event: Event, start: int, length: int) -> None:
+    def _take(self, event: ManifestEntry, start: int, length: int) -> None:
         owner = _owner(event["picture"], event["key"])
         for name in event["outputs"]:
             self.own[name] = owner
@@ -167,7 +167,7 @@ class Part:
     def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
         """Nothing: it was claimed at the start."""
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> None:
         """As :meth:`Manifest.finish`."""
         self._lines.append(_line(_finished(picture, key, outputs, facts)))
         self._save()
@@ -222,16 +222,16 @@ def _absorb_parts(folder: Folder, manifest: Manifest) -> list[str]:
     return names
 
 
-def _begun(picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> Event:
+def _begun(picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> ManifestEntry:
     event = {"event": "begin", "picture": picture, "key": key, "outputs": list(outputs)}
     return {**event, "adds": True} if adds else event
 
 
-def _finished(picture: str, key: str, outputs: Iterable[str], facts: Event) -> Event:
+def _finished(picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> ManifestEntry:
     return {"event": "done", "picture": picture, "key": key, "outputs": list(outputs), **facts}
 
 
-def _line(event: Event) -> bytes:
+def _line(event: ManifestEntry) -> bytes:
     return json.dumps(event, ensure_ascii=True).encode() + b"\n"
 
 

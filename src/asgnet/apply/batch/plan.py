@@ -1,4 +1,4 @@
-"""What is to be made of which pictures: a run's wishes, and its jobs."""
+"""What is to be made of which pictures: a run's options, and its jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXPLANATION = "_explained.png"
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunOptions:
     """What a run is to write, and how; see :func:`asgnet.apply.batch.run.segment_all` for each."""
 
     formats: tuple[str, ...] = ("png",)

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from asgnet.apply.batch.manifest import NAME, Manifest
-from asgnet.apply.batch.plan import Job, Wishes
-from asgnet.apply.batch.steps import Event
+from asgnet.apply.batch.plan import Job, RunOptions
+from asgnet.apply.batch.steps import ManifestEntry
 from asgnet.data.folder import Folder, LocalFolder, is_url
 from asgnet.errors import OutputError
 
 
 @dataclass
-class Earlier:
-    """The folder's files, as a run with these wishes and this key (:meth:`Wishes.key`) sees them."""
+class ResumeState:
+    """The folder's files, as a run with these options and this key (:meth:`RunOptions.key`) sees them."""
 
     folder: Folder
     manifest: Manifest
-    wishes: Wishes
+    options: RunOptions
     key: str
 
     def __post_init__(self) -> None:
@@ -27,9 +27,9 @@ class Earlier:
         remote = not isinstance(self.folder, LocalFolder)
         self._there = set(self.folder.list("")).__contains__ if remote else self.folder.exists
 
-    def known(self, job: Job) -> Event | None:
+    def known(self, job: Job) -> ManifestEntry | None:
         """What the manifest says of a picture finished for this key; of its files those still there."""
-        event = None if self.wishes.overwrite else self.manifest.event(job.name, self.key)
+        event = None if self.options.overwrite else self.manifest.event(job.name, self.key)
         if event is None:
             return None
         files = {kind: name for kind, name in event["files"].items() if self._there(name)}
@@ -65,15 +65,15 @@ class Earlier:
             clash = self._claim(job, event, taken)
             if clash is not None:
                 refused[job] = clash
-            elif not self.wishes.overwrite:
-                names = self.wishes.outputs(job.stem, event).values()
+            elif not self.options.overwrite:
+                names = self.options.outputs(job.stem, event).values()
                 lost += [name for name in names if self._foreign(name, job.name)]
-        if not self.wishes.overwrite:
+        if not self.options.overwrite:
             lost += [n for n in run_files if self._there(n) and not self.manifest.owns(n, "", self.key)]
         self._refuse_losses(lost)
         return jobs, refused
 
-    def _oldest_first(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Event | None]]:
+    def _oldest_first(self, jobs: Sequence[Job]) -> Iterator[tuple[int, ManifestEntry | None]]:
         """The places of the jobs that earlier runs finished, with what is known of them; then the others'."""
         fresh = []
         for i, job in enumerate(jobs):
@@ -84,9 +84,9 @@ class Earlier:
                 yield i, event
         yield from ((i, None) for i in fresh)
 
-    def _claim(self, job: Job, event: Event | None, taken: dict[str, str]) -> OutputError | None:
+    def _claim(self, job: Job, event: ManifestEntry | None, taken: dict[str, str]) -> OutputError | None:
         """Note a picture's files as taken, by their names in lower case; or say on whose they would fall."""
-        names = {*self.wishes.outputs(job.stem).values(), *(event["files"].values() if event else ())}
+        names = {*self.options.outputs(job.stem).values(), *(event["files"].values() if event else ())}
         for name in sorted(names):
             owner = taken.get(name.casefold(), job.name)
             if owner != job.name:
@@ -99,7 +99,7 @@ class Earlier:
         return None
 
     def _refuse_sources(self, job: Job, sources: set[str]) -> None:
-        for name in self.wishes.outputs(job.stem).values():
+        for name in self.options.outputs(job.stem).values():
             if _real(self.folder.place(name)) in sources:
                 raise OutputError(f"{self.folder.place(name)!r} is one of the pictures; give another --out.")
 
@@ -113,8 +113,8 @@ class Earlier:
 
     def clear(self, job: Job) -> None:
         """Remove what a killed run left of this picture's own outputs."""
-        if not self.wishes.overwrite:
-            for name in self.wishes.outputs(job.stem, self.known(job)).values():
+        if not self.options.overwrite:
+            for name in self.options.outputs(job.stem, self.known(job)).values():
                 if self.manifest.half(name, job.name, self.key):
                     self.folder.remove(name)
 

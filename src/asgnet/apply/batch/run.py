@@ -4,7 +4,7 @@
     summary = segment_all(segmenter, list_pictures("photos"), "results", formats=("png", "coco"))
 
 A picture is finished when its outputs are complete and the manifest says so for the same picture (SHA-256 of
-the file), Concept and wishes; run again, it is skipped, or, asked for more kinds of files, given those alone.
+the file), Concept and options; run again, it is skipped, or, asked for more kinds of files, given those alone.
 A broken picture is reported and the others go on.
 """
 
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asgnet.apply.batch.execution import Outcome, in_a_part, through_steps
 from asgnet.apply.batch.manifest import Manifest, opened, settle
-from asgnet.apply.batch.plan import Job, Wishes, groups, planned, without_results
-from asgnet.apply.batch.resume import Earlier
+from asgnet.apply.batch.plan import Job, RunOptions, groups, planned, without_results
+from asgnet.apply.batch.resume import ResumeState
 from asgnet.apply.batch.run_files import collect
-from asgnet.apply.batch.steps import Event, Steps
+from asgnet.apply.batch.steps import ManifestEntry, Steps
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.apply.output.formats import shared_files
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
@@ -120,15 +120,15 @@ def segment_all(
     """
     if segmenter.concept is None:
         raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-    wishes = Wishes(
+    options = RunOptions(
         tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report
     )  # fmt: skip
     folder = folder_at(out_dir)
     with opened(folder) as manifest:
-        key = wishes.key(fingerprint(segmenter.concept))
-        earlier = Earlier(folder, manifest, wishes, key)
-        run = _Run(segmenter, folder, manifest, wishes, key, earlier)
-        shared = shared_files(segmenter.concept.classes, set(wishes.formats))
+        key = options.key(fingerprint(segmenter.concept))
+        earlier = ResumeState(folder, manifest, options, key)
+        run = _Run(segmenter, folder, manifest, options, key, earlier)
+        shared = shared_files(segmenter.concept.classes, set(options.formats))
         jobs = planned(without_results(pictures, folder, manifest.own), every)
         jobs, refused = earlier.settled(jobs, run.files, shared)
         if isinstance(folder, LocalFolder):
@@ -155,9 +155,9 @@ class _Run:
     segmenter: Segmenter
     folder: Folder
     manifest: Manifest
-    wishes: Wishes
+    options: RunOptions
     key: str
-    earlier: Earlier
+    earlier: ResumeState
 
     def __post_init__(self) -> None:
         self._broken: set[str] = set()
@@ -165,13 +165,13 @@ class _Run:
     @property
     def files(self) -> list[str]:
         """Those of the whole run."""
-        return [*self.wishes.collected.values(), *([REPORT] if self.wishes.report else [])]
+        return [*self.options.collected.values(), *([REPORT] if self.options.report else [])]
 
     def outcomes(
         self, jobs: list[Job], engine: Engine, address: str | None, workers: int | None
     ) -> Iterator[Outcome]:
         """Every job with its event, or with its error."""
-        steps = Steps(self.segmenter, self.folder, self.wishes, self.key)
+        steps = Steps(self.segmenter, self.folder, self.options, self.key)
         known, clear = self.earlier.known, self.earlier.clear
         if engine == "ray":
             from asgnet.apply.batch.cluster import on_cluster
@@ -208,19 +208,19 @@ class _Run:
             self.manifest.begin("", self.key, names)
         settle(self.folder, self.manifest)
 
-        def events() -> Iterator[Event]:
+        def events() -> Iterator[ManifestEntry]:
             return filter(None, (self._event_of_this_run(job.name) for job in jobs))
 
-        for form in self.wishes.collected:
+        for form in self.options.collected:
             collect(self.folder, form, events, self.segmenter.concept.classes)
-        if self.wishes.report:
+        if self.options.report:
             from asgnet.apply.output.report import save_report
 
             event = self._event_of_this_run
             save_report(self.folder, REPORT, [job.name for job in jobs], event, summary.failed)
         summary.collected = [self.folder.place(name) for name in names]
 
-    def _event_of_this_run(self, name: str) -> Event | None:
+    def _event_of_this_run(self, name: str) -> ManifestEntry | None:
         return None if name in self._broken else self.manifest.event(name, self.key)
 
 

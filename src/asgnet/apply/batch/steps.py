@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from asgnet.apply.batch.plan import Job, Wishes
+from asgnet.apply.batch.plan import Job, RunOptions
 from asgnet.apply.inference.postprocess import PRESENT, decide
 from asgnet.data.folder import Folder, Remote, is_url, plain_path, read_source, store_of
 from asgnet.errors import OutputError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
     from asgnet.types import Picture, Prediction
 
-Event = dict[str, Any]
+ManifestEntry = dict[str, Any]
 _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
 
 
@@ -27,7 +27,7 @@ class Record(Protocol):
     def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
         """Claim outputs."""
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: Event) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> None:
         """Record that they are complete."""
 
 
@@ -35,7 +35,7 @@ class Loaded(NamedTuple):
     """A picture read, if it lacks anything of what is wished; and what an earlier run left in ``event``."""
 
     picture: Picture | None
-    event: Event | None = None
+    event: ManifestEntry | None = None
     digest: str = ""
     version: str = ""
     time: float | None = None
@@ -55,18 +55,18 @@ class Steps:
     Args:
         segmenter: fitted.
         folder: for the results.
-        wishes: what to write.
-        key: of the run, :meth:`Wishes.key`.
+        options: what to write.
+        key: of the run, :meth:`RunOptions.key`.
     """
 
-    def __init__(self, segmenter: Segmenter, folder: Folder, wishes: Wishes, key: str):
+    def __init__(self, segmenter: Segmenter, folder: Folder, options: RunOptions, key: str):
         from asgnet.data.read.frames import FrameReader
 
-        self.segmenter, self.folder, self.wishes, self.key = segmenter, folder, wishes, key
+        self.segmenter, self.folder, self.options, self.key = segmenter, folder, options, key
         self._frames = FrameReader()
         self._digests: dict[str, tuple[str, str]] = {}  # of the last file read: version and digest
 
-    def read(self, job: Job, event: Event | None) -> Loaded:
+    def read(self, job: Job, event: ManifestEntry | None) -> Loaded:
         """A picture, unless an earlier run's ``event`` has all of it and it is still the same file.
 
         Raises:
@@ -77,7 +77,7 @@ class Steps:
         from asgnet.data.read.images import read_picture
 
         version = version_of(job.picture)
-        satisfied = self.wishes.satisfied(job.stem, event)
+        satisfied = self.options.satisfied(job.stem, event)
         if event is not None and satisfied and version and version == event.get("version"):
             return Loaded(None, event)
         data = None if job.frame is not None or is_video(job.picture) else _data(job.picture)
@@ -102,28 +102,30 @@ class Steps:
             return Answer(loaded, None, 0.0)
         began = time.perf_counter()
         prediction = self.segmenter.predict(loaded.picture)
-        prediction = decide(prediction, self.wishes.threshold, self.wishes.absent)
-        prediction = without_specks(prediction, self.wishes.min_area)
+        prediction = decide(prediction, self.options.threshold, self.options.absent)
+        prediction = without_specks(prediction, self.options.min_area)
         return Answer(loaded, prediction, time.perf_counter() - began)
 
-    def write(self, job: Job, answer: Answer, record: Record) -> Event:
+    def write(self, job: Job, answer: Answer, record: Record) -> ManifestEntry:
         """All files of a picture that it lacks, and its line in the manifest; the event of it."""
         loaded, prediction, seconds = answer
         if loaded.picture is None or prediction is None:
             assert loaded.event is not None
             return {**loaded.event, "skipped": True}
-        outputs = self.wishes.outputs(job.stem, loaded.event)
+        outputs = self.options.outputs(job.stem, loaded.event)
         record.begin(job.name, self.key, outputs.values(), loaded.event is not None)
         facts = self._written(job, loaded, prediction, outputs)
         facts["summary"] |= {"seconds": round(seconds, 4)}
         record.finish(job.name, self.key, facts["files"].values(), facts)
         return facts
 
-    def _written(self, job: Job, loaded: Loaded, prediction: Prediction, outputs: dict[str, str]) -> Event:
+    def _written(
+        self, job: Job, loaded: Loaded, prediction: Prediction, outputs: dict[str, str]
+    ) -> ManifestEntry:
         from asgnet.apply.output.save import save_prediction, summary
         from asgnet.data.read.images import png_bytes
 
-        picture, wishes = loaded.picture, self.wishes
+        picture, options = loaded.picture, self.options
         assert picture is not None
         if "explain" in outputs:
             from asgnet.apply.figures.explain import explain
@@ -131,14 +133,14 @@ class Steps:
             self.folder.save(outputs["explain"], png_bytes(explain(self.segmenter, picture, prediction)))
         source = job.picture if job.frame is None else f"{job.picture}#{job.frame:06}"
         written = save_prediction(
-            prediction, picture, self.folder, job.stem, source=source, formats=wishes.formats,
-            overlay=wishes.overlay, overwrite=wishes.overwrite, instances=wishes.instances,
-            simplify=wishes.simplify, kinds=outputs,
+            prediction, picture, self.folder, job.stem, source=source, formats=options.formats,
+            overlay=options.overlay, overwrite=options.overwrite, instances=options.instances,
+            simplify=options.simplify, kinds=outputs,
         )  # fmt: skip
-        before: Event = loaded.event or {"files": {}, "entries": {}}
+        before: ManifestEntry = loaded.event or {"files": {}, "entries": {}}
         files = before["files"] | outputs
         places = {kind: self.folder.place(name) for kind, name in files.items()}
-        said = summary(prediction, job.picture, mask=places.get("png"), instances=wishes.instances)
+        said = summary(prediction, job.picture, mask=places.get("png"), instances=options.instances)
         said["present"] = prediction.presence >= PRESENT
         if job.frame is not None:
             said |= {"frame": job.frame, "time": loaded.time}
@@ -148,11 +150,11 @@ class Steps:
             "version": loaded.version,
             "files": files,
             "summary": {**said, "files": places},
-            "entries": before["entries"] | {form: written[form] for form in wishes.entries},
+            "entries": before["entries"] | {form: written[form] for form in options.entries},
         }
         if "thumbnail" in before:
             facts["thumbnail"] = before["thumbnail"]
-        elif wishes.report:
+        elif options.report:
             from asgnet.apply.output.report import thumbnail
 
             facts["thumbnail"] = thumbnail(picture, prediction.mask)

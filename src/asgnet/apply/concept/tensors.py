@@ -14,9 +14,9 @@ from torch import Tensor
 from asgnet.apply.fitting.rules.adaptation import Adaptation, adapt_to_supports
 from asgnet.apply.fitting.rules.prior import Prior
 from asgnet.errors import WeightsError
-from asgnet.model.default.evidence import Knowledge
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import FineReadout
+from asgnet.model.default.evidence import SupportStatistics
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import PixelHead
 from asgnet.types import Concept
 
 CLOSER = "closer"
@@ -27,7 +27,7 @@ PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
 """Tensors that have as many entries as there are prototypes, in pairs."""
 
 
-class Learnt(NamedTuple):
+class ClassFit(NamedTuple):
     """What n classes' predictions need.
 
     Attributes:
@@ -39,9 +39,9 @@ class Learnt(NamedTuple):
     """
 
     classes: tuple[str, ...]
-    knowledge: Knowledge
+    knowledge: SupportStatistics
     adaptations: tuple[Adaptation, ...]
-    readout: FineReadout
+    readout: PixelHead
     trusts: Tensor
     shares: Tensor
 
@@ -52,18 +52,18 @@ class Learnt(NamedTuple):
         return [prior.fine(one.share, prior.kinship(kinds)) for one, kinds in pairs]
 
 
-def recall(concept: Concept, device: torch.device) -> dict[bool, Learnt]:
+def recall(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:
     """A concept's tensors on a device: of the classes that are seen as usual, and of those seen closer."""
     adaptations, closer = Adaptation.from_arrays(concept.tensors), closer_of(concept)
     found = {}
     for near in sorted(set(closer)):
         those = [i for i, own in enumerate(closer) if own == near]
         tensors = {name: torch.from_numpy(array[those]).to(device) for name, array in concept.tensors.items()}
-        found[near] = Learnt(
+        found[near] = ClassFit(
             tuple(concept.classes[i] for i in those),
-            Knowledge(**{name: tensors[name] for name in Knowledge._fields}),
+            SupportStatistics(**{name: tensors[name] for name in SupportStatistics._fields}),
             tuple(adaptations[i] for i in those),
-            FineReadout(tensors["adapted_weights"], tensors["adapted_bias"]),
+            PixelHead(tensors["adapted_weights"], tensors["adapted_bias"]),
             tensors["adapted_trust"],
             tensors["adapted_share"],
         )
@@ -76,7 +76,7 @@ def closer_of(concept: Concept) -> list[bool]:
 
 
 def stacked(parts: Sequence[Tensor]) -> NDArray:
-    """Knowledge of several classes side by side; missing prototypes are padding, which is not valid."""
+    """SupportStatistics of several classes side by side; missing prototypes are padding, which is not valid."""
     most = [max(sizes) for sizes in zip(*(p.shape for p in parts), strict=True)]
     padded = [
         F.pad(
@@ -87,7 +87,7 @@ def stacked(parts: Sequence[Tensor]) -> NDArray:
     return torch.cat(padded).cpu().numpy()
 
 
-def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> None:
+def check_concept(concept: Concept, net: DefaultNet, device: torch.device) -> None:
     """Is every tensor there, and of the shape and type that this network makes?
 
     Raises:
@@ -113,7 +113,7 @@ def check_concept(concept: Concept, net: EvidenceNet, device: torch.device) -> N
             raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
 
 
-def _blank(net: EvidenceNet, device: torch.device) -> dict[str, NDArray]:
+def _blank(net: DefaultNet, device: torch.device) -> dict[str, NDArray]:
     """What a blank picture of one class teaches: a concept's tensors, as this network makes them."""
     masks = torch.ones(1, BLANK, BLANK, dtype=torch.uint8, device=device)
     with torch.inference_mode():

@@ -2,7 +2,7 @@
 
     graph = to_onnx(segmenter.net, learnt, SIDE)
 
-The graph is traced from :class:`~asgnet.apply.engines.graph.Answering`. Pictures, classes and prototypes may be of
+The graph is traced from :class:`~asgnet.apply.engines.graph.Graph`. Pictures, classes and prototypes may be of
 any number, the pictures' sides any multiple of 32 from 96 on. Whatever is exported answers as the network
 does, to within ``TOLERANCE``, or it is not written.
 """
@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 
 import asgnet
-from asgnet.apply.concept.tensors import Learnt
-from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Answer, Answering, tensors_of
+from asgnet.apply.concept.tensors import ClassFit
+from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Graph, GraphOutput, tensors_of
 from asgnet.apply.engines.quantise import mean_iou, quantised
 from asgnet.apply.inference.grid import seen_size
 from asgnet.data.benchmarks.index import cache_folder
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import save_bytes
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.network import DefaultNet
 from asgnet.model.for_inference import channelwise, fused
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ TRACED = ("apply/answer.py", "apply/adapt.py", "model")
 """Code that the graph is made from, beside the weights."""
 
 
-def to_onnx(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
+def to_onnx(net: DefaultNet, learnt: ClassFit, side: int) -> bytes:
     """The graph as an ONNX file.
 
     Args:
@@ -55,7 +55,7 @@ def to_onnx(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
     Raises:
         UsageError: the installed torch or onnx cannot export it.
     """
-    outputs = list(Answer._fields)
+    outputs = list(GraphOutput._fields)
     first = {name: {0: "batch", 1: "classes"} for name in outputs}
     free = {name: {0: "classes"} for name in tensors_of(learnt)} | first
     for name in PER_PROTOTYPE:
@@ -67,7 +67,7 @@ def to_onnx(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
     try:
         with _quietly(), torch.no_grad():
             torch.onnx.export(
-                Answering(channelwise(_folded(net))), example(learnt, side), stream,
+                Graph(channelwise(_folded(net))), example(learnt, side), stream,
                 dynamo=False,  # its successor cannot leave the pictures' size open
                 input_names=[PICTURES, *tensors_of(learnt)], output_names=outputs,
                 opset_version=OPSET, dynamic_axes=free,
@@ -81,11 +81,11 @@ def to_onnx(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
     return stream.getvalue()
 
 
-def to_torchscript(net: EvidenceNet, learnt: Learnt, side: int) -> bytes:
+def to_torchscript(net: DefaultNet, learnt: ClassFit, side: int) -> bytes:
     """The graph as TorchScript, for libtorch and Python without asgnet; inputs as :func:`to_onnx`."""
     stream = io.BytesIO()
     with _quietly(), torch.no_grad():
-        graph = torch.jit.trace(Answering(_folded(net)), example(learnt, side), check_trace=False)
+        graph = torch.jit.trace(Graph(_folded(net)), example(learnt, side), check_trace=False)
         torch.jit.save(torch.jit.freeze(graph.eval()), stream)
     return stream.getvalue()
 
@@ -105,13 +105,13 @@ def save_openvino(onnx: bytes, path: Path) -> None:
         save_bytes(path, made.read_bytes())
 
 
-def example(learnt: Learnt, side: int) -> tuple[Tensor, ...]:
+def example(learnt: ClassFit, side: int) -> tuple[Tensor, ...]:
     """Inputs to trace a graph with: two pictures and twice the classes, so that none of these axes is one."""
     twice = [torch.cat([tensor, tensor]) for tensor in tensors_of(learnt).values()]
     return torch.zeros(2, 3, side, side), *twice
 
 
-def cached_onnx(net: EvidenceNet, learnt: Learnt, side: int, fingerprint: str) -> bytes:
+def cached_onnx(net: DefaultNet, learnt: ClassFit, side: int, fingerprint: str) -> bytes:
     """:func:`to_onnx`, made once: kept in the user's cache for these weights, this code and this torch.
 
     Where the cache cannot be written it is made again every time. A damaged file is made anew.
@@ -130,7 +130,9 @@ def cached_onnx(net: EvidenceNet, learnt: Learnt, side: int, fingerprint: str) -
     return graph
 
 
-def parity(net: EvidenceNet, learnt: Learnt, answers: Callable[[Tensor, Learnt], Answer], side: int) -> float:
+def parity(
+    net: DefaultNet, learnt: ClassFit, answers: Callable[[Tensor, ClassFit], GraphOutput], side: int
+) -> float:
     """Largest difference of a probability between a network in torch, fp32, and another engine.
 
     Asked are one picture and three, of ``side`` and of a smaller one, with the prototypes as they are and
@@ -142,7 +144,7 @@ def parity(net: EvidenceNet, learnt: Learnt, answers: Callable[[Tensor, Learnt],
         answers: the engine.
         side: a multiple of 32.
     """
-    reference, worst = Answering(net), 0.0
+    reference, worst = Graph(net), 0.0
     generator = torch.Generator().manual_seed(0)
     sizes = ((1, side, side), (3, *seen_size((1, 2), side)))
     for (count, height, width), known in zip(sizes, (learnt, _more(learnt)), strict=True):
@@ -166,14 +168,14 @@ def refuse_strangers(difference: float, what: str) -> None:
         )
 
 
-def _more(learnt: Learnt) -> Learnt:
+def _more(learnt: ClassFit) -> ClassFit:
     """Twice the classes, and one more prototype that is padding."""
     tensors = {}
     for name, tensor in learnt.knowledge._asdict().items():
         if name in PER_PROTOTYPE:
             tensor = torch.cat([tensor, torch.zeros_like(tensor[:, :1])], 1)
         tensors[name] = torch.cat([tensor, tensor])
-    return Learnt(
+    return ClassFit(
         learnt.classes * 2,
         type(learnt.knowledge)(**tensors),
         learnt.adaptations * 2,
@@ -183,7 +185,7 @@ def _more(learnt: Learnt) -> Learnt:
     )
 
 
-def _folded(net: EvidenceNet) -> EvidenceNet:
+def _folded(net: DefaultNet) -> DefaultNet:
     return fused(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE)).to(memory_format=torch.contiguous_format)
 
 
@@ -254,7 +256,7 @@ def export(segmenter: Segmenter, to: str, path: Path, int8: bool = False) -> dic
     return facts
 
 
-def runner(graph: bytes, to: str) -> Callable[[Tensor, Learnt], Answer]:
+def runner(graph: bytes, to: str) -> Callable[[Tensor, ClassFit], GraphOutput]:
     """What runs an exported graph where it is meant to run.
 
     Raises:
@@ -267,7 +269,7 @@ def runner(graph: bytes, to: str) -> Callable[[Tensor, Learnt], Answer]:
         return (OnnxEngine if to == "onnx" else OpenvinoEngine)(graph, torch.get_num_threads())
     with _quietly():
         script = torch.jit.load(io.BytesIO(graph))
-    return lambda pictures, learnt: Answer(*script(pictures.float(), *tensors_of(learnt).values()))
+    return lambda pictures, learnt: GraphOutput(*script(pictures.float(), *tensors_of(learnt).values()))
 
 
 def _answering(segmenter: Segmenter, graph: bytes, to: str) -> Segmenter:
@@ -279,6 +281,6 @@ def _answering(segmenter: Segmenter, graph: bytes, to: str) -> Segmenter:
     return other
 
 
-def _feed(segmenter: Segmenter, picture: Picture, learnt: Learnt) -> dict[str, Any]:
+def _feed(segmenter: Segmenter, picture: Picture, learnt: ClassFit) -> dict[str, Any]:
     pictures = segmenter._prepare(picture).float()
     return {name: t.numpy() for name, t in {PICTURES: pictures, **tensors_of(learnt)}.items()}

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from asgnet.apply.segmenter import Segmenter
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import Seen
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.model.lru_cache import Recent
 from asgnet.types import Concept
 
@@ -32,7 +32,7 @@ def remembering(segmenter: Segmenter, most: int | None = None, predictions: bool
             alone: an exported graph does everything in one go.
     """
     twin = copy(segmenter)
-    if not isinstance(getattr(segmenter, "net", None), EvidenceNet):
+    if not isinstance(getattr(segmenter, "net", None), DefaultNet):
         return twin  # what only resembles a Segmenter has nothing to remember
     twin.net = _SeesOnce(segmenter.net, most)
     if predictions and segmenter.engine == "torch":
@@ -40,15 +40,15 @@ def remembering(segmenter: Segmenter, most: int | None = None, predictions: bool
     return twin
 
 
-class _SeesOnce(EvidenceNet):
+class _SeesOnce(DefaultNet):
     """The same network, modules and tensors shared, that keeps its answers about single pictures."""
 
-    def __init__(self, net: EvidenceNet, most: int | None) -> None:
+    def __init__(self, net: DefaultNet, most: int | None) -> None:
         self.__dict__.update(net.__dict__)
-        self._memory: Recent[Seen] = Recent(most)
+        self._memory: Recent[FeatureMaps] = Recent(most)
 
-    def see(self, images: Tensor) -> Seen:
-        """As :meth:`EvidenceNet.see`."""
+    def see(self, images: Tensor) -> FeatureMaps:
+        """As :meth:`DefaultNet.see`."""
         if len(images) != 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
             return super().see(images)
         return self._memory(images, super().see)

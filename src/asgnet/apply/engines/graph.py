@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from asgnet.apply.concept.tensors import Learnt
+from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.fitting.rules.adaptation import believe, mix
-from asgnet.model.default.evidence import Knowledge
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import FineReadout, all_fine_scores
+from asgnet.model.default.evidence import SupportStatistics
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import PixelHead, all_fine_scores
 
 PER_PROTOTYPE = ("object", "object_valid", "background", "background_valid")
 """Inputs with a second axis of any length."""
 PICTURES = "pictures"
 
 
-class Answer(NamedTuple):
+class GraphOutput(NamedTuple):
     """About b pictures and n classes.
 
     Attributes:
@@ -35,29 +35,29 @@ class Answer(NamedTuple):
     guide_map: Tensor
 
 
-class Answering(nn.Module):
-    """Pictures and everything learnt -> :class:`Answer`; prototypes are an input, so one graph serves all.
+class Graph(nn.Module):
+    """Pictures and everything learnt -> :class:`GraphOutput`; prototypes are an input, so one graph serves all.
 
     Args:
         net: in eval mode.
     """
 
-    def __init__(self, net: EvidenceNet) -> None:
+    def __init__(self, net: DefaultNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, pictures: Tensor, *tensors: Tensor) -> Answer:
+    def forward(self, pictures: Tensor, *tensors: Tensor) -> GraphOutput:
         """``b 3 H W`` pixel values in [0, 255] and :func:`tensors_of` what is learnt."""
         trusts, shares, *rest = tensors
-        own = len(FineReadout._fields)
-        readout, knowledge, classes = FineReadout(*rest[:own]), Knowledge(*rest[own:]), trusts.shape[0]
+        own = len(PixelHead._fields)
+        readout, knowledge, classes = PixelHead(*rest[:own]), SupportStatistics(*rest[own:]), trusts.shape[0]
         seen = self.net.see(self.net.backbone.normalise(pictures))
         count = pictures.shape[0]
 
         def per_picture(learnt: Tensor) -> Tensor:  # n … -> bn …
             return learnt.expand(count, *learnt.shape).flatten(0, 1)
 
-        every = Knowledge(*map(per_picture, knowledge))
+        every = SupportStatistics(*map(per_picture, knowledge))
         found = self.net.find(seen.maps, every)
         outputs = self.net.decide(seen.maps, every, appearance=per_picture(trusts), found=found)
         assert outputs.presence is not None
@@ -67,15 +67,15 @@ class Answering(nn.Module):
         each = (count, classes)
         likeness = self.net.likeness(seen.maps, every, logits)
         presence = believe(outputs.presence, logits, likeness, every.shots)
-        return Answer(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
+        return GraphOutput(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
 
 
-def tensors_of(learnt: Learnt) -> dict[str, Tensor]:
+def tensors_of(learnt: ClassFit) -> dict[str, Tensor]:
     """All that a graph takes beside pictures: each ``n …`` with one entry per class, by name, in order."""
     return dict(_named(learnt))
 
 
-def _named(learnt: Learnt) -> Iterator[tuple[str, Tensor]]:
+def _named(learnt: ClassFit) -> Iterator[tuple[str, Tensor]]:
     yield "trusts", learnt.trusts
     yield "shares", learnt.shares
     yield from ((f"readout_{name}", tensor) for name, tensor in learnt.readout._asdict().items())

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Answer, Answering, tensors_of
+from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Graph, GraphOutput, tensors_of
 from asgnet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgnet.apply.concept.tensors import Learnt
-    from asgnet.model.default.network import EvidenceNet
+    from asgnet.apply.concept.tensors import ClassFit
+    from asgnet.model.default.network import DefaultNet
 
 Engine = Literal["auto", "openvino", "onnx", "torch"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -109,21 +109,21 @@ class TorchEngine:
         compiled: through ``torch.compile``, which needs a C++ compiler and a minute or two at first.
     """
 
-    def __init__(self, net: EvidenceNet, precision: str = "fp32", compiled: bool = False) -> None:
+    def __init__(self, net: DefaultNet, precision: str = "fp32", compiled: bool = False) -> None:
         from asgnet.model.for_inference import fused
 
         self.precision = precision
         self.device = net.backbone.mean.device
-        graph = Answering(fused(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE, device=self.device)))
-        self._graph: Callable[..., Answer] = torch.compile(graph) if compiled else graph
+        graph = Graph(fused(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE, device=self.device)))
+        self._graph: Callable[..., GraphOutput] = torch.compile(graph) if compiled else graph
 
-    def __call__(self, pictures: Tensor, learnt: Learnt) -> Answer:
-        """``b 3 s s`` uint8 and what is learnt -> :class:`Answer`, on the CPU."""
+    def __call__(self, pictures: Tensor, learnt: ClassFit) -> GraphOutput:
+        """``b 3 s s`` uint8 and what is learnt -> :class:`GraphOutput`, on the CPU."""
         pictures = pictures.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
         low = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with torch.inference_mode(), low:
             answer = self._graph(pictures, *tensors_of(learnt).values())
-        return Answer(answer.logits.float().cpu(), answer.presence.float().cpu(), answer.guide_map.cpu())
+        return GraphOutput(answer.logits.float().cpu(), answer.presence.float().cpu(), answer.guide_map.cpu())
 
 
 class OnnxEngine:
@@ -145,7 +145,7 @@ class OnnxEngine:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._feed = _Feed()
 
-    def __call__(self, pictures: Tensor, learnt: Learnt) -> Answer:
+    def __call__(self, pictures: Tensor, learnt: ClassFit) -> GraphOutput:
         """As :meth:`TorchEngine.__call__`."""
         return _answer(self._session.run(None, self._feed.with_pictures(pictures, learnt)))
 
@@ -196,11 +196,11 @@ class OpenvinoEngine:
         self._frequent, self._feed = Frequent(), _Feed()
         self._mine, self._choosing = threading.local(), threading.Lock()
 
-    def __call__(self, pictures: Tensor, learnt: Learnt) -> Answer:
+    def __call__(self, pictures: Tensor, learnt: ClassFit) -> GraphOutput:
         """As :meth:`TorchEngine.__call__`; from several threads at once, too."""
         feed = self._feed.with_pictures(pictures, learnt)
         found = self._request((*pictures.shape, len(learnt.classes)), feed).infer(feed, share_inputs=True)
-        return _answer([found[i] for i in range(len(Answer._fields))])
+        return _answer([found[i] for i in range(len(GraphOutput._fields))])
 
     def _request(self, sizes: Sizes, feed: dict[str, Any]) -> Any:
         """A request, of this thread alone, of the graph that suits ``sizes`` best."""
@@ -235,9 +235,9 @@ class _Feed:
     """Inputs of a graph by name; what is learnt is turned into arrays once, not for every picture."""
 
     def __init__(self) -> None:
-        self._last: tuple[Learnt, dict[str, np.ndarray]] | None = None
+        self._last: tuple[ClassFit, dict[str, np.ndarray]] | None = None
 
-    def with_pictures(self, pictures: Tensor, learnt: Learnt) -> dict[str, np.ndarray]:
+    def with_pictures(self, pictures: Tensor, learnt: ClassFit) -> dict[str, np.ndarray]:
         last = self._last
         if last is None or last[0] is not learnt:
             arrays = {name: np.ascontiguousarray(t.numpy()) for name, t in tensors_of(learnt).items()}
@@ -245,16 +245,16 @@ class _Feed:
         return {PICTURES: np.ascontiguousarray(pictures.float().numpy()), **last[1]}
 
 
-def _answer(arrays: Sequence[np.ndarray]) -> Answer:
+def _answer(arrays: Sequence[np.ndarray]) -> GraphOutput:
     """Copies: an engine may use its memory again."""
-    return Answer(*(torch.from_numpy(np.array(array)) for array in arrays))
+    return GraphOutput(*(torch.from_numpy(np.array(array)) for array in arrays))
 
 
 AnyEngine = TorchEngine | OnnxEngine | OpenvinoEngine
 
 
 def make_engine(
-    net: EvidenceNet, learnt: Learnt, engine: str, precision: str, side: int, fingerprint: str
+    net: DefaultNet, learnt: ClassFit, engine: str, precision: str, side: int, fingerprint: str
 ) -> AnyEngine:
     """An engine that answers for this network.
 

@@ -18,8 +18,8 @@ from asgnet.apply.fitting.rules.adaptation import Adaptation, Measured, adapt_to
 from asgnet.apply.inference.grid import breadth, kept, kept_mask, seen_mask, side_of, spread_labels
 from asgnet.apply.inference.preprocess import Views, side_by_side
 from asgnet.data.read.images import png_bytes
-from asgnet.model.default.evidence import Knowledge
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.evidence import SupportStatistics
+from asgnet.model.default.network import DefaultNet
 from asgnet.types import Mask, Picture, Shot, Support
 
 GAMMAS = (1.5, 0.67)
@@ -39,13 +39,13 @@ Painted = Mapping[str, Sequence[Mask | None]]
 class Taught(NamedTuple):
     """One class (n = 1): what its supports taught, what was measured on them, were they seen closer?"""
 
-    knowledge: Knowledge
+    knowledge: SupportStatistics
     measured: Measured
     closer: bool
 
 
 def learn_classes(
-    net: EvidenceNet, views: Views, painted: Painted, adapt: bool, seed: int, device: torch.device
+    net: DefaultNet, views: Views, painted: Painted, adapt: bool, seed: int, device: torch.device
 ) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
 
@@ -62,7 +62,9 @@ def learn_classes(
         shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
         look = partial(learn_class, net, views, shown, adapt, seed, device)
         classes.append(closest(look, list(shown.values())) if adapt else look(closer=False))
-    arrays = {name: stacked([getattr(one.knowledge, name) for one in classes]) for name in Knowledge._fields}
+    arrays = {
+        name: stacked([getattr(one.knowledge, name) for one in classes]) for name in SupportStatistics._fields
+    }
     arrays |= Adaptation.to_arrays([one.measured.adaptation for one in classes])
     return arrays | {CLOSER: np.array([one.closer for one in classes])}
 
@@ -84,7 +86,7 @@ def closest(look: Callable[..., Taught], masks: Sequence[Mask]) -> Taught:
 
 
 def learn_class(
-    net: EvidenceNet,
+    net: DefaultNet,
     views: Views,
     masks: Mapping[int, Mask],
     adapt: bool,
@@ -128,7 +130,7 @@ def shots_of(
 
 
 def superpixels_of(
-    net: EvidenceNet,
+    net: DefaultNet,
     views: Views,
     closer: bool,
     masks: Sequence[Mask | None],

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asgnet.apply.concept.tensors import Learnt
-from asgnet.apply.engines.graph import Answer
+from asgnet.apply.concept.tensors import ClassFit
+from asgnet.apply.engines.graph import GraphOutput
 from asgnet.apply.inference.edges import follow_edges, settled
 from asgnet.apply.inference.grid import enlarge, nearest
 from asgnet.types import Picture, Prediction
 
 
 def prediction_of(
-    answers: Sequence[tuple[Answer, Learnt]], classes: Sequence[str], picture: Picture, edges: bool
+    answers: Sequence[tuple[GraphOutput, ClassFit]], classes: Sequence[str], picture: Picture, edges: bool
 ) -> Prediction:
     """What answers say about one picture.
 
@@ -28,7 +28,7 @@ def prediction_of(
     return _merged({name: found[name] for name in classes}) if len(found) > 1 else found[classes[0]]
 
 
-def _each(answer: Answer, learnt: Learnt, picture: Picture, edges: bool) -> dict[str, Prediction]:
+def _each(answer: GraphOutput, learnt: ClassFit, picture: Picture, edges: bool) -> dict[str, Prediction]:
     """What one answer says of each of its classes."""
     size = picture.shape[:2]
     logits, presence, guides = (part[0] for part in answer)  # n h' w', n, n h'' w''

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.apply.inference.grid import seen_picture, side_of
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import Seen
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.types import IGNORE, Picture
 
 
@@ -21,12 +21,12 @@ def channels_first(picture: Picture) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
 
 
-def see(net: EvidenceNet, pictures: Sequence[Picture], device: torch.device) -> list[Seen]:
+def see(net: DefaultNet, pictures: Sequence[Picture], device: torch.device) -> list[FeatureMaps]:
     """What the backbone sees in each of k pictures ``h w 3`` uint8, of any sizes that it takes."""
     normalise = net.backbone.normalise
     with torch.inference_mode():
         seen = [net.see(normalise(channels_first(one).to(device))) for one in pictures]
-    return [Seen(*(tuple(m.contiguous() for m in part) for part in one)) for one in seen]
+    return [FeatureMaps(*(tuple(m.contiguous() for m in part) for part in one)) for one in seen]
 
 
 class Views:
@@ -39,12 +39,12 @@ class Views:
     """
 
     def __init__(
-        self, see: Callable[[Sequence[Picture]], list[Seen]], pictures: Sequence[Picture], side: int
+        self, see: Callable[[Sequence[Picture]], list[FeatureMaps]], pictures: Sequence[Picture], side: int
     ) -> None:
         self._see, self.pictures, self.side = see, pictures, side
-        self._seen: dict[tuple[int, bool, float], Seen] = {}
+        self._seen: dict[tuple[int, bool, float], FeatureMaps] = {}
 
-    def __call__(self, which: int, closer: bool = False, gamma: float = 1.0) -> Seen:
+    def __call__(self, which: int, closer: bool = False, gamma: float = 1.0) -> FeatureMaps:
         """One of them.
 
         Args:
@@ -60,7 +60,7 @@ class Views:
         return self._seen[key]
 
 
-def side_by_side(seen: Sequence[Seen], masks: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+def side_by_side(seen: Sequence[FeatureMaps], masks: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
     """Pictures of any sizes as the shots of one episode.
 
     Args:

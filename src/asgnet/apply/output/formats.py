@@ -3,7 +3,7 @@
     WRITERS["png"](view)         -> the bytes of <stem>.png
     ENTRIES["coco"](view)        -> one picture's part of annotations.json
 
-A mapping and nothing more: who wants another format writes a function ``View -> bytes`` beside these.
+A mapping and nothing more: who wants another format writes a function ``ResultView -> bytes`` beside these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet import __version__
-from asgnet.apply.output.objects import Thing, View
+from asgnet.apply.output.objects import Instance, ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
 from asgnet.data.annotations.regions import coco_annotation, polygons, yolo_lines
 from asgnet.data.read.images import png_bytes
@@ -27,7 +27,7 @@ LABELME_VERSION = "5.5.0"
 MOST_INSTANCES = 65535
 
 
-def mask_png(view: View) -> bytes:
+def mask_png(view: ResultView) -> bytes:
     """0 and 255; several classes as a palette PNG of their indices, 0 is background."""
     prediction = view.prediction
     if len(prediction.classes) == 1:
@@ -35,37 +35,37 @@ def mask_png(view: View) -> bytes:
     return png_bytes(prediction.mask.astype(np.uint8), palette=class_palette(len(prediction.classes)))
 
 
-def probability_png(view: View) -> bytes:
+def probability_png(view: ResultView) -> bytes:
     """16 bits, 65535 is 1."""
     return png_bytes((view.prediction.probability * 65535 + 0.5).astype(np.uint16))
 
 
-def cutout_png(view: View) -> bytes:
+def cutout_png(view: ResultView) -> bytes:
     """The picture, transparent where no object is."""
     return png_bytes(np.dstack([view.picture, (view.prediction.mask != 0).astype(np.uint8) * 255]))
 
 
-def instances_png(view: View) -> bytes:
+def instances_png(view: ResultView) -> bytes:
     """16 bits: 0 is background, 1.. the objects in the order of ``--json``'s ``objects``."""
     return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint16, MOST_INSTANCES))
 
 
-def voc_class_png(view: View) -> bytes:
+def voc_class_png(view: ResultView) -> bytes:
     """Class indices in the colours of PASCAL VOC's devkit."""
     return png_bytes(view.prediction.mask.astype(np.uint8), palette=voc_palette())
 
 
-def voc_object_png(view: View) -> bytes:
+def voc_object_png(view: ResultView) -> bytes:
     """Object numbers in the same colours."""
     return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint8, 254), palette=voc_palette())
 
 
-def yolo_txt(view: View) -> bytes:
+def yolo_txt(view: ResultView) -> bytes:
     """A line a polygon."""
     return "".join(yolo_lines(part.region, i, view.simplify) for i, part in enumerate(view.parts)).encode()
 
 
-def labelme_json(view: View) -> bytes:
+def labelme_json(view: ResultView) -> bytes:
     """A polygon a piece; pieces of one object share their ``group_id``."""
     shapes = [
         {
@@ -93,17 +93,17 @@ def labelme_json(view: View) -> bytes:
     return json.dumps(content, ensure_ascii=True).encode()
 
 
-def coco_entry(view: View) -> dict[str, Any]:
+def coco_entry(view: ResultView) -> dict[str, Any]:
     """``image`` and ``annotations`` with run lengths."""
     return _coco(view, None)
 
 
-def coco_polygon_entry(view: View) -> dict[str, Any]:
+def coco_polygon_entry(view: ResultView) -> dict[str, Any]:
     """``image`` and ``annotations`` with polygons."""
     return _coco(view, view.simplify)
 
 
-def labelstudio_entry(view: View) -> dict[str, Any]:
+def labelstudio_entry(view: ResultView) -> dict[str, Any]:
     """A task with one prediction of brush strokes; its picture's name is still a path."""
     from asgnet.data.annotations.brush import brush_rle
 
@@ -127,7 +127,7 @@ def labelstudio_entry(view: View) -> dict[str, Any]:
     return {"data": {"image": view.name}, "predictions": [prediction]}
 
 
-WRITERS: dict[str, Callable[[View], bytes]] = {
+WRITERS: dict[str, Callable[[ResultView], bytes]] = {
     "overlay": lambda view: overlay_jpeg(view.picture, view.prediction.mask, view.name),
     "cutout": cutout_png,
     "probability": probability_png,
@@ -138,7 +138,7 @@ WRITERS: dict[str, Callable[[View], bytes]] = {
     "voc": voc_class_png,
     "png": mask_png,
 }
-ENTRIES: dict[str, Callable[[View], dict[str, Any]]] = {
+ENTRIES: dict[str, Callable[[ResultView], dict[str, Any]]] = {
     "coco": coco_entry,
     "coco-polygons": coco_polygon_entry,
     "labelstudio": labelstudio_entry,
@@ -195,13 +195,13 @@ def _labelling(names: list[str]) -> str:
         for name, (r, g, b) in zip(names, class_palette(len(names))[1:], strict=False)
     )
     return (
-        '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
-        f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</View>\n'
+        '<ResultView>\n  <Image name="image" value="$image" zoom="true"/>\n'
+        f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</ResultView>\n'
     )
 
 
 def _numbered(
-    things: list[Thing], size: tuple[int, ...], dtype: type[np.unsignedinteger[Any]], most: int
+    things: list[Instance], size: tuple[int, ...], dtype: type[np.unsignedinteger[Any]], most: int
 ) -> NDArray:
     if len(things) > most:
         raise OutputError(
@@ -213,7 +213,7 @@ def _numbered(
     return numbers
 
 
-def _coco(view: View, simplify: float | None) -> dict[str, Any]:
+def _coco(view: ResultView, simplify: float | None) -> dict[str, Any]:
     height, width = view.picture.shape[:2]
     found = (coco_annotation(t.region, t.index + 1, t.score, simplify) for t in view.things)
     return {

@@ -23,7 +23,7 @@ class Part(NamedTuple):
     presence: float
 
 
-class Thing(NamedTuple):
+class Instance(NamedTuple):
     """One object: ``index`` of its class from 0, ``region`` ``h w`` bool with at least one pixel."""
 
     index: int
@@ -33,7 +33,7 @@ class Thing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class ResultView:
     """A prediction with all that its files need to know.
 
     Attributes:
@@ -58,10 +58,10 @@ class View:
         return parts_of(self.prediction)
 
     @cached_property
-    def things(self) -> list[Thing]:
+    def things(self) -> list[Instance]:
         """The objects that were found: class by class, the larger ones first."""
         return [
-            Thing(i, part.name, region, confidence(region, part.probability) or 0.0)
+            Instance(i, part.name, region, confidence(region, part.probability) or 0.0)
             for i, part in enumerate(self.parts)
             for region in (_split(part.region) if self.instances else [part.region] * int(part.region.any()))
         ]

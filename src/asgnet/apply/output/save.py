@@ -13,7 +13,7 @@ from typing import Any
 
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import output_names
-from asgnet.apply.output.objects import View, facts, parts_of
+from asgnet.apply.output.objects import ResultView, facts, parts_of
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import PathLike, named
@@ -91,7 +91,7 @@ def save_prediction(
     folder, shared = folder_at(out_dir), shared_files(prediction.classes, formats)
     _refuse(folder, names.values(), shared, overwrite, source)
     link = _link(folder, stem, source)
-    view = View(prediction, picture, os.fspath(source) if source else stem, link, instances, simplify)
+    view = ResultView(prediction, picture, os.fspath(source) if source else stem, link, instances, simplify)
     _write_all(folder, names, shared, view)
     done: dict[str, Any] = {kind: folder.place(name) for kind, name in names.items()}
     return done | {form: entry(view) for form, entry in ENTRIES.items() if form in formats}
@@ -131,7 +131,7 @@ def summary(
     }
     if instances:
         height, width = prediction.mask.shape
-        things = View(prediction, prediction.mask, instances=True).things
+        things = ResultView(prediction, prediction.mask, instances=True).things
         said["objects"] = [
             {
                 "name": thing.name,
@@ -172,7 +172,7 @@ def _same(place: str, source: str) -> bool:
     return os.path.exists(source) and os.path.exists(place) and os.path.samefile(source, place)
 
 
-def _write_all(folder: Folder, names: dict[str, str], shared: dict[str, bytes], view: View) -> None:
+def _write_all(folder: Folder, names: dict[str, str], shared: dict[str, bytes], view: ResultView) -> None:
     fresh = [name for name in names.values() if not folder.exists(name)]
     try:
         for name, content in shared.items():

@@ -25,7 +25,7 @@ COARSER = 2
 """In use the grid of all rounds but the last is so much coarser: they only tell the last what to look for."""
 
 
-class Weigh(nn.Module):
+class Decoder(nn.Module):
     """Evidence to logits, in rounds: each round sees what the last one's answer implies for the query itself.
 
     Args:
@@ -72,7 +72,7 @@ class Weigh(nn.Module):
     def forward(
         self, evidence: Tensor, appearance: Tensor, maps: Sequence[Tensor]
     ) -> tuple[list[Tensor], Tensor]:
-        """Weigh.
+        """Decoder.
 
         Args:
             evidence: ``bn e h w``, of n classes a query.

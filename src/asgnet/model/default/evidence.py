@@ -33,7 +33,7 @@ LIMIT = 6.0
 P, R = ParamSpec("P"), TypeVar("R")
 
 
-class Knowledge(NamedTuple):
+class SupportStatistics(NamedTuple):
     """What ``k`` supports taught, for ``b`` episodes; C is all levels' channels side by side.
 
     Attributes:
@@ -45,7 +45,7 @@ class Knowledge(NamedTuple):
         centre, spread: ``b e``, mean and standard deviation of each evidence map on the supports.
         facts: ``b f``, constants of the episode: separation of the maps on the supports, shots, and the
             object's share of what is not ignored.
-        kinds: ``b 2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.default.imagenet.Kinds`;
+        kinds: ``b 2 s``, of the object and of what surrounds it, of an ``ImageNetHead``;
             ``b 2 0`` where nobody asked for them.
     """
 
@@ -109,7 +109,7 @@ def in_full_precision(
 
 @in_full_precision
 @torch.no_grad()
-def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most: int) -> Knowledge:
+def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most: int) -> SupportStatistics:
     """Everything the query needs of the supports.
 
     Args:
@@ -139,7 +139,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
     readouts, biases = _fit_readouts(pooled, on_object, on_background, levels)
     fused_pixels = torch.cat([pooled[..., columns_of(levels)[i]] for i in levels.fused], -1)  # b kp D
     pixels, seen = fill(fused_pixels, on_object, on_background, shots)
-    knowledge = Knowledge(
+    knowledge = SupportStatistics(
         *prototypes, *valid, means, readouts, biases, pixels, seen, *(pooled.new_zeros(0),) * 3,
         kinds=pooled.new_zeros(batch, 2, 0),
     )  # fmt: skip
@@ -150,7 +150,7 @@ def learn(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int, most
 
 @in_full_precision
 @torch.no_grad()
-def evidence(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> tuple[Tensor, Tensor]:
+def evidence(maps: Sequence[Tensor], knowledge: SupportStatistics, levels: Levels) -> tuple[Tensor, Tensor]:
     """What every query pixel says.
 
     Args:
@@ -172,7 +172,7 @@ def evidence(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> tu
     )
 
 
-def guide_map(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels) -> Tensor:
+def guide_map(maps: Sequence[Tensor], knowledge: SupportStatistics, levels: Levels) -> Tensor:
     """``bn h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
     grid = maps[levels.grid].shape[-2:]
     total: Tensor | int = 0
@@ -203,9 +203,9 @@ def superpixels(maps: Sequence[Tensor], masks: Tensor, levels: Levels, area: int
     return torch.where(region_of(is_object), label, -1)
 
 
-def repeat(knowledge: Knowledge, times: int) -> Knowledge:
+def repeat(knowledge: SupportStatistics, times: int) -> SupportStatistics:
     """Every episode's knowledge for each of its shots: ``b …`` -> ``bk …``."""
-    return Knowledge(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in knowledge))
+    return SupportStatistics(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in knowledge))
 
 
 def columns_of(levels: Levels) -> list[slice]:
@@ -229,7 +229,9 @@ def _fit_readouts(
     return F.pad(weights, (0, pooled.shape[-1] - width)), biases
 
 
-def _maps(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Sequence[int]) -> Tensor:
+def _maps(
+    maps: Sequence[Tensor], knowledge: SupportStatistics, levels: Levels, grid: Sequence[int]
+) -> Tensor:
     """``bn e' h w`` raw maps on ``grid``: per level best object and background cosine, their difference, the
     means' difference; then the readouts.
     """
@@ -258,7 +260,9 @@ def _best(similarity: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid.any(1)[:, None], best, 0.0)
 
 
-def _nearest(maps: Sequence[Tensor], knowledge: Knowledge, levels: Levels, grid: Sequence[int]) -> Tensor:
+def _nearest(
+    maps: Sequence[Tensor], knowledge: SupportStatistics, levels: Levels, grid: Sequence[int]
+) -> Tensor:
     """``bn 6 h w``: best cosine with object pixels, background pixels, their difference, per fused level."""
     found = []
     widths = [levels.channels[i] for i in levels.fused]

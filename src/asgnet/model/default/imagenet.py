@@ -24,7 +24,7 @@ UNLIKE = 0.35
 """Cosine that any two things may have: nothing is believed to be less alike to all other things."""
 
 
-class Kinds(nn.Module):
+class ImageNetHead(nn.Module):
     """The layers behind the deepest map, frozen; random until loaded.
 
     Args:
@@ -39,7 +39,7 @@ class Kinds(nn.Module):
             self.classifier = nn.Linear(WIDTH, SCORES)
         self.train(False).requires_grad_(False)
 
-    def train(self, mode: bool = True) -> Kinds:
+    def train(self, mode: bool = True) -> ImageNetHead:
         """Stays in eval mode whatever is asked."""
         return super().train(False)
 
@@ -84,7 +84,7 @@ def likeness(found: Tensor, taught: Tensor, known: Tensor) -> Tensor:
     return (found * shown).sum(1) - (others[0] + others[1]) / 2
 
 
-def lite0_kinds(tensors: Installed) -> Kinds:
+def lite0_kinds(tensors: Installed) -> ImageNetHead:
     """The classifier behind EfficientNet-Lite0's last block.
 
     Args:
@@ -93,6 +93,6 @@ def lite0_kinds(tensors: Installed) -> Kinds:
     Raises:
         WeightsError: they are of another network.
     """
-    kinds = Kinds(STAGES[-1][-1])
+    kinds = ImageNetHead(STAGES[-1][-1])
     fill(kinds, tensors, head=True)
     return kinds

@@ -18,11 +18,11 @@ from asgnet.errors import UsageError
 from asgnet.model.backbones.backbone import Backbone, lite0
 from asgnet.model.backbones.lite0 import installed
 from asgnet.model.config import Config
-from asgnet.model.default.decoder import Weigh
-from asgnet.model.default.evidence import Knowledge, Levels, evidence, learn, superpixels
+from asgnet.model.default.decoder import Decoder
+from asgnet.model.default.evidence import Levels, SupportStatistics, evidence, learn, superpixels
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.imagenet import KNOWN, SCORES, Kinds, likeness, lite0_kinds
-from asgnet.model.default.pixel_head import Seen, fine_features
+from asgnet.model.default.imagenet import KNOWN, SCORES, ImageNetHead, likeness, lite0_kinds
+from asgnet.model.default.pixel_head import FeatureMaps, fine_features
 from asgnet.model.default.presence import Presence
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.decoder import Outputs, resize
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     guide_map: Tensor
 
 
-class EvidenceNet(ASGNet):
+class DefaultNet(ASGNet):
     """The default preset; see :class:`ASGNet` for the call.
 
     Args:
@@ -52,17 +52,17 @@ class EvidenceNet(ASGNet):
 
     known: Tensor
 
-    def __init__(self, backbone: Backbone, config: Config, kinds: Kinds | None = None) -> None:
+    def __init__(self, backbone: Backbone, config: Config, kinds: ImageNetHead | None = None) -> None:
         levels = Levels(tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3)
-        super().__init__(backbone, Weigh(levels, config.channels), config, fused=APPEARANCE_LEVELS)
+        super().__init__(backbone, Decoder(levels, config.channels), config, fused=APPEARANCE_LEVELS)
         self.levels = levels
         self.presence = Presence(levels, self.decoder.widths[-1])
-        self.kinds = Kinds(levels.channels[-1]) if kinds is None else kinds
+        self.kinds = ImageNetHead(levels.channels[-1]) if kinds is None else kinds
         self.register_buffer("known", torch.zeros(KNOWN, SCORES))
         self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
 
     @classmethod
-    def from_config(cls, config: Config) -> EvidenceNet:
+    def from_config(cls, config: Config) -> DefaultNet:
         """On EfficientNet-Lite0, the only backbone whose levels have settled roles; the decoder is untrained.
 
         Raises:
@@ -89,17 +89,17 @@ class EvidenceNet(ASGNet):
         outputs = self.decide(query, self._learn(supports, masks), size)
         return outputs if auxiliary else outputs._replace(auxiliary=())
 
-    def learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
+    def learn(self, supports: Sequence[Tensor], masks: Tensor) -> SupportStatistics:
         """Maps ``b k c h w`` per level and masks ``b k H W`` -> what they taught."""
         sides = torch.stack([masks == 1, masks == 0], 2)  # b k 2 H W
         kinds = self.kinds(supports[-1].flatten(0, 1), sides.flatten(0, 2)[:, None].float())
         kinds = kinds.unflatten(0, sides.shape[:3]) * sides.flatten(3).any(3)[..., None]  # b k 2 s
         return self._learn(supports, masks)._replace(kinds=F.normalize(kinds.sum(1), dim=2))
 
-    def _learn(self, supports: Sequence[Tensor], masks: Tensor) -> Knowledge:
+    def _learn(self, supports: Sequence[Tensor], masks: Tensor) -> SupportStatistics:
         return learn(supports, masks, self.levels, self.config.area, self.config.most)
 
-    def likeness(self, query: Sequence[Tensor], knowledge: Knowledge, logits: Tensor) -> Tensor:
+    def likeness(self, query: Sequence[Tensor], knowledge: SupportStatistics, logits: Tensor) -> Tensor:
         """How alike in kind are what was found and what was shown? See :func:`~asgnet.model.default.imagenet.likeness`.
 
         Args:
@@ -112,14 +112,14 @@ class EvidenceNet(ASGNet):
         """
         return likeness(self.kinds(query[-1], logits.sigmoid()[:, None]), knowledge.kinds, self.known)
 
-    def find(self, query: Sequence[Tensor], knowledge: Knowledge) -> Found:
+    def find(self, query: Sequence[Tensor], knowledge: SupportStatistics) -> Found:
         """Query maps ``b c h w`` per level -> the evidence and the guide map of ``bn``, n classes a query."""
         return Found(*evidence(query, knowledge, self.levels))
 
-    def see(self, images: Tensor) -> Seen:
+    def see(self, images: Tensor) -> FeatureMaps:
         """``b 3 H W`` normalised images -> maps, and features finer than theirs."""
         first, *maps = self.backbone.maps_at(images, (0, *self.backbone.indices))
-        return Seen(tuple(self.backbone.coarsened(maps)), fine_features(images, first, maps[0]))
+        return FeatureMaps(tuple(self.backbone.coarsened(maps)), fine_features(images, first, maps[0]))
 
     @property
     def read(self) -> tuple[int, ...]:
@@ -133,12 +133,12 @@ class EvidenceNet(ASGNet):
     def decide(
         self,
         query: Sequence[Tensor],
-        knowledge: Knowledge,
+        knowledge: SupportStatistics,
         size: Sequence[int] | None = None,
         appearance: float | Tensor = 1.0,
         found: Found | None = None,
     ) -> Outputs:
-        """Weigh the evidence.
+        """Decoder the evidence.
 
         Args:
             query: maps ``b c h w`` per level.

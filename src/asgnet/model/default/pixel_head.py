@@ -25,11 +25,11 @@ SURE = 0.9
 """Least valid share of a pixel that is sampled."""
 
 
-class Seen(NamedTuple):
+class FeatureMaps(NamedTuple):
     """Pictures of one size through the backbone, most often one (b = 1).
 
     Attributes:
-        maps: what :class:`~asgnet.model.default.network.EvidenceNet` works on, each ``b c h w``.
+        maps: what :class:`~asgnet.model.default.network.DefaultNet` works on, each ``b c h w``.
         fine: what is finer than the maps, see :func:`fine_features`; the first gives the readout's grid.
     """
 
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     fine: tuple[Tensor, ...]
 
 
-class FineReadout(NamedTuple):
+class PixelHead(NamedTuple):
     """Weights ``n d`` and bias ``n`` of n classes, by :func:`levels_of`."""
 
     weights: Tensor
@@ -61,7 +61,7 @@ def fine_features(images: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor
     return F.normalize(first, dim=1), F.normalize(second, dim=1), colours
 
 
-class Moments(NamedTuple):
+class GramMatrices(NamedTuple):
     """All that a readout needs of a support's pixels, so that supports add up and can be left out again.
 
     Attributes:
@@ -79,9 +79,9 @@ class Moments(NamedTuple):
 
 
 def pixel_moments(
-    seen: Sequence[Seen], masks: Sequence[Tensor], read: Sequence[int], seed: int = 0
-) -> list[Moments]:
-    """Moments of pixels drawn from each support.
+    seen: Sequence[FeatureMaps], masks: Sequence[Tensor], read: Sequence[int], seed: int = 0
+) -> list[GramMatrices]:
+    """GramMatrices of pixels drawn from each support.
 
     Args:
         seen: k pictures.
@@ -96,11 +96,11 @@ def pixel_moments(
         for chosen in _sample(mask, one.fine[0].shape[-2:], seed):
             pixels = F.pad(_channels(one, read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
-        found.append(Moments(*sides))
+        found.append(GramMatrices(*sides))
     return found
 
 
-def fit_fine(moments: Sequence[Moments]) -> FineReadout:
+def fit_fine(moments: Sequence[GramMatrices]) -> PixelHead:
     """One class's readout (n = 1): ridge regression to ±1, object and background weighing the same.
 
     The solution depends on the moments' sums only: leaving a support out is leaving out a term.
@@ -110,15 +110,15 @@ def fit_fine(moments: Sequence[Moments]) -> FineReadout:
     ridge = torch.full_like(sides[0][0], PENALTY)
     ridge[-1] = 1e-6  # the bias is free
     solution = torch.linalg.solve(sides[0] + sides[1] + torch.diag(ridge), sides[0][-1] - sides[1][-1])
-    return FineReadout(solution[None, :-1].float(), solution[-1:].float())
+    return PixelHead(solution[None, :-1].float(), solution[-1:].float())
 
 
-def fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
+def fine_scores(seen: FeatureMaps, readout: PixelHead, read: Sequence[int]) -> Tensor:
     """``n h w`` scores of one picture for n classes: near +1 on the object, near -1 beside it."""
     return all_fine_scores(seen, readout, read)[0]
 
 
-def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Tensor:
+def all_fine_scores(seen: FeatureMaps, readout: PixelHead, read: Sequence[int]) -> Tensor:
     """``b n h w``, the :func:`fine_scores` of every picture.
 
     Linear, so every level is scored on its own grid and only the score is enlarged.
@@ -130,12 +130,12 @@ def all_fine_scores(seen: Seen, readout: FineReadout, read: Sequence[int]) -> Te
     return scores
 
 
-def levels_of(seen: Seen, read: Sequence[int]) -> list[Tensor]:
+def levels_of(seen: FeatureMaps, read: Sequence[int]) -> list[Tensor]:
     """What the readout is a linear function of, each ``b c h w``; no grid is finer than the first."""
     return [*seen.fine, *(F.normalize(seen.maps[i], dim=1) for i in read)]
 
 
-def _channels(seen: Seen, read: Sequence[int], chosen: Tensor) -> Tensor:
+def _channels(seen: FeatureMaps, read: Sequence[int], chosen: Tensor) -> Tensor:
     """``d p``: one picture's levels, enlarged to the finest grid, at p pixels of it.
 
     Only the chosen pixels are interpolated, which is most of the time of fitting.

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.model.default.evidence import Knowledge, Levels, columns_of, compare
+from asgnet.model.default.evidence import Levels, SupportStatistics, columns_of, compare
 from asgnet.model.default.grids import to_grid
 
 EMPTY = 1e-6
@@ -38,7 +38,9 @@ class Presence(nn.Module):
             nn.Linear(2 * deep + 5 + KIN * len(self.compared), 64), nn.GELU(), nn.Linear(64, 1)
         )
 
-    def forward(self, logits: Tensor, deep: Tensor, query: Sequence[Tensor], knowledge: Knowledge) -> Tensor:
+    def forward(
+        self, logits: Tensor, deep: Tensor, query: Sequence[Tensor], knowledge: SupportStatistics
+    ) -> Tensor:
         """``bn`` logits, of n classes a picture.
 
         Args:
@@ -59,7 +61,7 @@ class Presence(nn.Module):
         return self.judge(torch.cat([*seen, *kin], 1))[:, 0]
 
     def _kinship(
-        self, level: Tensor, knowledge: Knowledge, own: slice, centre: Tensor, logits: Tensor
+        self, level: Tensor, knowledge: SupportStatistics, own: slice, centre: Tensor, logits: Tensor
     ) -> Tensor:
         """``bn 5`` cosines: of what was found with the object, its nearest prototype and the background; of
         the most alike pixels with the object; of object and background. All beside the level's centre.

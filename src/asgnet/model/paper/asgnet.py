@@ -68,9 +68,9 @@ class ASGNet(nn.Module):
             WeightsError: lite0's weights are not installed.
         """
         if config.decoder == "weigh":
-            from asgnet.model.default.network import EvidenceNet  # it builds on this module
+            from asgnet.model.default.network import DefaultNet  # it builds on this module
 
-            return EvidenceNet.from_config(config)
+            return DefaultNet.from_config(config)
         published = config.backbone.startswith("published-")
         if published:
             backbone = published_resnet(int(config.backbone.removeprefix("published-")))
@@ -96,7 +96,7 @@ class ASGNet(nn.Module):
 
         The paper presets compute the published function, quirks included; ``light`` is the paper's network
         on EfficientNet-Lite0 with the published faults mended; ``default`` is an
-        :class:`~asgnet.model.default.network.EvidenceNet`, its decoder untrained; trained weights come from
+        :class:`~asgnet.model.default.network.DefaultNet`, its decoder untrained; trained weights come from
         :func:`asgnet.model.checkpoint.pretrained`.
 
         Args:

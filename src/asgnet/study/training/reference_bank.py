@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asgnet.data.benchmarks.index import with_bar
 from asgnet.model.default.imagenet import KNOWN
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.network import DefaultNet
 from asgnet.study.sampling.augment import squash
 from asgnet.study.sampling.sample import Source
 
@@ -24,7 +24,7 @@ PICTURES = 5000
 
 
 @torch.no_grad()
-def known_kinds(net: EvidenceNet, sources: Sequence[Source], side: int) -> Tensor:
+def known_kinds(net: DefaultNet, sources: Sequence[Source], side: int) -> Tensor:
     """Typical scores of the things in the plain training pictures, for ``net.known``.
 
     Every class that a picture shows well enough is a part; of all parts' scores the k-means centres are kept.
@@ -52,7 +52,7 @@ def known_kinds(net: EvidenceNet, sources: Sequence[Source], side: int) -> Tenso
     return F.pad(F.normalize(torch.from_numpy(centres), dim=1), (0, 0, 0, KNOWN - len(centres)))
 
 
-def _parts(net: EvidenceNet, source: Source, row: int, side: int) -> tuple[Tensor, Tensor]:
+def _parts(net: DefaultNet, source: Source, row: int, side: int) -> tuple[Tensor, Tensor]:
     """Of a picture the backbone's deepest map ``1 c h w`` and its parts ``n 1 s s``."""
     if source.stores:
         plain = source.stores[0]

@@ -27,7 +27,7 @@ from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.folds import Fold
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.model.checkpoint import save_weights
-from asgnet.model.default.network import EvidenceNet
+from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.evaluation.metrics import ratio
 from asgnet.study.evaluation.report import environment
@@ -104,7 +104,7 @@ def train(
         start, best = state["step"], state["best"]
         _load(net, state["net"], out)
         _load(average, state["average"], out)
-    elif main and isinstance(net, EvidenceNet):
+    elif main and isinstance(net, DefaultNet):
         known = known_kinds(net.to(device), material.train, recipe.side)
         net.known.copy_(known)
         average.known.copy_(known)

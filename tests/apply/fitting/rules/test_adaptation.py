@@ -22,14 +22,14 @@ from asgnet.apply.fitting.rules.adaptation import (
 )  # fmt: skip
 from asgnet.apply.fitting.rules.prior import Prior
 from asgnet.data.read.images import resized, resized_mask
-from asgnet.model.default.evidence import Knowledge
+from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.pixel_head import Seen
+from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.model.paper.decoder import Outputs
 
 SIDE, GRID = 64, 16
 ALIKE, APART = torch.ones(2, 1), torch.eye(2)
-"""Kinds of an object and what surrounds it: the same, and nothing in common."""
+"""ImageNetHead of an object and what surrounds it: the same, and nothing in common."""
 
 
 class Opinions:
@@ -39,7 +39,7 @@ class Opinions:
 
     def learn(self, maps, masks):
         assert len(maps[0][0]) == len(masks[0])
-        return Knowledge(*(torch.zeros(1, 1) for _ in Knowledge._fields))
+        return SupportStatistics(*(torch.zeros(1, 1) for _ in SupportStatistics._fields))
 
     def decide(self, maps, knowledge, appearance):
         assert len(knowledge.means) == len(appearance)
@@ -62,7 +62,7 @@ def opinions(masks, appearance, plain, fine):
         (truth if right else n).clone()
         for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)
     ]
-    return Seen(tuple(told[:2]), (told[2],))
+    return FeatureMaps(tuple(told[:2]), (told[2],))
 
 
 def adapt(net, seen, masks, kinds, views=(), **options):
@@ -82,7 +82,9 @@ def measure(net, seen, masks, kinds, views=(), pictures=(), **options):
 
 def apart(seen):
     """Each picture by itself."""
-    return [Seen(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))]
+    return [
+        FeatureMaps(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))
+    ]
 
 
 def adapted(masks, *right, kinds=ALIKE, **options):
@@ -184,7 +186,7 @@ def test_the_order_of_the_supports_does_not_matter(shots):
     seen = opinions(masks, True, False, True)
     seen.fine[0].add_(torch.randn(seen.fine[0].shape, generator=torch.Generator().manual_seed(1)))
     straight = adapt(Opinions(), seen, masks, ALIKE)
-    flipped = Seen(*(tuple(m.flip(0) for m in part) for part in seen))
+    flipped = FeatureMaps(*(tuple(m.flip(0) for m in part) for part in seen))
     turned = adapt(Opinions(), flipped, masks.flip(0), ALIKE)
     for name in ("trust", "share", "weights", "bias"):
         np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)

@@ -25,10 +25,10 @@ from asgnet.apply.inference.edges import follow_edges
 from asgnet.apply.inference.grid import enlarge
 from asgnet.apply.inference.preprocess import side_by_side
 from asgnet.imaging.iou import overlap
-from asgnet.model.default.evidence import Knowledge, repeat
+from asgnet.model.default.evidence import SupportStatistics, repeat
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.network import EvidenceNet
-from asgnet.model.default.pixel_head import Moments, Seen, fine_scores, fit_fine, pixel_moments
+from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.pixel_head import FeatureMaps, GramMatrices, fine_scores, fit_fine, pixel_moments
 from asgnet.model.default.presence import mean_of_first
 from asgnet.types import Mask, Picture
 
@@ -55,7 +55,7 @@ class Adaptation:
     """One class's adaptation.
 
     Attributes:
-        trust: 1 with appearance, 0 without; see :meth:`EvidenceNet.decide`.
+        trust: 1 with appearance, 0 without; see :meth:`DefaultNet.decide`.
         share: of the fine readout in the answer, in [0, 1].
         weights: ``d``, the fine readout's; bias: its bias.
         shift: added to the logits.
@@ -129,7 +129,7 @@ def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -
     Args:
         presence: ``n`` logits of the network.
         logits: ``n h w``, the answer's.
-        likeness: ``n``, see :meth:`EvidenceNet.likeness`.
+        likeness: ``n``, see :meth:`DefaultNet.likeness`.
         shots: ``n``, how many supports taught.
     """
     cells = F.avg_pool2d(logits[:, None], 4, ceil_mode=True).flatten(1)
@@ -139,15 +139,15 @@ def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -
 
 
 def adapt_to_supports(
-    net: EvidenceNet,
-    seen: Sequence[Seen],
+    net: DefaultNet,
+    seen: Sequence[FeatureMaps],
     masks: Sequence[Tensor],
     kinds: Tensor,
     examples: Sequence[tuple[Picture, Mask]],
     enabled: bool = True,
     seed: int = 0,
     prior: Prior | None = None,
-    views: Sequence[Sequence[Seen]] = (),
+    views: Sequence[Sequence[FeatureMaps]] = (),
 ) -> Measured:
     """Fit the fine readout and measure whom to trust.
 
@@ -155,7 +155,7 @@ def adapt_to_supports(
         net: in eval mode.
         seen: the k supports.
         masks: each ``H W`` in {0, 1, 255}.
-        kinds: ``2 s``, of the object and of what surrounds it, see :class:`~asgnet.model.default.evidence.Knowledge`.
+        kinds: ``2 s``, of the object and of what surrounds it, as in :class:`SupportStatistics`.
         examples: the supports and their masks as they are kept, where ``enabled`` and there are several.
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
@@ -183,11 +183,11 @@ def adapt_to_supports(
 
 
 def _left_out(
-    net: EvidenceNet,
-    seen: Sequence[Seen],
+    net: DefaultNet,
+    seen: Sequence[FeatureMaps],
     masks: Sequence[Tensor],
     examples: Sequence[tuple[Picture, Mask]],
-    moments: Sequence[Moments],
+    moments: Sequence[GramMatrices],
     prior: Prior,
     kinship: float,
 ) -> NDArray[np.float64]:
@@ -227,14 +227,14 @@ def _drawn(logits: Tensor, picture: Picture, prior: Prior, kinship: float) -> ND
 
 
 def _moments(
-    net: EvidenceNet, views: Sequence[Sequence[Seen]], masks: Sequence[Tensor], seed: int
-) -> list[Moments]:
+    net: DefaultNet, views: Sequence[Sequence[FeatureMaps]], masks: Sequence[Tensor], seed: int
+) -> list[GramMatrices]:
     """Of each support, all its views together."""
     each = [pixel_moments(view, masks, net.read, seed) for view in views]
-    return [Moments(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
+    return [GramMatrices(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
 
 
-def _opinions(net: EvidenceNet, seen: Seen, knowledge: Knowledge) -> Tensor:
+def _opinions(net: DefaultNet, seen: FeatureMaps, knowledge: SupportStatistics) -> Tensor:
     """``2 h w``: the decoder's object logits of one picture, with appearance and without."""
     trusts = torch.tensor([1.0, 0.0], device=knowledge.means.device)
     logits = net.decide(seen.maps, repeat(knowledge, 2), appearance=trusts).logits  # 2 2 h w
