@@ -22,7 +22,8 @@ if __name__ == "__main__":
 from benchmarks.accuracy.scenes import Scene, episodes, sets
 
 from asgnet import Segmenter
-from asgnet.imaging.drawing import INK, PAPER, fitted, outlined, resized
+from asgnet.imaging.drawing import INK, PAPER, fitted, outlined
+from asgnet.imaging.resize import resized
 from asgnet.study.evaluation.metrics import ratio
 from asgnet.study.evaluation.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
 

@@ -36,16 +36,6 @@ def test_fitted_fills_one_side_and_never_exceeds_the_box(h, w, width, height):
     assert got_w == width or got_h == height
 
 
-def test_nearest_keeps_labels_and_enlarges_blocks():
-    labels = np.array([[1, 2], [3, 4]])
-    assert drawing.nearest(labels, (4, 4)).tolist() == [
-        [1, 1, 2, 2],
-        [1, 1, 2, 2],
-        [3, 3, 4, 4],
-        [3, 3, 4, 4],
-    ]
-
-
 def test_edge_is_inside_the_mask_and_not_along_the_frame():
     mask = np.zeros((9, 9), bool)
     mask[:, :5] = True

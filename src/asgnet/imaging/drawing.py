@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Picture = NDArray[np.uint8]
+from asgnet.imaging.resize import resized
+from asgnet.types import Picture
 
 INK, GREY, PAPER = (28, 32, 38), (96, 104, 114), (255, 255, 255)
 OBJECT = (0, 200, 120)
@@ -43,24 +44,11 @@ def heat(values: NDArray[np.floating]) -> Picture:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def resized(image: Picture, shape: Sequence[int]) -> Picture:
-    """The picture at another ``(h, w)``, smoothly."""
-    return np.asarray(Image.fromarray(image).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))
-
-
 def fitted(shape: Sequence[int], width: int, height: int) -> tuple[int, int]:
     """``(h, w)`` of the largest copy of an ``(h, w)`` picture that fits into ``width`` by ``height``."""
     h, w = shape[:2]
     scale = min(width / w, height / h)
     return max(1, round(h * scale)), max(1, round(w * scale))
-
-
-def nearest(labels: NDArray, shape: Sequence[int]) -> NDArray:
-    """A mask or label map at another ``(h, w)``: each new pixel takes the old one under its centre."""
-    h, w = labels.shape
-    rows = ((np.arange(shape[0]) + 0.5) * h / shape[0]).astype(int)
-    columns = ((np.arange(shape[1]) + 0.5) * w / shape[1]).astype(int)
-    return labels[rows[:, None], columns[None, :]]
 
 
 def rounded(labels: NDArray[np.int32], radius: float = 6.0) -> NDArray[np.int32]:

@@ -14,7 +14,6 @@ from asgnet.apply.inference.grid import (
     kept,
     kept_mask,
     kept_size,
-    nearest,
     on_grid,
     seen_mask,
     seen_picture,
@@ -163,13 +162,6 @@ def test_labels_are_minus_one_exactly_outside(h, w, seed):
     spread = spread_labels(labels, mask)
     np.testing.assert_array_equal(spread < 0, mask != 1)
     assert set(np.unique(spread)) <= {-1, *np.unique(labels)}
-
-
-@pytest.mark.parametrize(("size", "row"), [((1, 5), [0, 0, 1, 1, 2]), ((1, 3), [0, 1, 2]), ((1, 1), [0])])
-def test_nearest_of_one_row(size, row):
-    found = nearest(np.array([[0, 1, 2]]), size)
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, [row])
 
 
 @pytest.mark.parametrize("size", [(512, 512), (97, 131), (1, 200), (300, 40), (1, 1), (2, 3)])

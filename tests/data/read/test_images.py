@@ -13,7 +13,7 @@ from PIL import Image
 from tests.data.pictures import BLACK, BLUE, GREEN, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put
 from tests.saying import says
 
-from asgnet.data.read.images import read_picture, resized, resized_mask, save_png
+from asgnet.data.read.images import read_picture, save_png
 from asgnet.data.read.masks import read_labels
 from asgnet.errors import AsgnetWarning, PictureError
 
@@ -170,50 +170,6 @@ def test_what_is_no_picture_in_memory(source, fragments):
     with pytest.raises(PictureError) as error:
         read_picture(source)
     says(error, *fragments)
-
-
-# --------------------------------------------------------------------------------------------------
-# Other sizes
-
-
-def test_resizing_averages_what_each_pixel_covers():
-    picture = np.zeros((1, 4, 3), np.uint8)
-    picture[0, 1] = 7, 70, 255
-    small = resized(picture, (2, 2))
-    assert small.dtype == np.uint8
-    # Four columns become two: the first sees three of them with weights 3 3 1, of seven.
-    np.testing.assert_array_equal(small, [[[3, 30, 109], [1, 10, 36]]] * 2)
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
-def test_a_plain_picture_stays_plain(h, w, side, value):
-    np.testing.assert_array_equal(resized(np.full((h, w, 3), value, np.uint8), (side, 2)), value)
-
-
-def test_a_square_of_that_side_is_copied():
-    picture = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
-    same, mask = resized(picture, (6, 6)), resized_mask(picture[..., 0], (6, 6))
-    np.testing.assert_array_equal(same, picture)
-    np.testing.assert_array_equal(mask, picture[..., 0])
-    assert not np.shares_memory(same, picture)
-    assert not np.shares_memory(mask, picture)
-
-
-def test_resized_mask_takes_the_value_at_each_pixel_s_centre():
-    mask = np.array([[0, 1, 255, 7], [2, 3, 4, 5]], np.uint8)
-    np.testing.assert_array_equal(resized_mask(mask, (1, 1)), [[4]])
-    np.testing.assert_array_equal(resized_mask(mask, (2, 2)), [[1, 7], [3, 5]])
-    np.testing.assert_array_equal(resized_mask(mask[:, :3], (2, 2)), [[0, 255], [2, 4]])
-    np.testing.assert_array_equal(resized_mask(mask[:1] == 1, (4, 4)), [[False, True, False, False]] * 4)
-    assert resized_mask(mask.astype(np.int32), (3, 3)).dtype == np.int32
-
-
-@given(st.integers(1, 9).flatmap(lambda side: hnp.arrays(np.uint8, (side, side))), st.integers(1, 5))
-def test_resized_mask_repeats_a_mask_and_finds_it_again(mask, times):
-    side = len(mask)
-    large = resized_mask(mask, (times * side, times * side))
-    np.testing.assert_array_equal(large, mask.repeat(times, axis=0).repeat(times, axis=1))
-    np.testing.assert_array_equal(resized_mask(large, (side, side)), mask)
 
 
 # --------------------------------------------------------------------------------------------------

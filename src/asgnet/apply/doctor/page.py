@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from asgnet.apply.doctor.diagnosis import Diagnosis, Finding, Seen
 from asgnet.apply.doctor.quality import Expected
 from asgnet.imaging import drawing
+from asgnet.imaging.resize import nearest, resized
 from asgnet.types import Picture
 
 # Okabe & Ito (2008): told apart by all kinds of eyes.
@@ -114,8 +115,8 @@ def _compared(seen: Seen) -> Picture:
     """The picture in pale grey, with agreement and both kinds of confusion in colours."""
     h, w = seen.support.mask.shape
     shape = drawing.fitted((h, w), WIDTH, HEIGHT)
-    image = drawing.resized(seen.support.image, shape)
-    found, mask = (drawing.nearest(m, shape) for m in (seen.found, seen.support.mask))
+    image = resized(seen.support.image, shape)
+    found, mask = (nearest(m, shape) for m in (seen.found, seen.support.mask))
     out = drawing.fade(image, 0.35)
     out[mask == 1] = image[mask == 1]
     regions = (

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.imaging import drawing
+from asgnet.imaging.resize import nearest, resized
 from asgnet.types import Picture, Prediction
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def explaining_rows(
     low = drawing.natural_height([image], cell)
     high = max(low, drawing.natural_height([s.image for s in segmenter.supports[:SHOWN]], cell))
     shape = drawing.fitted(image.shape, cell, low)
-    small, found = drawing.resized(image, shape), drawing.nearest(first_class.mask > 0, shape)
-    guide = drawing.rounded(drawing.nearest(guide, shape))
-    probability = drawing.nearest(first_class.probability, shape)
+    small, found = resized(image, shape), nearest(first_class.mask > 0, shape)
+    guide = drawing.rounded(nearest(guide, shape))
+    probability = nearest(first_class.probability, shape)
 
     def framed(tile: Picture) -> Picture:
         return drawing.mosaic([tile], cell, low)
@@ -90,7 +91,7 @@ def explaining_rows(
         ("0  surely not", "surely  1"),
     )
     result = drawing.panel(
-        framed(_lit(small, drawing.nearest(prediction.mask, shape))),
+        framed(_lit(small, nearest(prediction.mask, shape))),
         f"{number + 4}  The result",
         _verdict(prediction),
     )
@@ -104,9 +105,9 @@ def support_panels(
     painted, pieces = [], []
     for support, labels in zip(supports[:SHOWN], maps[:SHOWN], strict=True):
         shape = drawing.fitted(support.image.shape, cell, height)
-        small = drawing.resized(support.image, shape)
-        painted.append(drawing.outlined(small, drawing.nearest(support.mask, shape) == 1))
-        labels = drawing.rounded(drawing.nearest(labels, shape))
+        small = resized(support.image, shape)
+        painted.append(drawing.outlined(small, nearest(support.mask, shape) == 1))
+        labels = drawing.rounded(nearest(labels, shape))
         pieces.append(drawing.coloured(labels, small, labels >= 0))
     shots, more = len(supports), len(supports) - SHOWN
     told = "You paint the object once." if shots == 1 else f"You paint the object in {shots} pictures."

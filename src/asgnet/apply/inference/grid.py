@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.data.read.images import resized, resized_mask
+from asgnet.imaging.resize import nearest, resized
 from asgnet.types import Mask, Picture
 
 STRIDE, LEAST = 32, 96
@@ -86,10 +86,10 @@ def kept_mask(mask: Mask, side: int) -> Mask:
 
 
 def on_grid(mask: Mask, size: Sequence[int]) -> Mask:
-    """``h w`` -> ``h' w'``, as :func:`resized_mask`; an object that falls between the grid's pixels keeps the
-    ones that it lies in.
+    """``h w`` -> ``h' w'``, as :func:`~asgnet.imaging.resize.nearest`; an object that falls between the grid's
+    pixels keeps the ones that it lies in.
     """
-    small = resized_mask(mask, size)
+    small = nearest(mask, size)
     if not (small == 1).any():
         rows, columns = (mask == 1).nonzero()
         small[rows * size[0] // mask.shape[0], columns * size[1] // mask.shape[1]] = 1
@@ -107,12 +107,6 @@ def spread_labels(labels: NDArray[np.integer], mask: Mask) -> NDArray[np.int32]:
 
     rows, columns = distance_transform_edt(labels < 0, return_distances=False, return_indices=True)
     return np.where(mask == 1, nearest(labels[rows, columns], mask.shape), -1).astype(np.int32)
-
-
-def nearest(labels: NDArray[np.integer], size: Sequence[int]) -> NDArray[np.int32]:
-    """``h' w'`` labels at another size."""
-    rows, columns = (np.arange(to) * of // to for to, of in zip(size, labels.shape, strict=True))
-    return labels.astype(np.int32)[:, columns][rows]  # in two steps: five times as fast as in one
 
 
 def enlarge(logits: Tensor, size: Sequence[int]) -> NDArray[np.float32]:

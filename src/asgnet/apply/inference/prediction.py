@@ -9,7 +9,8 @@ import numpy as np
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.graph import GraphOutput
 from asgnet.apply.inference.edges import follow_edges, settled
-from asgnet.apply.inference.grid import enlarge, nearest
+from asgnet.apply.inference.grid import enlarge
+from asgnet.imaging.resize import nearest
 from asgnet.types import Picture, Prediction
 
 
@@ -39,7 +40,7 @@ def _each(answer: GraphOutput, learnt: ClassFit, picture: Picture, edges: bool) 
         probability = adaptation.calibrated(logits[i])  # h w
         probability = settled(probability, grid) if edges else probability
         here = adaptation.presence(float(presence[i]))
-        guide = nearest(guides[i].numpy(), size)
+        guide = nearest(guides[i].numpy().astype(np.int32), size)
         found[name] = Prediction(probability > 0.5, probability, here, guide, (name,))
     return found
 

@@ -22,7 +22,8 @@ from torch import Tensor
 from asgnet.apply.inference.grid import enlarge
 from asgnet.apply.interactive.prompts import Box, Hints, Point, read_hints
 from asgnet.apply.interactive.random_walker import Walk
-from asgnet.data.read.images import read_picture, resized
+from asgnet.data.read.images import read_picture
+from asgnet.imaging.resize import resized
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.readout import fit_readouts
 from asgnet.types import IGNORE, Mask, Picture

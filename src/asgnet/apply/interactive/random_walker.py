@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asgnet.data.read.images import resized
+from asgnet.imaging.resize import resized
 from asgnet.types import Picture
 
 SIDE = 128

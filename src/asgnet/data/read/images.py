@@ -1,4 +1,4 @@
-"""Read pictures of any kind as ``h w 3`` uint8, resize them for a network, write PNGs.
+"""Read pictures of any kind as ``h w 3`` uint8; write PNGs.
 
 Everything here answers with plain arrays or with one sentence: :class:`PictureError` for a picture,
 :class:`OutputError` for a result. What had to be decided for the user (first frame of an animation, 12-bit
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,17 +87,6 @@ def image_of_array(array: NDArray, name: str) -> Image.Image:
     elif array.dtype != np.uint8:
         raise PictureError(f"{name} is an array of {array.dtype}; convert it with .astype(np.uint8).")
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def resized(picture: Picture, size: Sequence[int]) -> Picture:
-    """``h w 3`` uint8 → ``h' w' 3``: bilinear, and antialiased where it shrinks."""
-    return np.array(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BILINEAR))
-
-
-def resized_mask(mask: NDArray, size: Sequence[int]) -> NDArray:
-    """A mask or class indices ``h w`` as :func:`resized` sees their picture: ``h' w'``, no new values."""
-    rows, columns = ((2 * np.arange(to) + 1) * n // (2 * to) for n, to in zip(mask.shape, size, strict=True))
-    return mask[rows[:, None], columns]
 
 
 def save_png(path: PathLike, image: NDArray | Image.Image, palette: ArrayLike | None = None) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.errors import UsageError
+from asgnet.imaging.resize import nearest
 from asgnet.model.paper.asgnet import ASGNet, Encoded
 from asgnet.model.paper.gpa import Allocation
 from asgnet.types import IGNORE, Mask, Picture, Prediction
@@ -166,7 +167,7 @@ class NetPredictor:
         device = next(self.net.parameters()).device
         h, w = self._inner(mask.shape)
         framed = np.full((self.size, self.size), IGNORE, np.uint8)
-        framed[:h, :w] = _nearest(np.asarray(mask), (h, w))
+        framed[:h, :w] = nearest(np.asarray(mask), (h, w))
         return torch.from_numpy(framed).to(device)
 
     def _inner(self, shape: Sequence[int]) -> tuple[int, int]:
@@ -187,7 +188,7 @@ class NetPredictor:
     def _back_nearest(self, grid: Tensor, shape: tuple[int, int]) -> NDArray[np.int32]:
         h, w = shape
         to = (h, w) if self.resize == "squash" else (max(shape), max(shape))
-        return _nearest(grid.cpu().numpy().astype(np.int32), to)[:h, :w]
+        return nearest(grid.cpu().numpy().astype(np.int32), to)[:h, :w]
 
     def _wait(self) -> None:
         """Let a GPU finish, so that the clock is right."""
@@ -200,14 +201,6 @@ def _mean_prototype(prototypes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     weight = valid[..., None].to(prototypes.dtype)
     mean = (prototypes * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
     return mean, valid.any(1, keepdim=True)
-
-
-def _nearest(array: NDArray, shape: tuple[int, int]) -> NDArray:
-    rows, columns = (
-        np.minimum(((np.arange(to) + 0.5) * of / to).astype(np.int64), of - 1)
-        for to, of in zip(shape, array.shape, strict=True)
-    )
-    return array[rows[:, None], columns]
 
 
 def _joined(found: dict[str, Prediction]) -> Prediction:

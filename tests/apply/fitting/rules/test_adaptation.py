@@ -21,7 +21,7 @@ from asgnet.apply.fitting.rules.adaptation import (
     mix,
 )  # fmt: skip
 from asgnet.apply.fitting.rules.prior import Prior
-from asgnet.data.read.images import resized, resized_mask
+from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.pixel_head import FeatureMaps
@@ -338,7 +338,7 @@ def real(net, pictures, masks, side=256):
     )
     with torch.inference_mode():
         seen = net.see(net.backbone.normalise(small_pictures))
-        small = torch.stack([torch.from_numpy(resized_mask(m, (side, side))) for m in masks])
+        small = torch.stack([torch.from_numpy(nearest(m, (side, side))) for m in masks])
         kinds = net.learn([m[None] for m in seen.maps], small[None]).kinds[0]
         return adapt(net, seen, small, kinds)
 
