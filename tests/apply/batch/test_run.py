@@ -264,7 +264,7 @@ def test_memory_stays_bounded_whatever_the_count(tmp_path, out):
 SLOW = """
 import sys, time
 sys.path.insert(0, {here!r})
-from test_batch import Segmenter
+from test_run import Segmenter
 from asgnet.apply.batch.run import segment_all
 
 class Slow(Segmenter):

@@ -14,7 +14,7 @@ from asgnet.study.sampling import cache
 from asgnet.study.sampling.augment import seed_of, squash, vary
 from asgnet.study.sampling.cache import open_features, store_key
 
-from .conftest import make_boxes
+from ..conftest import make_boxes
 
 SIDE = 48
 

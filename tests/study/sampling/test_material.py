@@ -9,7 +9,7 @@ from asgnet.errors import DataError, UsageError
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.sampling.material import cut_folds, prepare
 
-from .conftest import make_boxes
+from ..conftest import make_boxes
 
 
 def named(name, classes):

@@ -156,7 +156,7 @@ def test_fp16_wants_a_gpu(boxes, recipe, tmp_path):
 def test_a_broken_picture_is_one_sentence(tmp_path, recipe):
     from asgnet.data.benchmarks.dataset import open_dataset
 
-    from .conftest import make_boxes
+    from ..conftest import make_boxes
 
     root = make_boxes(tmp_path / "boxes")
     dataset = open_dataset(f"folder:{root}", cache_dir=tmp_path, workers=1)
