@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+import yaml
 
 import asgnet
 
@@ -32,6 +33,22 @@ def test_ruff_finds_nothing(command):
 def test_imports_keep_their_contracts():
     done = _run("lint-imports", "--no-cache", env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_other_machines_run_the_same_make_targets():
+    """Hosted checks and commit hooks call what a person calls, and take no action that may change under them."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    calls = [step["run"] for step in steps if "run" in step] + [hook["entry"] for hook in hooks]
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"make style", "make test"} <= set(calls)
+    for call in calls:
+        program, target, *_ = call.split()
+        assert program == "make"
+        assert target in targets
+    for used in (step["uses"] for step in steps if "uses" in step):
+        assert re.search(r"@[0-9a-f]{40}$", used), f"{used}: pin it by its commit"
 
 
 def _python(code: str) -> subprocess.CompletedProcess:
