@@ -200,6 +200,7 @@ def test_names_of_classes_in_every_shared_file():
     assert [fields[0] for fields in labels] == ["background", "mug", "cat/dog_ 猫"]
     assert [fields[1] for fields in labels] == ["0,0,0", "128,0,0", "0,128,0"]
     xml = ElementTree.fromstring(files["label_studio.xml"])
+    assert xml.tag == "View"
     assert [label.get("value") for label in xml.iter("Label")] == list(NAMES)
 
 

@@ -195,8 +195,8 @@ def _labelling(names: list[str]) -> str:
         for name, (r, g, b) in zip(names, class_palette(len(names))[1:], strict=False)
     )
     return (
-        '<ResultView>\n  <Image name="image" value="$image" zoom="true"/>\n'
-        f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</ResultView>\n'
+        '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
+        f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</View>\n'
     )
 
 
