@@ -3,6 +3,8 @@
 Every message is one sentence or two: what is wrong, with the culprit's name, and how to mend it.
 """
 
+import warnings
+
 
 class AsgnetError(Exception):
     """Base of all errors that asgnet raises on purpose."""
@@ -48,3 +50,8 @@ class OutputError(AsgnetError):
 
 class AsgnetWarning(UserWarning):
     """Something was decided for the user that may not be what was meant; the call went on all the same."""
+
+
+def note(message: str) -> None:
+    """Say what was decided for the user, as an :class:`AsgnetWarning`."""
+    warnings.warn(message, AsgnetWarning, stacklevel=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asgnet.data.annotations.read import read_annotations
+from asgnet.data.annotations import read_annotations
 from asgnet.errors import SupportError
 
 SIZE = (48, 64)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from asgnet.apply.segmenter import Segmenter
-from asgnet.data.read.masks import read_mask
+from asgnet.data.read import read_mask
 from asgnet.errors import AsgnetWarning, SupportError, UsageError, WeightsError
 from asgnet.types import Concept
 

@@ -18,12 +18,10 @@ from PIL import Image
 from tests.hard.damage import damaged, fuzz, only_ours, placed
 
 from asgnet.apply.batch.manifest import Manifest
-from asgnet.data.annotations.brush import brush_rle
-from asgnet.data.annotations.read import read_annotations
+from asgnet.data.annotations import brush_rle, read_annotations
 from asgnet.data.listing import read_list
 from asgnet.data.names import read_names
-from asgnet.data.read.frames import frame_count
-from asgnet.data.read.masks import read_mask
+from asgnet.data.read import frame_count, read_mask
 from asgnet.model.checkpoint import load_published, load_weights
 from asgnet.serving.uploads import labels_of, picture_of
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes

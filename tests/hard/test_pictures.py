@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.data.read.images import read_picture
+from asgnet.data.read import read_picture
 from asgnet.errors import PictureError
 
 pytestmark = pytest.mark.filterwarnings("ignore::asgnet.errors.AsgnetWarning")

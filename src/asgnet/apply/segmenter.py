@@ -38,7 +38,7 @@ from asgnet.apply.fitting import learn as fitting
 from asgnet.apply.inference.grid import kept, seen_picture, side_of
 from asgnet.apply.inference.prediction import prediction_of
 from asgnet.apply.inference.preprocess import Views, channels_first, see
-from asgnet.data.read.images import read_picture
+from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.checkpoint import fingerprint, pretrained
 from asgnet.model.default.network import DefaultNet

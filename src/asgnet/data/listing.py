@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asgnet.data.folder import is_url, plain_path, store_of
-from asgnet.data.read.frames import VIDEOS
+from asgnet.data.read import VIDEOS
 from asgnet.data.results import MANIFEST, outputs, results_among
 from asgnet.errors import AsgnetWarning, UsageError
 from asgnet.files import PathLike, named

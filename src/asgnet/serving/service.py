@@ -240,7 +240,7 @@ class Service:
 
     def pairs(self, identity: str) -> list[tuple[Picture, Mask]]:
         """A concept's examples, decoded: pictures and class indices."""
-        from asgnet.data.read.masks import read_labels
+        from asgnet.data.read import read_labels
         from asgnet.serving.uploads import picture_of
 
         return [
@@ -249,7 +249,7 @@ class Service:
         ]
 
     def _fitted(self, classes: Sequence[str], adapt: str, examples: Sequence[Example]) -> Segmenter:
-        from asgnet.data.read.masks import read_labels
+        from asgnet.data.read import read_labels
         from asgnet.serving.uploads import Named, picture_of, taught
 
         pairs = [(picture_of(e.picture, e.name), read_labels(Named(e.mask, e.name))) for e in examples]

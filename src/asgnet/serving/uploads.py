@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from asgnet.data.read.decode import MOST_PIXELS
-from asgnet.data.read.images import read_picture
-from asgnet.data.read.masks import read_labels, read_mask
+from asgnet.data.png import png_bytes
+from asgnet.data.read import MOST_PIXELS, read_labels, read_mask, read_picture
 from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError
 from asgnet.serving.store.concepts import Example
 from asgnet.types import IGNORE, Mask, Picture
@@ -34,7 +32,7 @@ def picture_of(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Pictur
     """A picture's bytes as ``h w 3`` uint8, upright.
 
     Raises:
-        PictureError: as :func:`asgnet.data.read.images.read_picture`.
+        PictureError: as :func:`asgnet.data.read.read_picture`.
     """
     return read_picture(Named(data, name), most_pixels=most_pixels)
 
@@ -42,7 +40,7 @@ def picture_of(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Pictur
 def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Mask:
     """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 background, 255 ignore.
 
-    With one class anything that :func:`asgnet.data.read.masks.read_mask` takes: any non-zero value is the object,
+    With one class anything that :func:`asgnet.data.read.read_mask` takes: any non-zero value is the object,
     and nothing at all says that the object is not in the picture.
 
     Raises:
@@ -79,7 +77,7 @@ def example_of(
         size = picture_of(picture, name, most_pixels).shape[:2]
     except PictureError as error:
         raise SupportError(f"An example cannot be used: {error}") from error
-    return Example(picture, png_of(labels_of(mask, size, classes, f"of {name}")), name, size)
+    return Example(picture, png_bytes(labels_of(mask, size, classes, f"of {name}")), name, size)
 
 
 def taught(
@@ -93,13 +91,6 @@ def taught(
             own = np.where(labels == IGNORE, IGNORE, labels == number).astype(np.uint8)
             masks[name].append(own if shown else None)
     return [picture for picture, _ in examples], masks
-
-
-def png_of(labels: Any) -> bytes:
-    """``h w`` uint8 (or ``h w 3``) as the bytes of a PNG."""
-    encoded = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(labels)).save(encoded, format="PNG", compress_level=1)
-    return encoded.getvalue()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from asgnet.apply.batch.run_files import COLLECTED, coco_parts, collect, common_folder, write_coco
-from asgnet.data.annotations.regions import coco_annotation, coco_file
+from asgnet.data.annotations import coco_annotation, coco_file
 from asgnet.data.folder import folder_at
 from asgnet.errors import OutputError
 

@@ -242,7 +242,8 @@ def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painte
 def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, painted):
     """Concepts made before any class was seen closer kept what the network saw."""
     from asgnet.apply.inference.grid import seen_mask, seen_picture
-    from asgnet.data.read.images import png_bytes, read_picture
+    from asgnet.data.png import png_bytes
+    from asgnet.data.read import read_picture
 
     def seen_once(shot):
         picture, mask = (read_picture(io.BytesIO(data)) for data in (shot.picture, shot.masks[0]))
@@ -257,7 +258,7 @@ def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, painted):
 
 
 def test_a_picture_of_another_size_is_refused(loaded, red):
-    from asgnet.data.read.images import png_bytes
+    from asgnet.data.png import png_bytes
 
     for side in (64, 4000):
         shot = replace(red.shots[0], picture=png_bytes(np.zeros((side, side, 3), np.uint8)))

@@ -7,7 +7,7 @@ from tests.saying import says
 
 from asgnet.apply.interactive.prompts import read_hints
 from asgnet.apply.interactive.save import proposal_files, save_proposal, with_hints
-from asgnet.data.read.masks import read_support
+from asgnet.data.read import read_support
 from asgnet.errors import OutputError, UsageError
 
 SIZE = (40, 60)

@@ -18,10 +18,9 @@ from skimage.draw import polygon2mask
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import FORMATS, OVERLAY
 from asgnet.apply.output.objects import ResultView
-from asgnet.data.annotations.brush import brush_region
-from asgnet.data.annotations.regions import coco_region
+from asgnet.data.annotations import brush_region, coco_region
 from asgnet.data.names import read_names
-from asgnet.data.read.masks import read_mask
+from asgnet.data.read import read_mask
 from asgnet.errors import OutputError
 from asgnet.types import Prediction
 

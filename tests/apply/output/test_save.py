@@ -22,8 +22,8 @@ from asgnet.apply.batch.run_files import write_coco
 from asgnet.apply.output.names import output_names, output_stems
 from asgnet.apply.output.overlays import class_palette
 from asgnet.apply.output.save import save_prediction, summary
-from asgnet.data.annotations.regions import yolo_lines
-from asgnet.data.read.masks import read_labels, read_mask
+from asgnet.data.annotations import yolo_lines
+from asgnet.data.read import read_labels, read_mask
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Prediction
 

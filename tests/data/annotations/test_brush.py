@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from asgnet.data.annotations.brush import brush_region, brush_rle
+from asgnet.data.annotations import brush_region, brush_rle
 
 regions = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
 

@@ -11,15 +11,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from asgnet.data.annotations import (
+    brush_rle,
+    coco_annotation,
+    coco_file,
+    picture_in,
+    read_annotations,
+    yolo_lines,
+)
 from asgnet.data.annotations.annotated import plain_name
-from asgnet.data.annotations.brush import brush_rle
 from asgnet.data.annotations.coco import check_segmentation, parse_coco
 from asgnet.data.annotations.labelme import parse_labelme
 from asgnet.data.annotations.labelstudio import parse_labelstudio
-from asgnet.data.annotations.read import picture_in, read_annotations
-from asgnet.data.annotations.regions import coco_annotation, coco_file, polygons, yolo_lines
 from asgnet.data.annotations.yolo import parse_yolo
 from asgnet.errors import SupportError
+from asgnet.imaging.regions import polygons
 
 SIZE = (6, 8)
 REGIONS = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(np.any)

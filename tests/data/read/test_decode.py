@@ -19,9 +19,7 @@ from PIL import Image, ImageFile
 from tests.data.pictures import BLUE, GREEN, GREY, RED, RGB, RGBA, encoded, put
 from tests.saying import says
 
-from asgnet.data.read.decode import MOST_PIXELS
-from asgnet.data.read.images import read_picture
-from asgnet.data.read.masks import read_labels, read_mask, read_support
+from asgnet.data.read import MOST_PIXELS, read_labels, read_mask, read_picture, read_support
 from asgnet.errors import AsgnetWarning, PictureError, SupportError
 
 pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")

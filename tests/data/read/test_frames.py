@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.data.read import frames
-from asgnet.data.read.frames import FrameReader, frame_count, is_video
+from asgnet.data.read import FrameReader, frame_count, frames, is_video
 from asgnet.errors import AsgnetWarning, PictureError
 
 

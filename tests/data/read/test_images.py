@@ -6,15 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
 from tests.data.pictures import BLACK, BLUE, GREEN, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put
 from tests.saying import says
 
-from asgnet.data.read.images import read_picture, save_png
-from asgnet.data.read.masks import read_labels
+from asgnet.data.read import read_picture
 from asgnet.errors import AsgnetWarning, PictureError
 
 pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")
@@ -170,36 +166,3 @@ def test_what_is_no_picture_in_memory(source, fragments):
     with pytest.raises(PictureError) as error:
         read_picture(source)
     says(error, *fragments)
-
-
-# --------------------------------------------------------------------------------------------------
-# Writing
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    hnp.arrays(
-        st.sampled_from([np.uint8, np.uint16, bool]),
-        hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9),
-    )
-)
-def test_png_keeps_every_value(tmp_path_factory, array):
-    path = tmp_path_factory.getbasetemp() / "round.png"
-    save_png(path, array)
-    expected = array.astype(np.uint8) * 255 if array.dtype == bool else array
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(np.asarray(image), expected)
-    if array.dtype == np.uint8:
-        save_png(path, array, palette=np.arange(768).reshape(256, 3) % 256)
-        np.testing.assert_array_equal(read_labels(path), array)
-
-
-def test_png_of_colours_of_pil_and_of_a_palette(tmp_path):
-    path = tmp_path / "p.png"
-    for image in (RGB, RGB[:, ::-1], Image.fromarray(RGB)):
-        save_png(path, image)
-        np.testing.assert_array_equal(read_picture(path), np.asarray(image))
-    save_png(path, np.array([[0, 1]], np.uint8), palette=[BLACK, RED])
-    np.testing.assert_array_equal(read_picture(path), [[BLACK, RED]])
-    with Image.open(path) as image:
-        assert image.mode == "P"

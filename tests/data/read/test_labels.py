@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.data.read.masks import read_labels
+from asgnet.data.read import read_labels
 from asgnet.errors import DataError
 
 

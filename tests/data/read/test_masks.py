@@ -15,7 +15,7 @@ from PIL import Image
 from tests.data.pictures import BLACK, BLUE, GREY, RED, RGB, RGBA, TWO, WHITE, encoded, put
 from tests.saying import says
 
-from asgnet.data.read.masks import read_labels, read_mask, read_support
+from asgnet.data.read import read_labels, read_mask, read_support
 from asgnet.errors import AsgnetWarning, DataError, SupportError
 
 pytestmark = pytest.mark.usefixtures("unexpected_notes_fail")

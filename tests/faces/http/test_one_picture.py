@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.data.annotations.regions import coco_region
+from asgnet.data.annotations import coco_region
 
 
 def _pixels(content: bytes) -> np.ndarray:

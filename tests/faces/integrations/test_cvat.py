@@ -12,7 +12,7 @@ from PIL import Image
 cvat = pytest.importorskip("cvat_sdk.auto_annotation", reason="no cvat-sdk: pip install 'asgnet[cvat]'")
 
 from asgnet import Segmenter  # noqa: E402
-from asgnet.data.annotations.regions import coco_region  # noqa: E402
+from asgnet.data.annotations import coco_region  # noqa: E402
 from asgnet.errors import UsageError, WeightsError  # noqa: E402
 from asgnet.faces.integrations.cvat import Detector, create  # noqa: E402
 

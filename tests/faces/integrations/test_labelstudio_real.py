@@ -134,7 +134,7 @@ def _picture(seed: int) -> tuple[bytes, np.ndarray]:
 
 
 def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backend):
-    from asgnet.data.annotations.brush import brush_region, brush_rle
+    from asgnet.data.annotations import brush_region, brush_rle
 
     address, app = backend
     project = studio.post("/api/projects", json={"title": "discs", "label_config": CONFIG}).json()["id"]

@@ -145,7 +145,7 @@ def groups(jobs: Sequence[Job], most: int = 16) -> Iterator[list[Job]]:
 
 
 def _frames(path: str, every: int) -> Iterable[int | None]:
-    from asgnet.data.read.frames import frame_count
+    from asgnet.data.read import frame_count
 
     try:
         count = frame_count(path)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from asgnet.data.annotations.regions import coco_file
+from asgnet.data.annotations import coco_file
 from asgnet.data.folder import Folder, folder_at, is_url
 from asgnet.errors import OutputError
 from asgnet.files import PathLike, named
@@ -80,7 +80,7 @@ def write_coco(
 def coco_parts(
     images: Iterable[Entry], annotations: Iterable[Sequence[Entry]], classes: Sequence[str]
 ) -> Iterator[bytes]:
-    """:func:`asgnet.data.annotations.regions.coco_file` as JSON, piece by piece; first all images are taken."""
+    """:func:`asgnet.data.annotations.coco_file` as JSON, piece by piece; first all images are taken."""
     frame = coco_file([], [], classes)
     yield f'{{"info": {json.dumps(frame["info"])}, "images": ['.encode()
     yield from _listed({"id": i, **image} for i, image in enumerate(images, 1))

@@ -60,7 +60,7 @@ class Steps:
     """
 
     def __init__(self, segmenter: Segmenter, folder: Folder, options: RunOptions, key: str):
-        from asgnet.data.read.frames import FrameReader
+        from asgnet.data.read import FrameReader
 
         self.segmenter, self.folder, self.options, self.key = segmenter, folder, options, key
         self._frames = FrameReader()
@@ -73,8 +73,7 @@ class Steps:
             PictureError: it cannot be read.
             OutputError: it has changed since it was finished.
         """
-        from asgnet.data.read.frames import is_video
-        from asgnet.data.read.images import read_picture
+        from asgnet.data.read import is_video, read_picture
 
         version = version_of(job.picture)
         satisfied = self.options.satisfied(job.stem, event)
@@ -123,7 +122,7 @@ class Steps:
         self, job: Job, loaded: Loaded, prediction: Prediction, outputs: dict[str, str]
     ) -> ManifestEntry:
         from asgnet.apply.output.save import save_prediction, summary
-        from asgnet.data.read.images import png_bytes
+        from asgnet.data.png import png_bytes
 
         picture, options = loaded.picture, self.options
         assert picture is not None

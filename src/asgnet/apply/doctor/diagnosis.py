@@ -159,7 +159,7 @@ def diagnose(segmenter: Segmenter, images: Any, masks: Any) -> Diagnosis:
 
 
 def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[Any]) -> Diagnosis:
-    from asgnet.data.read.masks import read_support
+    from asgnet.data.read import read_support
     from asgnet.files import named
 
     findings: list[Finding] = []

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from asgnet.apply.fitting.learn import picture_hash
-from asgnet.data.read.images import read_picture
+from asgnet.data.read import read_picture
 from asgnet.errors import PictureError
 
 if TYPE_CHECKING:

@@ -21,14 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from asgnet.apply.examples.read import ONE_CLASS
-from asgnet.data.annotations.annotated import Annotations
-from asgnet.data.annotations.read import ENDINGS, picture_in, read_annotations
+from asgnet.data.annotations import ENDINGS, Annotations, picture_in, read_annotations
 from asgnet.data.listing import SUFFIXES
 from asgnet.data.names import LISTS, YOLO_LISTS, names_near, read_names
-from asgnet.data.read.decode import note
-from asgnet.data.read.images import read_picture
-from asgnet.data.read.masks import read_labels, read_mask
-from asgnet.errors import DataError, PictureError, SupportError, UsageError
+from asgnet.data.read import read_labels, read_mask, read_picture
+from asgnet.errors import DataError, PictureError, SupportError, UsageError, note
 from asgnet.types import IGNORE, Mask
 
 PICTURES = frozenset(("images", "image", "img", "imgs", "pictures", "photos", "jpegimages"))

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from asgnet.data.names import check_chosen
-from asgnet.data.read.images import read_picture
-from asgnet.data.read.masks import read_mask
+from asgnet.data.read import read_mask, read_picture
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.files import named
 from asgnet.types import Mask, Picture, Support

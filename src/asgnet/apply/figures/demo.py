@@ -150,7 +150,7 @@ def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], No
         OutputError: the folder cannot be written.
     """
     from asgnet.apply.figures.explain import explaining_rows
-    from asgnet.data.read.images import save_png
+    from asgnet.data.png import save_png
     from asgnet.imaging import drawing
 
     rows: list[list[Picture]] = []

@@ -17,7 +17,7 @@ from asgnet.apply.concept.tensors import CLOSER, stacked
 from asgnet.apply.fitting.rules.adaptation import Adaptation, Measured, adapt_to_supports
 from asgnet.apply.inference.grid import breadth, kept, kept_mask, seen_mask, side_of, spread_labels
 from asgnet.apply.inference.preprocess import Views, side_by_side
-from asgnet.data.read.images import png_bytes
+from asgnet.data.png import png_bytes
 from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.network import DefaultNet
 from asgnet.types import Mask, Picture, Shot, Support

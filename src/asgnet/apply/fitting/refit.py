@@ -159,7 +159,7 @@ def _kept_picture(shot: Shot, side: int) -> Picture:
 
 def _picture(data: bytes, *sizes: tuple[int, int]) -> Picture:
     """Of one of these sizes."""
-    from asgnet.data.read.images import read_picture
+    from asgnet.data.read import read_picture
 
     if not data.startswith(_PNG):
         raise ValueError("no PNG")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.apply.output.objects import small_pieces
-from asgnet.data.annotations.regions import window
+from asgnet.imaging.regions import window
 from asgnet.model.default.grids import average, mean_around
 from asgnet.types import Picture
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from asgnet.apply.inference.grid import enlarge
 from asgnet.apply.interactive.prompts import Box, Hints, Point, read_hints
 from asgnet.apply.interactive.random_walker import Walk
-from asgnet.data.read.images import read_picture
+from asgnet.data.read import read_picture
 from asgnet.imaging.resize import resized
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.readout import fit_readouts
@@ -58,7 +58,7 @@ class Proposer:
 
     Args:
         segmenter: lends its network; whatever it has learnt is neither used nor changed.
-        image: what :func:`asgnet.data.read.images.read_picture` takes.
+        image: what :func:`asgnet.data.read.read_picture` takes.
 
     Attributes:
         picture: ``h w 3`` uint8, upright: the points and boxes are in its pixels.

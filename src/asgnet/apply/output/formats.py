@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from asgnet import __version__
 from asgnet.apply.output.objects import Instance, ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
-from asgnet.data.annotations.regions import coco_annotation, polygons, yolo_lines
-from asgnet.data.read.images import png_bytes
+from asgnet.data.annotations import coco_annotation, yolo_lines
+from asgnet.data.png import png_bytes
 from asgnet.errors import OutputError
+from asgnet.imaging.regions import polygons
 
 LABELME_VERSION = "5.5.0"
 MOST_INSTANCES = 65535
@@ -105,7 +106,7 @@ def coco_polygon_entry(view: ResultView) -> dict[str, Any]:
 
 def labelstudio_entry(view: ResultView) -> dict[str, Any]:
     """A task with one prediction of brush strokes; its picture's name is still a path."""
-    from asgnet.data.annotations.brush import brush_rle
+    from asgnet.data.annotations import brush_rle
 
     height, width = view.picture.shape[:2]
     result = [

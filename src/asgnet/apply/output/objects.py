@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.data.annotations.regions import box, window
+from asgnet.imaging.regions import box, window
 from asgnet.types import Picture, Prediction
 
 

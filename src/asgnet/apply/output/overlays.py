@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.annotations.regions import window
 from asgnet.errors import OutputError, UsageError
+from asgnet.imaging.regions import window
 from asgnet.types import IGNORE, Picture
 
 # Okabe & Ito (2008), colours that all kinds of eyes can tell apart; those rare in photographs first.

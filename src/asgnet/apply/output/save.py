@@ -117,7 +117,7 @@ def summary(
         seconds: how long it took.
         instances: say the same of every connected piece, too, as ``objects``.
     """
-    from asgnet.data.annotations.regions import box
+    from asgnet.imaging.regions import box
 
     said = {
         "picture": os.fspath(name),

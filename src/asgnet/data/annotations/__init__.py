@@ -1,1 +1,22 @@
-"""One annotation dialect a file, one shape out (annotated.py); a new dialect is a new file and a line in read.py."""
+"""Other tools' annotations, in and out, a dialect a file: the door to them. Touch a dialect here when it changes."""
+
+from asgnet.data.annotations.annotated import Annotated, Annotations, Region
+from asgnet.data.annotations.brush import brush_region, brush_rle
+from asgnet.data.annotations.coco import coco_annotation, coco_file, coco_region
+from asgnet.data.annotations.read import ENDINGS, picture_in, read_annotations
+from asgnet.data.annotations.yolo import yolo_lines
+
+__all__ = [
+    "ENDINGS",
+    "Annotated",
+    "Annotations",
+    "Region",
+    "brush_region",
+    "brush_rle",
+    "coco_annotation",
+    "coco_file",
+    "coco_region",
+    "picture_in",
+    "read_annotations",
+    "yolo_lines",
+]

@@ -1,14 +1,15 @@
-"""COCO's instance JSON as examples: many pictures, polygons and run lengths."""
+"""COCO's instance JSON, in and out: many pictures, polygons and run lengths."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import MOST_POINT, Annotated, Annotations, Paint, Region
-from asgnet.data.annotations.regions import coco_region
+from asgnet.imaging.regions import box, polygons
 
 
 def is_coco(content: Any) -> bool:
@@ -94,3 +95,77 @@ def _lengths(text: str | bytes) -> list[int]:
     if shift:
         raise ValueError("a run-length code that is cut short")
     return runs
+
+
+def coco_region(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """What a COCO ``segmentation`` covers, ``h w`` bool.
+
+    Args:
+        segmentation: a list of polygons, or an RLE, compressed or not.
+        size: ``(h, w)`` of the picture.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    from pycocotools import mask as rle
+
+    if segmentation == []:
+        return np.zeros(size, bool)
+    try:
+        if isinstance(segmentation, list):
+            code = rle.merge(rle.frPyObjects(segmentation, *size))
+        elif isinstance(segmentation["counts"], list):
+            code = rle.frPyObjects(segmentation, *size)
+        else:
+            code = segmentation
+        return rle.decode(code).astype(bool)
+    except Exception as error:  # pycocotools raises bare ones
+        raise ValueError(f"neither polygons nor an RLE: {segmentation!r:.60}") from error
+
+
+def coco_annotation(
+    region: NDArray[np.bool_], category: int, score: float | None, simplify: float | None = None
+) -> dict[str, Any] | None:
+    """A region as a COCO result, ready for ``json.dumps``; None if empty.
+
+    Its segmentation is a compressed RLE, or, with a number to ``simplify``, the :func:`polygons` of it.
+    """
+    from pycocotools import mask as rle
+
+    edges = box(region)
+    if edges is None:
+        return None
+    if simplify is None:
+        code = rle.encode(np.asfortranarray(region, np.uint8))
+        segmentation: Any = {"size": list(region.shape), "counts": code["counts"].decode("ascii")}
+    else:
+        segmentation = [ring.ravel().round(2).tolist() for ring in polygons(region, simplify)]
+    return {
+        "category_id": category,
+        "segmentation": segmentation,
+        "area": int(np.count_nonzero(region)),
+        "bbox": edges,
+        "iscrowd": 0,
+        "score": score,
+    }
+
+
+def coco_file(
+    images: Sequence[dict[str, Any]],
+    annotations: Sequence[Sequence[dict[str, Any]]],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """A COCO instance file's content.
+
+    Args:
+        images: ``file_name``, ``height``, ``width`` of every picture.
+        annotations: of every picture those of :func:`coco_annotation`.
+        classes: names in the order of their indices; ids count from 1, those of pictures and annotations too.
+    """
+    linked = [{**one, "image_id": i} for i, several in enumerate(annotations, 1) for one in several]
+    return {
+        "info": {"description": "Made by asgnet"},
+        "images": [{"id": i, **image} for i, image in enumerate(images, 1)],
+        "annotations": [{"id": i, **one} for i, one in enumerate(linked, 1)],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(classes, 1)],
+    }

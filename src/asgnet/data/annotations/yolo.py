@@ -1,12 +1,14 @@
-"""YOLO's segmentation labels: a text file a picture, a line an outline."""
+"""YOLO's segmentation labels, in and out: a text file a picture, a line an outline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import Annotated, Annotations, Region, polygon
+from asgnet.imaging.regions import polygons
 
 _BEYOND = 1.0
 """So many sides of the picture may an outline reach beyond it; one in pixels would be a speck up to there."""
@@ -49,3 +51,13 @@ def parse_yolo(text: str, names: Sequence[str] = ()) -> Annotations:
 
 def _name(names: Sequence[str], index: int) -> str:
     return names[index] if names else f"class {index}"
+
+
+def yolo_lines(region: NDArray[np.bool_], index: int, simplify: float = 0) -> str:
+    """A region in YOLO's segmentation format: a line a polygon, ``index x y x y ...``, x and y in [0, 1]."""
+    height, width = region.shape
+    lines = []
+    for ring in polygons(region, simplify):
+        values = (ring / (width, height)).clip(0, 1).ravel()
+        lines.append(f"{index} " + " ".join(f"{v:.6f}" for v in values) + "\n")
+    return "".join(lines)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from asgnet.data.annotations import coco_region
 from asgnet.data.annotations.coco import check_segmentation
-from asgnet.data.annotations.regions import coco_region
 from asgnet.data.benchmarks.index import cache_folder, parallel, short_hash
 from asgnet.data.benchmarks.layouts import Item, Layout
-from asgnet.data.read.decode import MOST_PIXELS
+from asgnet.data.read import MOST_PIXELS
 from asgnet.errors import DataError
 from asgnet.files import atomic_path, named, printable
 from asgnet.types import IGNORE
@@ -155,7 +155,7 @@ def _sheets(content: dict, index_of: dict[int, int], home: Path) -> Iterator[_Sh
 
 
 def _paint_one(sheet: _Sheet) -> None:
-    from asgnet.data.read.images import save_png
+    from asgnet.data.png import save_png
 
     sheet.target.parent.mkdir(parents=True, exist_ok=True)
     save_png(sheet.target, paint(sheet.size, sheet.instances))

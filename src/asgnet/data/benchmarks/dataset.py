@@ -56,7 +56,7 @@ class Dataset:
             DataError: no such picture in this dataset.
             PictureError: its file cannot be read.
         """
-        from asgnet.data.read.images import read_picture
+        from asgnet.data.read import read_picture
 
         return read_picture(self._item(name).picture)
 

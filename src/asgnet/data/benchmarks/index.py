@@ -48,7 +48,7 @@ def read_item_labels(item: Item) -> np.ndarray:
     Raises:
         DataError: the label file cannot be read.
     """
-    from asgnet.data.read.masks import read_labels, read_mask
+    from asgnet.data.read import read_labels, read_mask
 
     try:
         if item.labels.suffix == ".mat":

@@ -13,8 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from asgnet.data.names import read_text
-from asgnet.data.read.decode import note
-from asgnet.errors import DataError
+from asgnet.errors import DataError, note
 from asgnet.files import named, printable
 from asgnet.types import IGNORE
 

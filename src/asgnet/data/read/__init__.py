@@ -1,1 +1,20 @@
-"""Files to arrays, one reader per family of files; only here is a file's content trusted, after its checks."""
+"""Pictures, masks and frames out of files: the door to them. Touch a reader here when its kind of file changes."""
+
+from asgnet.data.read.decode import MOST_PIXELS, Source
+from asgnet.data.read.frames import VIDEOS, Frame, FrameReader, frame_count, is_video
+from asgnet.data.read.images import read_picture
+from asgnet.data.read.masks import read_labels, read_mask, read_support
+
+__all__ = [
+    "MOST_PIXELS",
+    "VIDEOS",
+    "Frame",
+    "FrameReader",
+    "Source",
+    "frame_count",
+    "is_video",
+    "read_labels",
+    "read_mask",
+    "read_picture",
+    "read_support",
+]

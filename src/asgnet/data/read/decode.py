@@ -12,7 +12,6 @@ import os
 import re
 import stat
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from asgnet.errors import AsgnetWarning, PictureError
+from asgnet.errors import PictureError, note
 from asgnet.files import PathLike
 
 Source = PathLike | Image.Image | NDArray | BinaryIO
@@ -167,8 +166,3 @@ def too_large(name: str, pixels: int, most: int, size: str = "") -> str:
         f"{name} has {pixels / 1e6:.0f} megapixels{size}, more than the {most / 1e6:.0f} that are read; "
         "shrink it or cut it into tiles."
     )
-
-
-def note(message: str) -> None:
-    """Say what was decided for the user."""
-    warnings.warn(message, AsgnetWarning, stacklevel=3)

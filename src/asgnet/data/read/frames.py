@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from asgnet.data.folder import is_url, plain_path, read_source, store_of
-from asgnet.data.read.decode import MOST_PIXELS, note, refusals, too_large
+from asgnet.data.read.decode import MOST_PIXELS, refusals, too_large
 from asgnet.data.read.images import read_picture
-from asgnet.errors import PictureError
+from asgnet.errors import PictureError, note
 from asgnet.files import PathLike, named
 from asgnet.types import Picture
 

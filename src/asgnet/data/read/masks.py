@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.read.decode import Source, decoded, note, refusals, upright
+from asgnet.data.read.decode import Source, decoded, refusals, upright
 from asgnet.data.read.images import image_of_array, read_picture
-from asgnet.errors import DataError, PictureError, SupportError
+from asgnet.errors import DataError, PictureError, SupportError, note
 from asgnet.files import PathLike, named
 from asgnet.types import IGNORE, Mask, Picture, Support
 
@@ -32,10 +32,10 @@ def read_mask(
     counts, not its colour) or colours on black. A cut-out (alpha that varies) is object where alpha >= 128.
     255 means ignore only beside other non-zero values of a mask of class indices; alone it is the object.
     Soft edges, as anti-aliasing or JPEG leave them, are cut at half the maximum. EXIF orientation is applied
-    as in :func:`asgnet.data.read.images.read_picture`.
+    as in :func:`asgnet.data.read.read_picture`.
 
     Args:
-        source: what :func:`~asgnet.data.read.images.read_picture` takes, or an ``h w`` array of any integers.
+        source: what :func:`~asgnet.data.read.read_picture` takes, or an ``h w`` array of any integers.
         size: ``(h, w)`` of the picture that it belongs to.
         name: what to call it in messages.
         ignore: False makes 255 an object value like any other.

@@ -53,7 +53,7 @@ def doctor(
             console.put(diagnosis.expected.words)
     if out is not None:
         from asgnet.apply.doctor.page import doctor_page
-        from asgnet.data.read.images import save_png
+        from asgnet.data.png import save_png
 
         save_png(out, doctor_page(diagnosis))
         console.say(f"drawn in {out}")

@@ -59,7 +59,7 @@ def propose(
         console.free(file, overwrite)
     from asgnet.apply.interactive.prompts import read_hints
     from asgnet.apply.interactive.propose import Proposer
-    from asgnet.data.read.images import read_picture
+    from asgnet.data.read import read_picture
 
     image = read_picture(picture)
     hints = read_hints(points, around, image.shape[:2])  # a mistake is said before the model is loaded

@@ -191,7 +191,7 @@ def _draw(
     number: int,
     fit_options: dict[str, Any],
 ) -> None:
-    from asgnet.data.read.images import save_png
+    from asgnet.data.png import save_png
     from asgnet.study.evaluation.pictures import draw_grid
 
     save_png(file, draw_grid(asked, dataset, lists, report.episodes, number, fit_options=fit_options))

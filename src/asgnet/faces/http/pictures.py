@@ -54,11 +54,12 @@ def _media(data: bytes) -> str | None:
 def _drawn(data: bytes, name: str, most_pixels: int, side: int | None) -> tuple[bytes, str]:
     from PIL import Image
 
-    from asgnet.serving.uploads import picture_of, png_of
+    from asgnet.data.png import png_bytes
+    from asgnet.serving.uploads import picture_of
 
     picture: Any = picture_of(data, name, most_pixels)
     if side is None:
-        return png_of(picture), "image/png"
+        return png_bytes(picture), "image/png"
     image, encoded = Image.fromarray(picture), io.BytesIO()
     image.thumbnail((side, side))
     image.save(encoded, format="JPEG", quality=85)

@@ -8,11 +8,11 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from asgnet.data.png import png_bytes
 from asgnet.faces.http import dependencies as asked
 from asgnet.faces.http.dependencies import Ready
 from asgnet.faces.http.problems import Problem
 from asgnet.faces.http.schemas import problems
-from asgnet.serving.uploads import png_of
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
 _MOST = 200
@@ -55,7 +55,7 @@ async def propose(
     def work() -> bytes:
         assert service.segmenter is not None
         mask = proposals.propose(service.segmenter, data, name, points, corners, pixels)
-        return png_of((mask == 1).astype(np.uint8) * 255)
+        return png_bytes((mask == 1).astype(np.uint8) * 255)
 
     return Response(await asked.do(work, service), media_type="image/png")
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from asgnet.data.png import png_bytes
 from asgnet.faces.http import dependencies as asked
 from asgnet.faces.http import schemas
 from asgnet.faces.http.dependencies import Identity, Index, Kept, Ready
@@ -21,7 +22,7 @@ from asgnet.files import save_bytes
 from asgnet.serving.service import Service
 from asgnet.serving.store.download import FORMATS, archive
 from asgnet.serving.store.jobs import KeptJob, KeptPicture
-from asgnet.serving.uploads import labels_of, png_of
+from asgnet.serving.uploads import labels_of
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _PNG = {200: {"content": {"image/png": {}}}}
@@ -90,7 +91,7 @@ async def probability(
             raise _unfinished(kept)
         with service.jobs.turn((job, index)):
             maps = [files.probabilities(number) for number in range(1, len(batch.classes) + 1)]
-        return png_of(eight_bits(np.maximum.reduce(maps)))
+        return png_bytes(eight_bits(np.maximum.reduce(maps)))
 
     return Response(await asked.do(top, service), media_type="image/png")
 
@@ -118,7 +119,7 @@ async def correct(
             now = service.jobs.picture(job, index)
             if now is None or now.status != "done":  # deleted, or redone, since it was asked for
                 return False
-            save_bytes(files.corrected, png_of(labels))
+            save_bytes(files.corrected, png_bytes(labels))
             painted = facts(files.read(batch.classes, presences, 0.0, True))
             return service.jobs.correct(job, index, painted)
 

@@ -12,7 +12,8 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
 from asgnet.apply.inference.postprocess import Absent
-from asgnet.data.annotations.regions import coco_annotation, coco_file, yolo_lines
+from asgnet.data.annotations import coco_annotation, coco_file, yolo_lines
+from asgnet.data.png import png_bytes
 from asgnet.faces.http import dependencies as asked
 from asgnet.faces.http import schemas
 from asgnet.faces.http.dependencies import Ready, Threshold, WhenAbsent
@@ -21,7 +22,7 @@ from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import KeptConcept
 from asgnet.serving.store.results import eight_bits, facts
-from asgnet.serving.uploads import picture_of, png_of
+from asgnet.serving.uploads import picture_of
 from asgnet.types import Prediction
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
@@ -74,9 +75,9 @@ def _answer(
     kept, prediction = service.segment(kept, pixels, threshold, absent)
     seconds = round(time.perf_counter() - began, 4)
     if format == "png":
-        return png_of(prediction.mask.astype(np.uint8)), "image/png"
+        return png_bytes(prediction.mask.astype(np.uint8)), "image/png"
     if format == "probability":
-        return png_of(eight_bits(prediction.probability)), "image/png"
+        return png_bytes(eight_bits(prediction.probability)), "image/png"
     regions = _regions(prediction)
     if format == "yolo":
         return "".join(yolo_lines(region, i) for i, region in enumerate(regions)).encode(), "text/plain"
@@ -95,7 +96,7 @@ def _answer(
         "concept_version": kept.version,
         "seconds": seconds,
         "masks": annotations,
-        "mask_png": base64.b64encode(png_of(prediction.mask.astype(np.uint8))).decode(),
+        "mask_png": base64.b64encode(png_bytes(prediction.mask.astype(np.uint8))).decode(),
     }
     return json.dumps(answer).encode(), "application/json"
 

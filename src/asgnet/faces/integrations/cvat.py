@@ -54,7 +54,7 @@ class Detector:
         from cvat_sdk.masks import encode_mask
 
         from asgnet.apply.inference.postprocess import PRESENT
-        from asgnet.data.annotations.regions import polygons, window
+        from asgnet.imaging.regions import polygons, window
 
         least = PRESENT if context.conf_threshold is None else context.conf_threshold
         prediction = self._segmenter.predict(image)

@@ -16,8 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.data.annotations.brush import brush_region, brush_rle
-from asgnet.data.annotations.regions import coco_region
+from asgnet.data.annotations import brush_region, brush_rle, coco_region
 from asgnet.errors import DataError, PictureError, UsageError
 from asgnet.types import Mask, Prediction
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from starlette.concurrency import run_in_threadpool
 
+from asgnet.data.png import png_bytes
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.faces.http import dependencies as asked
 from asgnet.faces.http.dependencies import Ready
@@ -33,7 +34,7 @@ from asgnet.faces.integrations.labelling import (
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept
 from asgnet.serving.store.results import facts
-from asgnet.serving.uploads import picture_of, png_of
+from asgnet.serving.uploads import picture_of
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
 UNTAUGHT = "asgnet-untaught"
@@ -135,7 +136,7 @@ class Projects:
         if not classes:
             return None
         examples = [
-            Example(data, png_of(labels_of(regions, classes, size)), name, size)
+            Example(data, png_bytes(labels_of(regions, classes, size)), name, size)
             for name, data, size, regions in found
         ]
         kept = self.concept(project)

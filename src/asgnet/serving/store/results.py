@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.data.read.images import save_png
-from asgnet.data.read.masks import read_labels
+from asgnet.data.png import save_png
+from asgnet.data.read import read_labels
 from asgnet.errors import PictureError
 from asgnet.files import save_bytes
 from asgnet.types import IGNORE, Prediction
