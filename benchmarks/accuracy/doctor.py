@@ -27,7 +27,7 @@ from asgnet.apply.doctor import diagnosis as doctor
 from asgnet.apply.doctor.checks import shrunk
 from asgnet.apply.doctor.mistakes import Mistake, find_mistakes, mend
 from asgnet.apply.engines.feature_cache import remembering
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Support
 
 CLASSES = {"cat": 8, "chair": 9, "cow": 10, "dog": 12, "horse": 13, "person": 15, "sheep": 17, "sofa": 18}
@@ -143,10 +143,10 @@ def foretelling(segmenter: Segmenter, pictures: Set, episodes: int, rng: np.rand
         for _ in range(episodes):
             drawn = rng.permutation(len(pictures))[: shots + QUERIES]
             examples = {int(i): pictures[i] for i in drawn[:shots]}
-            ious = [overlap(s.found, s.support.mask) for s in doctor._left_out(segmenter, examples, set())]
+            ious = [iou(s.found, s.support.mask) for s in doctor._left_out(segmenter, examples, set())]
             segmenter.fit([s.image for s in examples.values()], [s.mask for s in examples.values()])
             queries = [pictures[i] for i in drawn[shots:]]
-            true = [overlap(segmenter.predict(q.image).mask, q.mask) for q in queries]
+            true = [iou(segmenter.predict(q.image).mask, q.mask) for q in queries]
             rows.append({"shots": shots, "told": ious, "true": true})
     return rows
 

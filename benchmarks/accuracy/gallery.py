@@ -23,8 +23,8 @@ from benchmarks.accuracy.scenes import Scene, episodes, sets
 
 from asgnet import Segmenter
 from asgnet.imaging.drawing import INK, PAPER, fitted, outlined
+from asgnet.imaging.iou import ratio
 from asgnet.imaging.resize import resized
-from asgnet.study.evaluation.metrics import ratio
 from asgnet.study.evaluation.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
 
 EPISODES = 12

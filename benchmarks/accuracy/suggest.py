@@ -22,7 +22,7 @@ from doctor import CLASSES, Set, voc
 from asgnet import Segmenter
 from asgnet.apply.doctor.suggest import described, doubt, spread
 from asgnet.apply.engines.feature_cache import remembering
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Support
 
 PILE, QUERIES, MOST = 9, 6, 3
@@ -32,7 +32,7 @@ WAYS = ("suggested", "random", "doubtful")
 def painted(segmenter: Segmenter, examples: Set, queries: Set) -> float:
     """Mean IoU on the queries after fitting."""
     segmenter.fit([s.image for s in examples], [s.mask for s in examples])
-    return float(np.mean([overlap(segmenter.predict(q.image).mask, q.mask) for q in queries]))
+    return float(np.mean([iou(segmenter.predict(q.image).mask, q.mask) for q in queries]))
 
 
 def episode(segmenter: Segmenter, pictures: Set, rng: np.random.Generator) -> dict:

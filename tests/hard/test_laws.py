@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from asgnet.imaging.iou import overlap
 from asgnet.model.paper.gpa import allocate, cosine
-from asgnet.study.evaluation.metrics import overlap
 from asgnet.types import IGNORE
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from asgnet.imaging.regions import edge
 from asgnet.imaging.resize import resized
 from asgnet.types import Picture
 
@@ -74,13 +75,6 @@ def fade(image: Picture, strength: float = 0.7) -> Picture:
     """The picture in pale grey, so that colours drawn over it stand out."""
     grey = image.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     return (grey * (1 - strength) + 255 * strength).round().astype(np.uint8)
-
-
-def edge(mask: NDArray[np.bool_], thickness: int = 2) -> NDArray[np.bool_]:
-    """The mask's pixels that lie within ``thickness`` of its border; the picture's frame is no border."""
-    from scipy.ndimage import binary_erosion
-
-    return mask & ~binary_erosion(mask, iterations=thickness, border_value=1)
 
 
 def outlined(image: Picture, mask: NDArray[np.bool_], colour: Sequence[int] = OBJECT) -> Picture:

@@ -24,6 +24,13 @@ def box(region: NDArray[np.bool_]) -> list[int] | None:
     return edges and [edges[2], edges[0], edges[3] - edges[2], edges[1] - edges[0]]
 
 
+def edge(region: NDArray[np.bool_], thickness: int = 2) -> NDArray[np.bool_]:
+    """The region's pixels within ``thickness`` of its border; the picture's frame is no border."""
+    from scipy.ndimage import binary_erosion
+
+    return region & ~binary_erosion(region, iterations=thickness, border_value=1)
+
+
 def polygons(region: NDArray[np.bool_], simplify: float = 0) -> list[NDArray[np.float64]]:
     """The outlines of a region, each ``n 2`` (x, y): who fills them has the region again, to the pixel.
 

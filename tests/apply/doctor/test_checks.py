@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply.doctor.checks import altered, confusion, looks, shrunk, twins, where
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Support
 
 
@@ -62,8 +62,8 @@ def test_an_altered_view_keeps_the_object():
 
 def test_overlap_and_confusion_leave_ignored_pixels_out():
     mask = np.array([[1, 1, 0, 255]], np.uint8)
-    assert overlap(np.array([[True, False, False, True]]), mask) == 0.5
-    assert overlap(np.zeros((1, 4), bool), np.zeros((1, 4), np.uint8)) == 1
+    assert iou(np.array([[True, False, False, True]]), mask) == 0.5
+    assert iou(np.zeros((1, 4), bool), np.zeros((1, 4), np.uint8)) == 1
     assert confusion(np.array([[True, False, True, True]]), mask) == (0.5, 0.5)
 
 

@@ -6,7 +6,7 @@ import pytest
 from asgnet.apply.interactive.propose import Proposer, propose_mask
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import PictureError, UsageError
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_a_box_around_the_motorcycle(proposer, motorcycle, around):
     assert mask.dtype == np.uint8
     whole = np.zeros_like(painted)
     whole[around[1] : around[3], around[0] : around[2]] = 1
-    assert overlap(mask == 1, painted) > max(0.7, overlap(whole == 1, painted) + 0.1)
+    assert iou(mask == 1, painted) > max(0.7, iou(whole == 1, painted) + 0.1)
     np.testing.assert_array_equal(proposer.propose([], around), mask)  # the same again
 
 
@@ -55,7 +55,7 @@ def test_one_click_on_a_coin_and_on_the_cat(segmenter, coins):
     largest = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
     row, column = np.unravel_index(distance_transform_edt(largest).argmax(), largest.shape)
     coin = propose_mask(segmenter, picture, points=[(column, row, True)])
-    assert overlap(coin == 1, largest.astype(np.uint8)) > 0.5
+    assert iou(coin == 1, largest.astype(np.uint8)) > 0.5
     cat = propose_mask(segmenter, photograph("chelsea.png"), points=[(200, 150, True), (420, 60, False)])
     assert 0.2 < cat.mean() < 0.95
 

@@ -13,11 +13,12 @@ from PIL import Image
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.data.benchmarks.episodes import draw
 from asgnet.errors import AsgnetWarning, DataError, UsageError
+from asgnet.imaging.iou import Overlap
 from asgnet.model.config import Config
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.evaluation.ablate import ablate, paper_variants
 from asgnet.study.evaluation.evaluate import Shelf, evaluate, relabelled
-from asgnet.study.evaluation.metrics import Overlap, fb_iou, mean_iou
+from asgnet.study.evaluation.metrics import fb_iou, mean_iou
 from asgnet.study.evaluation.pictures import choose, draw_grid, errors
 from asgnet.study.evaluation.predictor import NetPredictor
 from asgnet.study.evaluation.report import markdown

@@ -20,7 +20,7 @@ from asgnet.apply.doctor.mistakes import Field, Mistake, find_mistakes, on_small
 from asgnet.apply.doctor.quality import Expected, expected
 from asgnet.apply.examples.read import ONE_CLASS, absent, check_numbers, listed
 from asgnet.errors import AsgnetWarning, SupportError, UsageError
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Mask, Support
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[A
         missed, spilled = confusion(one.found, one.support.mask)
         findings[i] = replace(
             findings[i],
-            iou=overlap(one.found, one.support.mask),
+            iou=iou(one.found, one.support.mask),
             wrong=i in mistakes,
             remarks=tuple(told),
             missed=missed,
@@ -256,7 +256,7 @@ def _remarks(
         return [_accused(mistake, support, supports), *repeated]
     told = looks(support)
     found, mask = one.found, one.support.mask
-    if overlap(found, mask) < HARD and not told:
+    if iou(found, mask) < HARD and not told:
         told.append("The others find little of it: check that the same object is painted, and all of it.")
     missed, spilled = confusion(found, mask)
     if missed > _MUCH:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.errors import DataError
+from asgnet.imaging.iou import iou
 from asgnet.types import Picture, Support
 
 if TYPE_CHECKING:
@@ -176,8 +177,7 @@ def solve(segmenter: Segmenter, scene: Scene) -> Found:
     prediction = segmenter.predict(scene.query)
     if scene.truth is None:
         return Found(scene, prediction, None)
-    both, either = (prediction.mask & scene.truth).sum(), (prediction.mask | scene.truth).sum()
-    return Found(scene, prediction, float(both / max(either, 1)))
+    return Found(scene, prediction, iou(prediction.mask, scene.truth))
 
 
 def absent(segmenter: Segmenter, presence: float) -> Picture:

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ import numpy as np
 from asgnet.data.benchmarks.layouts import Item
 from asgnet.errors import AsgnetError, DataError
 from asgnet.files import atomic_path, named
+from asgnet.progress import with_bar
 from asgnet.types import IGNORE
 
 Counts = dict[int, int]
@@ -109,28 +110,6 @@ def _obey() -> None:
     """A worker ends when told to, without a word; Ctrl-C is its parent's matter."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def with_bar(steps: Iterable[_Out], total: int, title: str) -> Iterator[_Out]:
-    """The same steps, with a bar on stderr: rate and time left; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]}/s")
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        rate,
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=total, rate="…")
-        for step in steps:
-            yield step
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
-            progress.update(task, advance=1, rate="…" if speed is None else f"{speed:.1f}")
 
 
 def short_hash(text: str) -> str:

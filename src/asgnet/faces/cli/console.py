@@ -20,6 +20,7 @@ from typing import Any
 
 from asgnet.errors import AsgnetError, OutputError, UsageError
 from asgnet.files import remedy_for
+from asgnet.progress import advance, progress_bar
 
 PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
@@ -235,14 +236,7 @@ def bar(total: int | None, label: str) -> Iterator[Callable[..., None]]:
     if not sys.stderr.isatty():
         yield lambda total=None: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    terminal = Console(stderr=True)
-    progress = Progress(*columns, console=terminal, redirect_stdout=False)
-    task = progress.add_task(label, total=None, rate="")
+    progress, task = progress_bar(label, None, redirect_stdout=False)
     with ExitStack() as shown:
 
         def step(total: int | None = None) -> None:
@@ -251,10 +245,9 @@ def bar(total: int | None, label: str) -> Iterator[Callable[..., None]]:
                 if total > 1:
                     shown.enter_context(progress)
                     if sys.stdout.isatty():
-                        shown.enter_context(redirect_stdout(_Above(terminal)))
+                        shown.enter_context(redirect_stdout(_Above(progress.console)))
                 return
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+            advance(progress)
 
         if total is not None:
             step(total)

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from asgnet.data.benchmarks.dataset import Dataset, class_mask
 from asgnet.data.benchmarks.episodes import EpisodeList, WayEpisode, draw_absent
-from asgnet.data.benchmarks.index import with_bar
 from asgnet.errors import AsgnetWarning, DataError, UsageError
-from asgnet.study.evaluation.metrics import Calibration, Overlap, boundary_f, confusion, overlaps_of
+from asgnet.imaging.iou import Overlap
+from asgnet.progress import with_bar
+from asgnet.study.evaluation.metrics import Calibration, boundary_f, confusion, overlaps_of
 from asgnet.study.evaluation.predictor import WAY_RULE, NetPredictor, Predictor, Resize
 from asgnet.study.evaluation.report import Report, environment, measure
 from asgnet.types import IGNORE, Episode, Picture, Prediction

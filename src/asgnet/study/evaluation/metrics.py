@@ -9,51 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.imaging.iou import Overlap, ratio, same_size
+from asgnet.imaging.regions import edge, window
 from asgnet.types import IGNORE, Mask
 
 BOUNDARY_TOLERANCE = 0.0075
 """Boundary F forgives this part of the picture's diagonal (DAVIS: 0.8 %; at 500×375 it is 5 pixels)."""
-
-
-class Overlap(NamedTuple):
-    """Pixels shared and covered by prediction and truth, for the object and for the background."""
-
-    intersection: int
-    union: int
-    background_intersection: int
-    background_union: int
-
-    @property
-    def iou(self) -> float:
-        """Intersection over union of the object; 1 where neither has any pixel."""
-        return ratio(self.intersection, self.union)
-
-
-def ratio(intersection: float, union: float) -> float:
-    """Intersection over union; nothing to find and nothing found is 1."""
-    return float(intersection / union) if union else 1.0
-
-
-def overlap(predicted: NDArray, truth: Mask) -> Overlap:
-    """Count one episode.
-
-    Args:
-        predicted: ``h w``, non-zero where the object was found.
-        truth: ``h w`` in {0, 1, 255}.
-
-    Raises:
-        ValueError: two sizes.
-    """
-    _same_size(predicted, truth)
-    counted = truth != IGNORE
-    found, there = (predicted != 0) & counted, (truth == 1)
-    both, either, valid = int((found & there).sum()), int((found | there).sum()), int(counted.sum())
-    return Overlap(both, either, valid - either, valid - both)
 
 
 def class_iou(overlaps: Iterable[tuple[int, Overlap]]) -> dict[int, float]:
@@ -83,11 +48,15 @@ def bootstrap_interval(
     values: Sequence[float], *, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of the mean, by resampling episodes with replacement (percentile method)."""
-    sample = np.asarray(values, np.float64)
-    draws = np.random.Generator(np.random.PCG64(seed))
-    means = [sample[draws.integers(0, sample.size, sample.size)].mean() for _ in range(resamples)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    from scipy.stats import bootstrap
+
+    if len(values) < 2:
+        return float(values[0]), float(values[0])
+    found = bootstrap(
+        (np.asarray(values, np.float64),), np.mean, n_resamples=resamples, method="percentile", batch=100,
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)
 
 
 def boundary_f(predicted: NDArray, truth: Mask, tolerance: float | None = None) -> float:
@@ -103,13 +72,13 @@ def boundary_f(predicted: NDArray, truth: Mask, tolerance: float | None = None) 
     Returns:
         In [0, 1]; 1 where neither has an edge, 0 where one alone has.
     """
-    _same_size(predicted, truth)
+    same_size(predicted, truth)
     found = predicted != 0
     there = np.where(truth == IGNORE, found, truth == 1)
     if tolerance is None:
         tolerance = max(1.0, round(BOUNDARY_TOLERANCE * float(np.hypot(*truth.shape))))
     found, there = _crop_to_both(found, there, margin=int(tolerance) + 2)
-    edges = _edge(found), _edge(there)
+    edges = edge(found, 1), edge(there, 1)
     if not edges[0].any() or not edges[1].any():
         return float(edges[0].any() == edges[1].any())
     precision = _near(edges[0], edges[1], tolerance)
@@ -135,7 +104,7 @@ class Calibration:
 
     def add(self, probability: NDArray, truth: Mask) -> None:
         """Count one picture: ``h w`` probabilities in [0, 1] and ``h w`` truth in {0, 1, 255}."""
-        _same_size(probability, truth)
+        same_size(probability, truth)
         counted = truth != IGNORE
         chance, there = probability[counted].astype(np.float64), truth[counted] == 1
         place = np.clip((chance * self.bins).astype(np.int64), 0, self.bins - 1)
@@ -150,20 +119,11 @@ class Calibration:
         return float(np.abs(self._probability - self._object).sum() / total) if total else 0.0
 
 
-def auroc(scores: Sequence[float], present: Sequence[bool]) -> float:
-    """Probability that a picture with the object scores above one without (ties count half).
+def auroc(present: Sequence[float], absent: Sequence[float]) -> float:
+    """Probability that a picture with the object scores above one without (ties count half)."""
+    from scipy.stats import mannwhitneyu
 
-    Raises:
-        ValueError: only one kind of picture was given.
-    """
-    from scipy.stats import rankdata
-
-    there = np.asarray(present, bool)
-    positives, negatives = int(there.sum()), int((~there).sum())
-    if not positives or not negatives:
-        raise ValueError("auroc needs pictures with the object and pictures without it.")
-    ranks = rankdata(np.asarray(scores, np.float64))[there].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(mannwhitneyu(present, absent, method="asymptotic").statistic / (len(present) * len(absent)))
 
 
 def confusion(predicted: NDArray, truth: NDArray, classes: int) -> NDArray[np.int64]:
@@ -174,7 +134,7 @@ def confusion(predicted: NDArray, truth: NDArray, classes: int) -> NDArray[np.in
         truth: ``h w`` in 0 … classes − 1, or 255.
         classes: the background included.
     """
-    _same_size(predicted, truth)
+    same_size(predicted, truth)
     counted = truth != IGNORE
     pairs = truth[counted].astype(np.int64) * classes + predicted[counted].astype(np.int64)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
@@ -191,21 +151,6 @@ def overlaps_of(table: NDArray[np.int64], targets: Sequence[int]) -> Mapping[int
     return rows
 
 
-def _same_size(predicted: NDArray, truth: NDArray) -> None:
-    if predicted.shape != truth.shape:
-        raise ValueError(f"The prediction is {predicted.shape} and the truth {truth.shape}.")
-
-
-def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of the mask that touch (4-neighbours) a pixel outside it; the picture's border is no edge."""
-    inner = mask.copy()
-    inner[1:] &= mask[:-1]
-    inner[:-1] &= mask[1:]
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    return mask & ~inner
-
-
 def _near(edge: NDArray[np.bool_], other: NDArray[np.bool_], tolerance: float) -> float:
     """Share of the edge's pixels that have a pixel of the other edge within the tolerance."""
     from scipy.ndimage import distance_transform_edt
@@ -217,9 +162,9 @@ def _crop_to_both(
     found: NDArray[np.bool_], there: NDArray[np.bool_], margin: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Both masks cut to the box that holds them and a margin: the same edges, less to measure."""
-    either = found | there
-    rows, columns = np.flatnonzero(either.any(1)), np.flatnonzero(either.any(0))
-    if not rows.size:
+    edges = window(found | there)
+    if edges is None:
         return found, there
-    box = tuple(slice(max(0, int(at[0]) - margin), int(at[-1]) + 1 + margin) for at in (rows, columns))
+    top, bottom, left, right = edges
+    box = np.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
     return found[box], there[box]

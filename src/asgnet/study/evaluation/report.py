@@ -17,9 +17,9 @@ import numpy as np
 
 import asgnet
 from asgnet.data.benchmarks.episodes import EpisodeList
+from asgnet.imaging.iou import Overlap
 from asgnet.study.evaluation.metrics import (
     Calibration,
-    Overlap,
     auroc,
     bootstrap_interval,
     class_iou,
@@ -155,7 +155,7 @@ def measure(
     pairs = [(row["presence"], row["absent_presence"]) for row in rows if "absent_presence" in row]
     if pairs:
         there, absent = zip(*pairs, strict=True)
-        found["presence_auroc"] = auroc([*there, *absent], [True] * len(there) + [False] * len(absent))
+        found["presence_auroc"] = auroc(there, absent)
     return found
 
 

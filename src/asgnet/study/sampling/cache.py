@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asgnet.data.benchmarks.dataset import Dataset
-from asgnet.data.benchmarks.index import cache_folder, with_bar
+from asgnet.data.benchmarks.index import cache_folder
 from asgnet.errors import DataError, OutputError
 from asgnet.files import named
+from asgnet.progress import with_bar
 from asgnet.study.sampling.augment import seed_of, squash, vary
 from asgnet.study.sampling.prefetch import in_processes
 from asgnet.types import IGNORE

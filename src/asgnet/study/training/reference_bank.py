@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.data.benchmarks.index import with_bar
 from asgnet.model.default.imagenet import KNOWN
 from asgnet.model.default.network import DefaultNet
+from asgnet.progress import with_bar
 from asgnet.study.sampling.augment import squash
 from asgnet.study.sampling.sample import Source
 

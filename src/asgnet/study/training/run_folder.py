@@ -22,6 +22,7 @@ import torch
 
 from asgnet.errors import OutputError, UsageError, WeightsError
 from asgnet.files import atomic_path, named, save_bytes
+from asgnet.progress import progress_bar
 from asgnet.study.recipe import Recipe
 
 STATE = Path("last") / "state.pt"
@@ -135,19 +136,13 @@ class Log:
     @contextmanager
     def live(self) -> Iterator[Log]:
         """The bar on a terminal's stderr; a line now and then elsewhere."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         self.progress = None
-        console = Console(stderr=True)
+        progress, self.task = progress_bar("train", self.steps, self.start)
         try:
-            if not self.shown or not console.is_terminal:
+            if not self.shown or progress.disable:
                 yield self
                 return
-            columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn())
-            words = TextColumn("{task.fields[words]}")
-            with Progress(*columns, words, TimeRemainingColumn(), console=console) as self.progress:
-                self.task = self.progress.add_task("train", total=self.steps, completed=self.start, words="")
+            with progress as self.progress:
                 yield self
         finally:
             self.close()

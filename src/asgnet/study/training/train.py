@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.folds import Fold
 from asgnet.errors import AsgnetError, UsageError
+from asgnet.imaging.iou import ratio
 from asgnet.model.checkpoint import save_weights
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.study.evaluation.metrics import ratio
 from asgnet.study.evaluation.report import environment
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.augment import seed_of

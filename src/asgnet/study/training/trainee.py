@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asgnet.imaging.iou import ratio
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.decoder import Outputs, episode_loss
-from asgnet.study.evaluation.metrics import ratio
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.material import Material
 from asgnet.study.sampling.sample import Batch, Sampler, Source

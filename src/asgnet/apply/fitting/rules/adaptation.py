@@ -24,7 +24,7 @@ from asgnet.apply.fitting.rules.prior import Prior, sigmoid
 from asgnet.apply.inference.edges import follow_edges
 from asgnet.apply.inference.grid import enlarge
 from asgnet.apply.inference.preprocess import side_by_side
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.model.default.evidence import SupportStatistics, repeat
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.network import DefaultNet
@@ -206,7 +206,7 @@ def _left_out(
             scores = fine_scores(seen[i], readout, net.read)
             mixed = _mixtures(_opinions(net, seen[i], knowledge), scores, prior)
             picture, painted = examples[i]
-            overlaps.append([overlap(m, painted) for m in _drawn(mixed.cpu(), picture, prior, kinship)])
+            overlaps.append([iou(m, painted) for m in _drawn(mixed.cpu(), picture, prior, kinship)])
     return np.mean(overlaps, axis=0).reshape(2, len(SHARES))
 
 
