@@ -1,5 +1,6 @@
-"""Judges examples and pictures, changes nothing. :func:`diagnose` is its door."""
+"""Judges examples and pictures, and changes nothing; :func:`diagnose` and ``suggest.suggest`` are its doors."""
 
-from asgnet.apply.doctor.diagnosis import Diagnosis, Finding, diagnose
+from asgnet.apply.doctor.diagnosis import diagnose
+from asgnet.apply.doctor.findings import Diagnosis, Finding
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]

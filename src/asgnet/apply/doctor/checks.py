@@ -1,31 +1,29 @@
-"""What can be said of examples by looking at them: blank, tiny, nearly the same, confused where."""
+"""Measures on examples: smaller copies, altered views, repeated pictures, confusion."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.apply.doctor.mistakes import frame_share
 from asgnet.types import Mask, Picture, Support
 
-_SMALL = 0.005
-_BLANK = 3.0
-_TWINS = 0.995
+_SAME = 0.995
+"""Correlation of thumbnails from which two pictures are nearly the same."""
 _SIDE = 1024
 
 
 def shrunk(support: Support) -> Support:
-    """The example with a long side of at most 1,024 pixels: agreement needs no more."""
+    """The example with a long side of at most 1,024 pixels: its IoU needs no more."""
     h, w = support.mask.shape
     if max(h, w) <= _SIDE:
         return support
     size = max(1, round(w * _SIDE / max(h, w))), max(1, round(h * _SIDE / max(h, w)))
     image = np.asarray(Image.fromarray(support.image).resize(size, Image.Resampling.BOX))
     mask = np.asarray(Image.fromarray(support.mask).resize(size, Image.Resampling.NEAREST))
-    return Support(image, mask if (mask == 1).any() else _kept(support.mask, size), support.name)
+    return Support(image, mask if (mask == 1).any() else _every_pixel(support.mask, size), support.name)
 
 
 def altered(support: Support) -> Support:
@@ -39,40 +37,17 @@ def altered(support: Support) -> Support:
     return Support(image, np.ascontiguousarray(mask[top:bottom, left:right]), support.name)
 
 
-def looks(support: Support) -> list[str]:
-    """Remarks on one example by itself, the gravest first."""
-    picture, mask = support.image, support.mask
-    if picture.std(axis=(0, 1)).max() < _BLANK:
-        return ["The picture is one single colour, nearly: nothing can be learnt from it."]
-    area = float((mask == 1).mean())
-    told = []
-    if not (mask == 0).any():
-        told.append("Everything is painted: without background nothing tells the object from the rest.")
-    elif frame_share(mask) > 0.8:
-        told.append("The mask covers most of the picture's border: is it inverted?")
-    if area < _SMALL:
-        told.append(f"The object covers only {area:.2%} of the picture; crop the picture closer around it.")
-    return told
-
-
-def twins(supports: Mapping[int, Support]) -> dict[int, list[str]]:
-    """Remarks on examples that repeat an earlier one: nearly the same picture, or exactly the same mask."""
-    thumbnails = {i: _thumbnail(s.image) for i, s in supports.items()}
-    told: dict[int, list[str]] = {}
-    for i, support in supports.items():
-        for j, other in supports.items():
-            if j >= i:
-                continue
-            same = max(float((view * thumbnails[j]).sum()) for view in _views(thumbnails[i])) > _TWINS
-            painted = support.mask.shape == other.mask.shape and np.array_equal(support.mask, other.mask)
-            if same:
-                remark = f"Nearly the same picture as {other.name}: it teaches nothing new."
-            elif painted:
-                remark = f"Exactly the same mask as {other.name}, on another picture: a mix-up?"
-            else:
-                continue
-            told.setdefault(i, []).append(remark)
-    return told
+def repetitions(supports: Sequence[Support]) -> list[list[str]]:
+    """Of each example, remarks where it repeats an earlier one: nearly the same picture, or the same mask."""
+    thumbnails = [_thumbnail(s.image) for s in supports]
+    remarks: list[list[str]] = [[] for _ in supports]
+    for i, support in enumerate(supports):
+        for j, other in enumerate(supports[:i]):
+            if max(float((view * thumbnails[j]).sum()) for view in _views(thumbnails[i])) > _SAME:
+                remarks[i].append(f"Nearly the same picture as {other.name}: it teaches nothing new.")
+            elif np.array_equal(support.mask, other.mask):
+                remarks[i].append(f"Exactly the same mask as {other.name}, on another picture: a mix-up?")
+    return remarks
 
 
 def confusion(found: NDArray[np.bool_], mask: Mask) -> tuple[float, float]:
@@ -82,25 +57,14 @@ def confusion(found: NDArray[np.bool_], mask: Mask) -> tuple[float, float]:
     return float((painted & ~found).sum() / area), float((other & found).sum() / area)
 
 
-def where(region: NDArray[np.bool_], painted: NDArray[np.bool_]) -> str:
-    """In words, where a region lies: along the object's outline, or in which part of the picture."""
-    from scipy.ndimage import binary_dilation, binary_erosion
-
-    if not region.any():
-        return "nowhere"
-    h, w = region.shape
-    rim = max(1, round(0.015 * (h + w)))
-    outline = binary_dilation(painted, iterations=rim) & ~binary_erosion(painted, iterations=rim)
-    if (region & outline).sum() > 0.75 * region.sum():
-        return "along the outline"
-    rows, columns = np.nonzero(region)
-    across = ("left", "", "right")[min(2, int(3 * np.median(columns) / w))]
-    down = ("top", "", "bottom")[min(2, int(3 * np.median(rows) / h))]
-    return "at the " + (f"{down} {across}".strip() or "centre")
+def border_share(mask: Mask) -> float:
+    """Share of the picture's border that is painted."""
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return float((border == 1).mean())
 
 
-def _kept(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask so small that shrinking would lose it, every painted pixel kept."""
+def _every_pixel(mask: Mask, size: tuple[int, int]) -> Mask:
+    """A mask so small that shrinking would lose it, every painted pixel kept; ``size`` is (w, h)."""
     small = np.zeros(size[::-1], np.uint8)
     rows, columns = np.nonzero(mask == 1)
     small[rows * size[1] // mask.shape[0], columns * size[0] // mask.shape[1]] = 1
@@ -115,5 +79,5 @@ def _thumbnail(image: Picture) -> NDArray[np.float64]:
 
 
 def _views(thumbnail: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """As it is, mirrored, and turned by quarters where that keeps the shape."""
+    """As it is, mirrored, and each turned by half."""
     return [v for t in (thumbnail, thumbnail[:, ::-1]) for v in (t, t[::-1, ::-1])]
