@@ -23,8 +23,8 @@ import scenes as home
 from PIL import Image
 
 from asgnet import Segmenter
-from asgnet.apply.doctor import diagnosis as doctor
 from asgnet.apply.doctor.checks import shrunk
+from asgnet.apply.doctor.diagnosis import cross_predicted, log_odds
 from asgnet.apply.doctor.mistakes import Mistake, find_mistakes, mend
 from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
@@ -97,7 +97,7 @@ class Witness:
                 if not fitted:
                     self.segmenter.fit(examples[teacher].image, mask)
                     fitted = True
-                self.known[pair] = doctor._field(self.segmenter, pupil)
+                self.known[pair] = log_odds(self.segmenter, pupil)
             answer[i] = self.known[pair]
         return answer
 
@@ -142,9 +142,9 @@ def foretelling(segmenter: Segmenter, pictures: Set, episodes: int, rng: np.rand
     for shots in SHOTS:
         for _ in range(episodes):
             drawn = rng.permutation(len(pictures))[: shots + QUERIES]
-            examples = {int(i): pictures[i] for i in drawn[:shots]}
-            ious = [iou(s.found, s.support.mask) for s in doctor._left_out(segmenter, examples, set())]
-            segmenter.fit([s.image for s in examples.values()], [s.mask for s in examples.values()])
+            examples = [pictures[i] for i in drawn[:shots]]
+            ious = [iou(found, s.mask) for s, found in cross_predicted(segmenter, examples)]
+            segmenter.fit([s.image for s in examples], [s.mask for s in examples])
             queries = [pictures[i] for i in drawn[shots:]]
             true = [iou(segmenter.predict(q.image).mask, q.mask) for q in queries]
             rows.append({"shots": shots, "told": ious, "true": true})

@@ -22,9 +22,11 @@ if __name__ == "__main__":
 from benchmarks.accuracy.scenes import Scene, episodes, sets
 
 from asgnet import Segmenter
-from asgnet.imaging.drawing import INK, PAPER, fitted, outlined
+from asgnet.imaging.colours import INK, PAPER
+from asgnet.imaging.drawing import outlined
 from asgnet.imaging.iou import ratio
 from asgnet.imaging.resize import resized
+from asgnet.imaging.sheet import fitted
 from asgnet.study.evaluation.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
 
 EPISODES = 12

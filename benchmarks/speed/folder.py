@@ -32,7 +32,7 @@ PHOTOGRAPHS = ("coffee.png", "chelsea.png", "astronaut.png", "motorcycle_left.pn
 
 def make_pictures(folder: Path, count: int) -> None:
     """``count`` JPEGs of 640 by 480: windows of photographs, moved, mirrored, lit differently."""
-    from asgnet.apply.figures.demo import photograph
+    from asgnet.apply.examples.samples import photograph
 
     folder.mkdir()
     whole = [Image.fromarray(photograph(name)) for name in PHOTOGRAPHS]
@@ -52,7 +52,7 @@ def make_concepts(folder: Path) -> None:
     """``1.concept`` of one class, ``2.concept`` of two, a shot each."""
     from asgnet import Segmenter
     from asgnet.apply.concept.edit import merged
-    from asgnet.apply.figures.demo import eye, motorcycle
+    from asgnet.apply.examples.samples import eye, motorcycle
 
     segmenter = Segmenter.from_pretrained(engine="torch", precision="fp32")
     found = []

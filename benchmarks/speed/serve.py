@@ -33,7 +33,7 @@ SIZE = (640, 480)
 
 def photograph() -> tuple[bytes, bytes]:
     """JPEG of 640 by 480 with a cup, PNG of a rough mask of it."""
-    from asgnet.apply.figures.demo import photograph as of
+    from asgnet.apply.examples.samples import photograph as of
 
     picture, coded, mask = Image.fromarray(of("coffee.png")).resize(SIZE), io.BytesIO(), io.BytesIO()
     picture.save(coded, "JPEG", quality=92)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply import segmenter
-from asgnet.apply.figures import demo
+from asgnet.apply.examples import samples
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,13 @@ def loaded(net, coarse):
 @pytest.fixture(scope="session")
 def coins():
     """The demo's coins: the left half of the picture is painted, the right half is the query."""
-    return demo.coins()
+    return samples.coins()
 
 
 @pytest.fixture(scope="session")
 def motorcycle():
     """The demo's motorcycle, painted in the picture from the left."""
-    return demo.motorcycle()
+    return samples.motorcycle()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from asgnet.apply.figures import demo
+from asgnet.apply.examples import samples
 
 Pair = tuple[Image.Image, Image.Image]
 SIZE = (300, 200)
@@ -22,7 +22,7 @@ SIZE = (300, 200)
 
 def cup() -> Pair:
     """scikit-image's coffee, and the cup painted as a person would: rim, body, handle."""
-    picture = Image.fromarray(demo.photograph("coffee.png"))  # 600 by 400
+    picture = Image.fromarray(samples.photograph("coffee.png"))  # 600 by 400
     mask = Image.new("L", picture.size)
     draw = ImageDraw.Draw(mask)
     draw.ellipse((174, 16, 408, 214), fill=255)
@@ -64,7 +64,7 @@ def lay_out(folder: Path) -> None:
     shutil.copy(folder / "kitchen.jpg", folder / "photos" / "kitchen.jpg")
     for i, (turn, zoom, light) in enumerate([(-4, 1.1, 1.1), (15, 1, 0.7)]):
         seen(cup(), turn, zoom, light)[0].save(folder / "photos" / f"table{i + 1}.jpg", quality=92)
-    cat = Image.fromarray(demo.photograph("chelsea.png")).resize(SIZE)
+    cat = Image.fromarray(samples.photograph("chelsea.png")).resize(SIZE)
     cat.save(folder / "photos" / "cat.jpg", quality=92)
 
 

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.draw import polygon2mask
 from skimage.measure import label
 
-from asgnet.imaging.regions import box, polygons, window
+from asgnet.imaging.regions import box, edge, polygons, window
 
 REGION = np.zeros((6, 8), bool)
 REGION[1:4, 2:7] = True
@@ -76,3 +76,9 @@ def test_a_straight_outline_has_points_at_its_corners_only():
     region[10:90, 20:180] = True
     (ring,) = polygons(region)
     assert len(ring) == 8
+
+
+def test_edge_is_inside_the_mask_and_not_along_the_frame():
+    mask = np.zeros((9, 9), bool)
+    mask[:, :5] = True
+    assert np.nonzero(edge(mask, 1).any(axis=0))[0].tolist() == [4]

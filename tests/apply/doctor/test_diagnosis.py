@@ -143,7 +143,7 @@ def test_several_classes_are_examined_one_after_the_other(four):
     second = [None, 1 - masks[1], 1 - masks[2], np.zeros_like(masks[3])]
     diagnosis = diagnose(ByColour(), images, {"red": masks, "rest": second})
     assert [f.label for f in diagnosis.findings] == ["red"] * 4 + ["rest"] * 2
-    assert [one.finding for one in diagnosis.seen] == list(range(6))
+    assert [one.finding for one in diagnosis.examined] == list(range(6))
     assert "(rest)" in diagnosis.findings[4].words
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply.figures.explain import _numbered, _verdict, explain
-from asgnet.imaging import drawing
+from asgnet.imaging.colours import OBJECT, colours
 from asgnet.types import Concept, Prediction, Support
 
 
@@ -42,7 +42,7 @@ def test_the_page_is_a_picture_with_every_prototype_s_colour(shots):
     page = explain(fitted(shots), query(), found())
     assert page.dtype == np.uint8
     assert page.ndim == 3
-    assert all(has(page, c) for c in drawing.colours(3))
+    assert all(has(page, c) for c in colours(3))
 
 
 def test_the_size_does_not_depend_on_the_number_of_shots():
@@ -55,9 +55,9 @@ def test_without_supports_the_first_two_panels_are_left_out():
 
 
 def test_an_absent_object_is_said_and_drawn_without_outline():
-    assert has(explain(fitted(), query(), found()), drawing.OBJECT)
+    assert has(explain(fitted(), query(), found()), OBJECT)
     bare = SimpleNamespace(supports=[], superpixels=list, concept=None)
-    assert not has(explain(bare, query(), found(area=False)), drawing.OBJECT)
+    assert not has(explain(bare, query(), found(area=False)), OBJECT)
 
 
 def test_the_verdict_doubts_what_was_found_where_the_object_seems_absent():
@@ -104,4 +104,4 @@ def test_several_classes_are_drawn_each_in_its_colour():
     mask = one.mask + 2 * two.mask.astype(np.int32)
     both = Prediction(mask, one.probability, 0.9, one.guide, ("mug", "cat"), {"mug": one, "cat": two})
     page = explain(fitted(), query(), both)
-    assert all(has(page, colour) for colour in drawing.colours(2))
+    assert all(has(page, colour) for colour in colours(2))

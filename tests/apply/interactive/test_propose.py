@@ -46,7 +46,7 @@ def test_clicks_correct_a_box(proposer, around):
 
 
 def test_one_click_on_a_coin_and_on_the_cat(segmenter, coins):
-    from asgnet.apply.figures.demo import photograph
+    from asgnet.apply.examples.samples import photograph
 
     picture, painted = coins.support.image, coins.support.mask
     from scipy.ndimage import distance_transform_edt, label

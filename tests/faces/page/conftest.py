@@ -102,7 +102,7 @@ def shot():
 @pytest.fixture(scope="session")
 def cups(tmp_path_factory) -> list[Path]:
     """Six photographs of one cup, 450 by 300, each seen a little differently."""
-    from asgnet.apply.figures.demo import photograph
+    from asgnet.apply.examples.samples import photograph
 
     whole, folder = Image.fromarray(photograph("coffee.png")), tmp_path_factory.mktemp("cups")
     views = [(0, 1, 1), (-4, 1.1, 1.1), (8, 1, 0.8), (3, 1.15, 1), (12, 1.05, 0.9), (-9, 1, 1.15)]

@@ -58,9 +58,7 @@ def on_small_grid(values: NDArray) -> LogOdds:
     return np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX))
 
 
-def _at_every_shift(
-    log_odds: LogOdds, painted: LogOdds, counted: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _at_every_shift(log_odds: LogOdds, painted: LogOdds, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Correlation with the mask moved by every (down, right) within reach, ``2r+1 2r+1``."""
     side = len(log_odds)
     size = [2 * side, 2 * side]

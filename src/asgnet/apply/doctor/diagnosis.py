@@ -24,7 +24,7 @@ from asgnet.apply.doctor.remarks import describe_mistake, remarks_on
 from asgnet.apply.examples.read import ONE_CLASS, absent, check_numbers, listed
 from asgnet.apply.fitting.cross_predict import cross_predict
 from asgnet.errors import AsgnetWarning, SupportError, UsageError
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Mask, Support
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _of_one_class(segmenter: Segmenter, images: Sequence[Any], masks: Sequence[A
         missed, spilled = confusion(found, view.mask)
         findings[position] = replace(
             findings[position],
-            iou=overlap(found, view.mask),
+            iou=iou(found, view.mask),
             wrong=wrong,
             remarks=(*said, *repeated[i]),
             missed=missed,

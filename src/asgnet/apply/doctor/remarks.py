@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asgnet.apply.doctor.checks import border_share, confusion
 from asgnet.apply.doctor.findings import HARD
 from asgnet.apply.doctor.mistakes import Mistake
-from asgnet.imaging.iou import overlap
+from asgnet.imaging.iou import iou
 from asgnet.types import Mask, Support
 
 _BLANK = 3.0
@@ -61,7 +61,7 @@ def remarks_on(support: Support, tested: Support, found: NDArray[np.bool_]) -> l
         found: ``h w`` is what the others found.
     """
     remarks = remarks_on_example(support)
-    if overlap(found, tested.mask) < HARD and not remarks:
+    if iou(found, tested.mask) < HARD and not remarks:
         remarks = ["The others find little of it: check that the same object is painted, and all of it."]
     return remarks + remarks_on_result(found, tested.mask)
 

@@ -231,7 +231,7 @@ def export(segmenter: Segmenter, to: str, path: Path, int8: bool = False) -> dic
         OutputError: it differs from the network by more than ``TOLERANCE``, or cannot be written.
         UsageError: something is not installed, or 8 bits of TorchScript are asked for.
     """
-    from asgnet.apply.figures.demo import SCENES
+    from asgnet.apply.examples.samples import SCENES
     from asgnet.apply.segmenter import SIDE, Segmenter
 
     if to == "torch" and int8:

@@ -13,7 +13,7 @@ import numpy as np
 from asgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from asgnet.apply.figures.demo import Scene
+    from asgnet.apply.examples.samples import Scene
     from asgnet.apply.segmenter import Segmenter
 
 FROZEN = ("net.backbone.", "net.kinds.")

@@ -1,138 +1,34 @@
-"""The main job on photographs that come with the installation, in scikit-image's wheel: no network.
-
-A painted example is made where a person would paint one: the motorcycle from its stereo disparity (all that
-stands nearer than the floor behind it), coins and stained tissue by thresholds, the cat's eye by hand.
-"""
+"""The main job on photographs that come with the installation, drawn in one picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from asgnet.errors import DataError
+from asgnet.apply.examples.samples import SCENES, Scene, photograph
+from asgnet.apply.figures.explain import explaining_rows
+from asgnet.data.png import save_png
+from asgnet.imaging.drawing import outlined, spotlight
 from asgnet.imaging.iou import iou
-from asgnet.types import Picture, Support
+from asgnet.imaging.sheet import mosaic, panel, rows_of
+from asgnet.types import Picture
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
     from asgnet.types import Prediction
 
-
-@dataclass(frozen=True)
-class Scene:
-    """One example of the demo.
-
-    Attributes:
-        name: short, for file names.
-        told: what is painted and what is sought, in one sentence.
-        support: the painted example.
-        query: ``h w 3`` uint8, where the object is sought.
-        truth: ``h w`` bool, where it really is; None where no truth is known.
-    """
-
-    name: str
-    told: str
-    support: Support
-    query: Picture
-    truth: NDArray[np.bool_] | None
+_WIDTH, _HEIGHT = 338, 240
 
 
 @dataclass(frozen=True)
 class Found:
-    """A scene and what was found in it; ``iou`` is None without a truth."""
+    """A scene, what was found in it, and its IoU with what is there."""
 
     scene: Scene
     prediction: Prediction
-    iou: float | None
-
-
-def bundled(name: str) -> Path:
-    """Where scikit-image keeps one of its sample files.
-
-    Raises:
-        DataError: this build of scikit-image comes without its sample pictures.
-    """
-    from importlib.util import find_spec
-
-    spec = find_spec("skimage")
-    path = Path(spec.origin or "").parent / "data" / name if spec else Path(name)
-    if not path.is_file():
-        raise DataError(
-            f"The demo's picture {name} is missing from scikit-image; install the one of PyPI: "
-            "pip install --force-reinstall scikit-image."
-        )
-    return path
-
-
-def photograph(name: str) -> Picture:
-    """One of the bundled photographs as ``h w 3`` uint8."""
-    from PIL import Image
-
-    with Image.open(bundled(name)) as image:
-        return np.array(image.convert("RGB"))
-
-
-def motorcycle() -> Scene:
-    """A motorcycle from the left, sought in the picture from the right (Middlebury stereo, 2014)."""
-    with np.load(bundled("motorcycle_disp.npz")) as archive:
-        disparity = _filled(archive["arr_0"])
-    mask = _standing_out(disparity)
-    return Scene(
-        "motorcycle",
-        "A motorcycle, painted in one photograph and found in another taken from further right.",
-        Support(photograph("motorcycle_left.png"), mask.astype(np.uint8), "motorcycle"),
-        photograph("motorcycle_right.png"),
-        _moved(mask, disparity),
-    )
-
-
-def painted_coins() -> tuple[Picture, NDArray[np.bool_]]:
-    """Four rows of Greek coins from Pompeii, and where they are (``h w``)."""
-    from scipy.ndimage import binary_fill_holes
-    from skimage.filters import sobel
-    from skimage.segmentation import watershed
-
-    picture = photograph("coins.png")
-    grey = picture[..., 0]
-    markers = (grey < 30).astype(np.int32) + 2 * (grey > 150).astype(np.int32)
-    return picture, binary_fill_holes(watershed(sobel(grey), markers) == 2)
-
-
-def coins() -> Scene:
-    """The coins of the left half painted, those of the right half sought."""
-    told = "Coins: the left half of a picture painted, the right half found."
-    return _halves("coins", told, *painted_coins())
-
-
-def tissue() -> Scene:
-    """The brown-stained tissue of the left half painted, that of the right half sought."""
-    from scipy.ndimage import gaussian_filter
-    from skimage.color import rgb2hed
-    from skimage.filters import threshold_otsu
-
-    picture = photograph("ihc.png")
-    brown = gaussian_filter(rgb2hed(picture)[..., 2], 6)
-    told = "Stained tissue under the microscope: the left half painted, the right half found."
-    return _halves("tissue", told, picture, brown > threshold_otsu(brown))
-
-
-def eye() -> Scene:
-    """One eye of a cat painted, the other sought."""
-    picture = photograph("chelsea.png")
-    rows, columns = np.indices(picture.shape[:2])
-    eyes = [(112, 170, 33, 36), (133, 318, 27, 25)]  # row, column, and the two radii
-    mask = np.zeros(picture.shape[:2], bool)
-    for row, column, tall, wide in eyes:
-        mask |= ((rows - row) / tall) ** 2 + ((columns - column) / wide) ** 2 <= 1
-    return _halves("eye", "A cat: one eye painted, the other found.", picture, mask, at=245)
-
-
-SCENES: tuple[Callable[[], Scene], ...] = (motorcycle, coins, tissue, eye)
+    iou: float
 
 
 def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], None] | None = None) -> Path:
@@ -150,24 +46,19 @@ def run_demo(segmenter: Segmenter, out_dir: Path, on_scene: Callable[[Found], No
         DataError: scikit-image came without its pictures.
         OutputError: the folder cannot be written.
     """
-    from asgnet.apply.figures.explain import explaining_rows
-    from asgnet.data.png import save_png
-    from asgnet.imaging import drawing
-
     rows: list[list[Picture]] = []
     strip: list[Picture] = []
     for make in SCENES:
         found = solve(segmenter, make())
         if not rows:
             rows = explaining_rows(segmenter, found.scene.query, found.prediction)
-            strip.append(absent(segmenter, found.prediction.presence))
+            missing = _absent(segmenter, found.prediction.presence)
         else:
             strip.append(_pair(found))
         if on_scene is not None:
             on_scene(found)
-    rows.append(strip[1:] + strip[:1])
     path = out_dir / "demo.png"
-    save_png(path, drawing.rows_of(rows, "Paint an object once, find it in other pictures"))
+    save_png(path, rows_of([*rows, [*strip, missing]], "Paint an object once, find it in other pictures"))
     return path
 
 
@@ -175,84 +66,27 @@ def solve(segmenter: Segmenter, scene: Scene) -> Found:
     """Fit on a scene's support and predict its query."""
     segmenter.fit(scene.support.image, scene.support.mask)
     prediction = segmenter.predict(scene.query)
-    if scene.truth is None:
-        return Found(scene, prediction, None)
     return Found(scene, prediction, iou(prediction.mask, scene.truth))
 
 
-def absent(segmenter: Segmenter, presence: float) -> Picture:
+def _absent(segmenter: Segmenter, presence: float) -> Picture:
     """A panel: the fitted object sought where there is none; ``presence`` is that of where it is."""
-    from asgnet.imaging import drawing
-
     picture = photograph("coffee.png")
     prediction = segmenter.predict(picture)
     area = float(prediction.mask.mean())
-    shown = _tile(picture, prediction.mask)
+    shown = mosaic([spotlight(picture, prediction.mask)], _WIDTH, _HEIGHT)
     verdict = "nothing was found" if area == 0 else f"{area:.0%} of the picture was taken for it"
     told = (
         f"The motorcycle of above sought where there is none: {verdict}. Presence {prediction.presence:.2f}, "
         f"where it is {presence:.2f}."
     )
-    return drawing.panel(shown, "Not there", told)
+    return panel(shown, "Not there", told)
 
 
 def _pair(found: Found) -> Picture:
     """A panel: the painted support beside the result on the query."""
-    from asgnet.imaging import drawing
-
     scene = found.scene
-    left = drawing.outlined(scene.support.image, scene.support.mask == 1)
-    tiles = [left, drawing.spotlight(scene.query, found.prediction.mask)]
-    shown = drawing.mosaic(tiles, _WIDTH, _HEIGHT)
-    agreement = "" if found.iou is None else f" Agreement with the truth (IoU): {found.iou:.2f}."
-    return drawing.panel(shown, scene.name.capitalize(), scene.told + agreement)
-
-
-_WIDTH, _HEIGHT = 338, 240
-
-
-def _tile(picture: Picture, mask: NDArray[np.bool_]) -> Picture:
-    from asgnet.imaging import drawing
-
-    return drawing.mosaic([drawing.spotlight(picture, mask)], _WIDTH, _HEIGHT)
-
-
-def _filled(disparity: NDArray[Any]) -> NDArray[np.float32]:
-    """Unknown disparities (not finite) replaced by the nearest known one."""
-    from scipy.ndimage import distance_transform_edt
-
-    unknown = ~np.isfinite(disparity)
-    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    return disparity[tuple(nearest)].astype(np.float32)
-
-
-def _standing_out(disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The largest near thing that is not floor: the floor's disparity grows linearly with the row."""
-    from scipy.ndimage import binary_closing, binary_opening, label
-
-    rows = np.arange(260, disparity.shape[0])  # the floor lies below row 260, free at both sides
-    sides = np.concatenate([disparity[260:, 5:80], disparity[260:, 700:]], axis=1)
-    slope, start = np.polyfit(rows, np.median(sides, axis=1), 1)
-    floor = slope * np.arange(disparity.shape[0])[:, None] + start
-    near = (disparity > 39) & (disparity - floor > 1.5)
-    near = binary_closing(binary_opening(near), iterations=4)
-    labels, _ = label(near)
-    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-
-
-def _moved(mask: NDArray[np.bool_], disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The left picture's mask seen from the right: every pixel goes left by its disparity."""
-    from scipy.ndimage import binary_closing
-
-    rows, columns = np.nonzero(mask)
-    columns = np.round(columns - disparity[rows, columns]).astype(int)
-    seen = np.zeros_like(mask)
-    seen[rows[columns >= 0], columns[columns >= 0]] = True
-    return binary_closing(seen, iterations=2)
-
-
-def _halves(name: str, told: str, picture: Picture, mask: NDArray[np.bool_], at: int | None = None) -> Scene:
-    """The left part (up to column ``at``, or half) as the support, the right part as the query."""
-    at = picture.shape[1] // 2 if at is None else at
-    support = Support(picture[:, :at], mask[:, :at].astype(np.uint8), name)
-    return Scene(name, told, support, picture[:, at:], mask[:, at:])
+    painted = outlined(scene.support.image, scene.support.mask == 1)
+    shown = mosaic([painted, spotlight(scene.query, found.prediction.mask)], _WIDTH, _HEIGHT)
+    told = f"{scene.told} IoU with the truth: {found.iou:.2f}."
+    return panel(shown, scene.name.capitalize(), told)

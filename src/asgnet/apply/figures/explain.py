@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.imaging import drawing
+from asgnet.imaging import drawing, sheet
+from asgnet.imaging.colours import colours, heat
 from asgnet.imaging.resize import nearest, resized
 from asgnet.types import Picture, Prediction
 
@@ -51,7 +52,7 @@ def explain(segmenter: Fitted, image: Picture, prediction: Prediction, cell: int
         ``H W 3`` uint8: two rows of three panels, the second from the new picture; without the first two
         panels if the segmenter has a loaded Concept and therefore no supports to show.
     """
-    return drawing.rows_of(explaining_rows(segmenter, image, prediction, cell))
+    return sheet.rows_of(explaining_rows(segmenter, image, prediction, cell))
 
 
 def explaining_rows(
@@ -62,35 +63,35 @@ def explaining_rows(
     first_class = prediction.by_class.get(prediction.classes[0], prediction)
     parts, guide = _numbered(maps, first_class.guide, segmenter.concept)
     known = max(int(m.max(initial=-1)) for m in [*parts, guide]) + 1
-    low = drawing.natural_height([image], cell)
-    high = max(low, drawing.natural_height([s.image for s in segmenter.supports[:SHOWN]], cell))
-    shape = drawing.fitted(image.shape, cell, low)
+    low = sheet.natural_height([image], cell)
+    high = max(low, sheet.natural_height([s.image for s in segmenter.supports[:SHOWN]], cell))
+    shape = sheet.fitted(image.shape, cell, low)
     small, found = resized(image, shape), nearest(first_class.mask > 0, shape)
     guide = drawing.rounded(nearest(guide, shape))
     probability = nearest(first_class.probability, shape)
 
     def framed(tile: Picture) -> Picture:
-        return drawing.mosaic([tile], cell, low)
+        return sheet.mosaic([tile], cell, low)
 
     first = support_panels(segmenter.supports, parts, known, cell, high) if parts else []
     number = len(first)
-    shown = drawing.mosaic([small], cell, high if first else low)
-    query = drawing.panel(shown, f"{number + 1}  A new picture", "Nobody painted anything here.")
-    choice = drawing.panel(
+    shown = sheet.mosaic([small], cell, high if first else low)
+    query = sheet.panel(shown, f"{number + 1}  A new picture", "Nobody painted anything here.")
+    choice = sheet.panel(
         framed(drawing.coloured(guide, small, found)),
         f"{number + 2}  Each pixel picks its prototype",
         "The guide map: every pixel takes the colour of the part it resembles most, in full colour where the "
         "object was found. The bar shows how many percent of it chose each part.",
-        drawing.share_bar(_shares(guide[found], known), cell),
+        sheet.share_bar(_shares(guide[found], known), cell),
     )
-    likely = drawing.panel(
-        framed(drawing.heat(probability)),
+    likely = sheet.panel(
+        framed(heat(probability)),
         f"{number + 3}  How sure it is",
         "The probability map: bright pixels belong to the object, dark ones do not.",
-        drawing.heat_bar(cell),
+        sheet.heat_bar(cell),
         ("0  surely not", "surely  1"),
     )
-    result = drawing.panel(
+    result = sheet.panel(
         framed(_lit(small, nearest(prediction.mask, shape))),
         f"{number + 4}  The result",
         _verdict(prediction),
@@ -104,7 +105,7 @@ def support_panels(
     """Two panels: the painted supports, and their superpixels in the prototypes' colours."""
     painted, pieces = [], []
     for support, labels in zip(supports[:SHOWN], maps[:SHOWN], strict=True):
-        shape = drawing.fitted(support.image.shape, cell, height)
+        shape = sheet.fitted(support.image.shape, cell, height)
         small = resized(support.image, shape)
         painted.append(drawing.outlined(small, nearest(support.mask, shape) == 1))
         labels = drawing.rounded(nearest(labels, shape))
@@ -115,15 +116,13 @@ def support_panels(
     all_labels = np.concatenate([m.ravel() for m in maps])
     parts = "part" if known == 1 else "parts"
     return [
-        drawing.panel(
-            drawing.mosaic(painted, cell, height), f"1  The painted example{'s' * (shots > 1)}", told
-        ),
-        drawing.panel(
-            drawing.mosaic(pieces, cell, height),
+        sheet.panel(sheet.mosaic(painted, cell, height), f"1  The painted example{'s' * (shots > 1)}", told),
+        sheet.panel(
+            sheet.mosaic(pieces, cell, height),
             f"2  Superpixels: {known} {parts}",
             "Pixels that look alike to the network and lie together form one part; each part is "
             "remembered as one prototype. The bar shows how many percent of the object each part is.",
-            drawing.share_bar(_shares(all_labels[all_labels >= 0], known), cell),
+            sheet.share_bar(_shares(all_labels[all_labels >= 0], known), cell),
         ),
     ]
 
@@ -152,7 +151,7 @@ def _lit(image: Picture, mask: NDArray) -> Picture:
     lit = drawing.spotlight(image, mask > 0)
     if mask.dtype == bool or mask.max(initial=0) < 2:
         return lit
-    for index, colour in enumerate(drawing.colours(int(mask.max())), 1):
+    for index, colour in enumerate(colours(int(mask.max())), 1):
         lit = drawing.outlined(lit, mask == index, colour.tolist())
     return lit
 

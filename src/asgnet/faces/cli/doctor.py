@@ -52,7 +52,7 @@ def doctor(
         if diagnosis.expected is not None:
             console.put(diagnosis.expected.words)
     if out is not None:
-        from asgnet.apply.doctor.page import doctor_page
+        from asgnet.apply.figures.doctor import doctor_page
         from asgnet.data.png import save_png
 
         save_png(out, doctor_page(diagnosis))

@@ -42,7 +42,7 @@ def sample_project() -> Sample:
     Raises:
         DataError: scikit-image came without its pictures.
     """
-    from asgnet.apply.figures.demo import painted_coins
+    from asgnet.apply.examples.samples import painted_coins
 
     picture, mask = painted_coins()
     pieces = tuple((name, _png(_cut(picture, at))) for name, at in _PICTURES.items())

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.figures import demo
+from asgnet.apply.examples import samples
 from asgnet.apply.fitting.rules.adaptation import (
     KIN,
     OUTSIDE,
@@ -324,7 +324,7 @@ def _ink(picture):
 @pytest.fixture(scope="module")
 def page():
     """Columns of a printed page and the ink on them."""
-    picture = demo.photograph("page.png")
+    picture = samples.photograph("page.png")
     ink = _ink(picture)
     width = picture.shape[1] // 7
     columns = [slice(i * width, (i + 1) * width) for i in range(7)]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.doctor.diagnosis import Diagnosis, Finding, Seen
-from asgnet.apply.doctor.page import FOUND, MISSED, VERDICTS, doctor_page
+from asgnet.apply.doctor.findings import Diagnosis, Examined, Finding
 from asgnet.apply.doctor.quality import Expected
+from asgnet.apply.figures.doctor import FOUND, MISSED, VERDICTS, doctor_page
 from asgnet.types import Support
 
 
@@ -14,9 +14,9 @@ def diagnosis(count: int) -> Diagnosis:
     ious = np.linspace(0.1, 0.9, count)
     findings = [Finding(f"'folder/{i}.jpg'", True, 0.2, iou, remarks=("A.",)) for i, iou in enumerate(ious)]
     found = mask.astype(bool) & (np.indices(mask.shape)[1] < 60)
-    seen = [Seen(Support(image, mask, "x"), found, i) for i in range(count)]
+    examined = [Examined(Support(image, mask, "x"), found, i) for i in range(count)]
     unusable = Finding("'broken.jpg'", False, remarks=("It is not a picture.",))
-    return Diagnosis((*findings, unusable), "Mend.", Expected(0.6, 0.4, 0.7), tuple(seen))
+    return Diagnosis((*findings, unusable), "Mend.", Expected(0.6, 0.4, 0.7), tuple(examined))
 
 
 def has(page: np.ndarray, colour) -> bool:

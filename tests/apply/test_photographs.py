@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.figures import demo
+from asgnet.apply.examples import samples
 from asgnet.apply.segmenter import Segmenter
 
 
@@ -23,7 +23,9 @@ def test_the_motorcycle_in_the_mirror(segmenter, motorcycle):
     assert iou(found.mask, support.mask[:, ::-1] == 1) > 0.8
     right = segmenter.predict(motorcycle.query)
     assert iou(right.mask, motorcycle.truth) > 0.7
-    absent = [segmenter.predict(demo.photograph(name)) for name in ("coffee.png", "chelsea.png", "moon.png")]
+    absent = [
+        segmenter.predict(samples.photograph(name)) for name in ("coffee.png", "chelsea.png", "moon.png")
+    ]
     assert all(a.presence < min(found.presence, right.presence) for a in absent)
 
 
