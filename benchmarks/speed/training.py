@@ -26,9 +26,10 @@ from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.study.recipe import load_recipe
 from asgnet.study.sampling.material import cut_folds, prepare
 from asgnet.study.sampling.prefetch import in_processes, in_thread
+from asgnet.study.sampling.sampler import Sampler
 from asgnet.study.training.start import make_net
 from asgnet.study.training.train import make_optimizer
-from asgnet.study.training.trainee import Reader, Trainee, make_sampler
+from asgnet.study.training.trainee import Batches, Trainee, make_reader
 from benchmarks.speed import work
 
 WARM = 2
@@ -66,7 +67,10 @@ def speed(cached: bool, steps: int, folder: Path, pictures: int = 48) -> Speed:
     folds = cut_folds([dataset], "pascal-5i", None)
     material = prepare([dataset], folds, recipe, net.backbone, cache_dir=folder)
     trainee, optimizer = Trainee(net, recipe).train(), make_optimizer(net, recipe)
-    read, numbers = Reader(make_sampler(material.train, recipe, net)), range(steps + WARM)
+    read, numbers = (
+        Batches(Sampler(material.train, recipe), make_reader(material.train, recipe, net)),
+        range(steps + WARM),
+    )
     cores = os.cpu_count() or 1
     batches = iter(in_thread(read, numbers) if cached else in_processes(read, numbers, min(cores, 8)))
     began, waited, seen = time.perf_counter(), 0.0, 0

@@ -114,3 +114,10 @@ def save_bytes(path: PathLike, data: bytes | memoryview) -> None:
     """
     with atomic_path(path) as temporary, open(temporary, "wb") as stream:
         stream.write(data)
+
+
+def cache_folder(cache_dir: str | Path | None = None) -> Path:
+    """``cache_dir``, or asgnet's folder in the user's cache ($XDG_CACHE_HOME, else ~/.cache)."""
+    if cache_dir is not None:
+        return Path(cache_dir)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asgnet"

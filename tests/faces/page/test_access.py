@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from asgnet.data.benchmarks.index import cache_folder
+from asgnet.files import cache_folder
 
 AXE = "4.14.1"
 PHONE = {"width": 390, "height": 844}

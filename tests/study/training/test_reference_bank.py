@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from asgnet.model.default.imagenet import KNOWN, SCORES
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.sampling.material import cut_folds, prepare
-from asgnet.study.sampling.sample import held_out
+from asgnet.study.sampling.source import held_out
 from asgnet.study.training.reference_bank import known_kinds
 
 

@@ -18,7 +18,8 @@ from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.decoder import Outputs
 from asgnet.study.recipe import load_recipe
 from asgnet.study.sampling.material import cut_folds, prepare
-from asgnet.study.sampling.sample import Sampler
+from asgnet.study.sampling.readers import FeatureReader
+from asgnet.study.sampling.sampler import Sampler
 from asgnet.study.training import train as story
 from asgnet.study.training import trainee
 from asgnet.study.training.run_folder import STATE
@@ -228,8 +229,8 @@ def test_validates_on_held_out_pictures_of_base_classes(boxes, cache_dir, fresh,
     asked = [episode for group in material.episodes.values() for episode in group]
     assert asked
     assert {c for episode in asked for c in episode.classes} == {1, 2}
-    assert not trained & {view.row for episode in asked for view in episode.views}
-    assert {view.variant for episode in asked for view in episode.views} == {0}
+    assert not trained & {view.row for episode in asked for view in episode.pictures}
+    assert {view.variant for episode in asked for view in episode.pictures} == {0}
 
 
 def test_best_is_kept_not_last(go, tiny, monkeypatch):
@@ -259,11 +260,11 @@ def test_validation_counts_by_class(boxes, cache_dir, fresh, tiny, monkeypatch):
 
     monkeypatch.setattr(trainee, "answer", all_object)
     found = trainee.validate(net, material, tiny, CPU)
-    sampler = Sampler(material.validation, tiny)
+    read = FeatureReader(material.validation)
     for k, episodes in material.episodes.items():
         sums = {}
         for episode in episodes:
-            target = sampler.read([episode]).target
+            target = read([episode]).target
             one = sums.setdefault(episode.classes, [0, 0])
             one[0] += int((target == 1).sum())
             one[1] += int((target != 255).sum())
@@ -277,13 +278,13 @@ def test_accumulated_parts_make_one_step(boxes, cache_dir, fresh, tiny):
     net = fresh().eval()
     folds = cut_folds([boxes], "2-fold", None)
     material = prepare([boxes], folds, recipe, net.backbone, cache_dir=cache_dir)
-    sampler = Sampler(material.train, recipe)
+    sampler, read = Sampler(material.train, recipe), FeatureReader(material.train)
     learner = trainee.Trainee(net, recipe)
-    learner(sampler.batch(0, 0, 4))[0].backward()
+    learner(read(sampler.episodes(0, 0, 4)))[0].backward()
     whole = [p.grad.clone() for p in net.parameters() if p.grad is not None]
     net.zero_grad()
     for first in (0, 2):
-        (learner(sampler.batch(0, first, 2))[0] / 2).backward()
+        (learner(read(sampler.episodes(0, first, 2)))[0] / 2).backward()
     parts = [p.grad for p in net.parameters() if p.grad is not None]
     assert len(parts) > 10
     for a, b in zip(whole, parts, strict=True):

@@ -26,9 +26,8 @@ from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Graph, GraphOutput, tensors_of
 from asgnet.apply.engines.quantise import mean_iou, quantised
 from asgnet.apply.inference.grid import seen_size
-from asgnet.data.benchmarks.index import cache_folder
 from asgnet.errors import OutputError, UsageError
-from asgnet.files import save_bytes
+from asgnet.files import cache_folder, save_bytes
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.for_inference import channelwise, fused
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from asgnet.data.annotations import coco_region
 from asgnet.data.annotations.coco import check_segmentation
-from asgnet.data.benchmarks.index import cache_folder, parallel, short_hash
+from asgnet.data.benchmarks.index import parallel, short_hash
 from asgnet.data.benchmarks.layouts import Item, Layout
 from asgnet.data.read import MOST_PIXELS
 from asgnet.errors import DataError
-from asgnet.files import atomic_path, named, printable
+from asgnet.files import atomic_path, cache_folder, named, printable
 from asgnet.types import IGNORE
 
 HOME = "https://cocodataset.org/#download"

@@ -21,7 +21,7 @@ import numpy as np
 
 from asgnet.data.benchmarks.layouts import Item
 from asgnet.errors import AsgnetError, DataError
-from asgnet.files import atomic_path, named
+from asgnet.files import atomic_path, cache_folder, named
 from asgnet.progress import with_bar
 from asgnet.types import IGNORE
 
@@ -34,13 +34,6 @@ _In, _Out = TypeVar("_In"), TypeVar("_Out")
 
 WORTH_A_POOL = 512
 """Below so many pictures, starting processes costs more than it saves."""
-
-
-def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """``cache_dir``, or asgnet's folder in the user's cache ($XDG_CACHE_HOME, else ~/.cache)."""
-    if cache_dir is not None:
-        return Path(cache_dir)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asgnet"
 
 
 def read_item_labels(item: Item) -> np.ndarray:

@@ -24,9 +24,10 @@ from asgnet.data.benchmarks.episodes import EpisodeList, WayEpisode, draw_absent
 from asgnet.errors import AsgnetWarning, DataError, UsageError
 from asgnet.imaging.iou import Overlap
 from asgnet.progress import with_bar
+from asgnet.study.environment import environment
 from asgnet.study.evaluation.metrics import Calibration, boundary_f, confusion, overlaps_of
 from asgnet.study.evaluation.predictor import WAY_RULE, NetPredictor, Predictor, Resize
-from asgnet.study.evaluation.report import Report, environment, measure
+from asgnet.study.evaluation.report import Report, measure
 from asgnet.types import IGNORE, Episode, Picture, Prediction
 
 SHELF_BYTES = 256 << 20

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import asgnet
 from asgnet.data.benchmarks.episodes import EpisodeList
 from asgnet.imaging.iou import Overlap
 from asgnet.study.evaluation.metrics import (
@@ -159,30 +154,6 @@ def measure(
     return found
 
 
-def environment(predictor: object, command: str = "") -> dict[str, Any]:
-    """Versions, processor and threads: what may move a last digit or a second."""
-    torch = sys.modules.get("torch")
-    found: dict[str, Any] = {
-        "command": command,
-        "predictor": type(predictor).__name__,
-        "asgnet": asgnet.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-    }
-    for package in ("torch", "torchvision", "timm", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    if torch is not None:
-        found["torch"] = str(torch.__version__)  # names the build too
-        found["threads"] = torch.get_num_threads()
-        found["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return found
-
-
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of ``ablate`` as a Markdown table: mIoU and FB-IoU in percent per list, ± over seeds."""
     columns = list(rows[0]["results"])
@@ -229,12 +200,3 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def _percent(one: Mapping[str, Any]) -> tuple[str, str]:
     return f"{100 * one['mean']:.2f}", f"{100 * one['std']:.2f}" if one["seeds"] > 1 else ""
-
-
-def _processor() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

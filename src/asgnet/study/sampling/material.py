@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.folds import Fold, novel_images, open_fold
 from asgnet.errors import DataError
+from asgnet.model.backbones.backbone import Backbone
 from asgnet.study.recipe import Recipe
-from asgnet.study.sampling.cache import FeatureStore, open_features
-from asgnet.study.sampling.sample import Drawn, Source, View, held_out, make_source, usable
+from asgnet.study.sampling.feature_store import FeatureStore, open_features
+from asgnet.study.sampling.sampler import Drawn, DrawnPicture
+from asgnet.study.sampling.source import Source, held_out, make_source, usable
 
 Novel = Literal["keep", "drop"]
 
@@ -72,7 +73,7 @@ def prepare(
     datasets: Sequence[Dataset],
     folds: Sequence[Fold],
     recipe: Recipe,
-    backbone: nn.Module,
+    backbone: Backbone,
     *,
     novel: Novel = "keep",
     cache_dir: str | Path | None = None,
@@ -136,7 +137,7 @@ def validation_episodes(source: Source, place: int, shots: int, count: int) -> l
         rng = np.random.default_rng([3, place, shots, number])
         target = names[number % len(names)]
         rows = rng.choice(source.shown[0][target], shots + 1, replace=False)
-        drawn.append(Drawn(place, tuple(View(int(r), 0, False) for r in rows), (target,)))
+        drawn.append(Drawn(place, tuple(DrawnPicture(int(r), 0, False) for r in rows), (target,)))
     return drawn
 
 

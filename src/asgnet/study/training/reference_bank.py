@@ -15,7 +15,7 @@ from asgnet.model.default.imagenet import KNOWN
 from asgnet.model.default.network import DefaultNet
 from asgnet.progress import with_bar
 from asgnet.study.sampling.augment import squash
-from asgnet.study.sampling.sample import Source
+from asgnet.study.sampling.source import Source
 
 ROUNDS = 10
 """Of k-means."""
@@ -42,7 +42,7 @@ def known_kinds(net: DefaultNet, sources: Sequence[Source], side: int) -> Tensor
     """
     rows = [(source, row) for source in sources for row in source.showing[0].tolist()]
     chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:PICTURES])
-    pictures = (_parts(net, *rows[i], side) for i in chosen)
+    pictures = (_parts(net, *rows[int(i)], side) for i in chosen)
     scores = [
         net.kinds(deepest.to(net.known.device), parts.to(net.known.device)).cpu()
         for deepest, parts in with_bar(pictures, len(chosen), "known kinds")

@@ -30,14 +30,15 @@ from asgnet.imaging.iou import ratio
 from asgnet.model.checkpoint import save_weights
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.study.evaluation.report import environment
+from asgnet.study.environment import environment
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.augment import seed_of
 from asgnet.study.sampling.material import Material, Novel, prepare
 from asgnet.study.sampling.prefetch import in_processes, in_thread
+from asgnet.study.sampling.sampler import Sampler
 from asgnet.study.training.reference_bank import known_kinds
 from asgnet.study.training.run_folder import Log, load_state, publish, save_json, save_state
-from asgnet.study.training.trainee import Reader, Trainee, make_sampler, validate
+from asgnet.study.training.trainee import Batches, Trainee, make_reader, validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -120,7 +121,8 @@ def train(
         save_json(out / "training.json", _story(net, material, recipe, identity, steps, command))
 
     rank, world, parts = accelerator.process_index, accelerator.num_processes, recipe.accumulate
-    read = Reader(make_sampler(material.train, recipe, net, seed), rank, world)
+    sampler = Sampler(material.train, recipe, seed)
+    read = Batches(sampler, make_reader(material.train, recipe, net), rank, world)
     log = Log(out, start, steps, main)
     with log.live():
         numbers = range(start * parts, steps * parts)

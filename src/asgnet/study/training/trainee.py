@@ -14,8 +14,9 @@ from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.decoder import Outputs, episode_loss
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.material import Material
-from asgnet.study.sampling.sample import Batch, Sampler, Source
-from asgnet.study.sampling.uncached import PictureSampler
+from asgnet.study.sampling.readers import Batch, FeatureReader, PictureReader, Reader
+from asgnet.study.sampling.sampler import Sampler
+from asgnet.study.sampling.source import Source
 from asgnet.study.training.losses import presence_loss, soft_episode_loss
 
 
@@ -67,13 +68,13 @@ def count_overlap(logits: Tensor, target: Tensor) -> Tensor:
 def validate(net: ASGNet, material: Material, recipe: Recipe, device: torch.device) -> dict[str, float]:
     """MIoU over base classes on held-out pictures, per k and their mean (``base_iou``)."""
     net.eval()
-    sampler = make_sampler(material.validation, recipe, net, plain=True)
+    read = make_reader(material.validation, recipe, net, plain=True)
     scores = {}
     for shots, episodes in material.episodes.items():
         sums: dict[tuple, Tensor] = {}
         for first in range(0, len(episodes), recipe.batch):
             asked = episodes[first : first + recipe.batch]
-            batch = sampler.read(asked).to(device)
+            batch = read(asked).to(device)
             logits = answer(net, batch, batch.target.shape[-2:], recipe).logits
             for episode, counts in zip(asked, count_overlap(logits, batch.target).cpu(), strict=True):
                 key = (episode.source, episode.classes)
@@ -84,10 +85,11 @@ def validate(net: ASGNet, material: Material, recipe: Recipe, device: torch.devi
 
 
 @dataclass(frozen=True)
-class Reader:
+class Batches:
     """Number → batch; number ``step · accumulate + part``, other episodes in each part and process."""
 
     sampler: Sampler
+    read: Reader
     rank: int = 0
     world: int = 1
 
@@ -95,14 +97,13 @@ class Reader:
         """The batch."""
         recipe = self.sampler.recipe
         step, part = divmod(number, recipe.accumulate)
-        return self.sampler.batch(step, (part * self.world + self.rank) * recipe.batch, recipe.batch)
+        first = (part * self.world + self.rank) * recipe.batch
+        return self.read(self.sampler.episodes(step, first, recipe.batch))
 
 
-def make_sampler(
-    sources: Sequence[Source], recipe: Recipe, net: ASGNet, seed: int = 0, plain: bool = False
-) -> Sampler:
+def make_reader(sources: Sequence[Source], recipe: Recipe, net: ASGNet, plain: bool = False) -> Reader:
     """Of cached features, or of pictures, whose padding is what normalises to zero."""
     if recipe.cached:
-        return Sampler(sources, recipe, seed)
+        return FeatureReader(sources)
     fill = net.backbone.mean.flatten().round().tolist()
-    return PictureSampler(sources, recipe, seed, fill, plain)
+    return PictureReader(sources, recipe, fill, plain)

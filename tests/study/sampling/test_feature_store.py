@@ -10,9 +10,9 @@ from torch import nn
 
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.errors import DataError, OutputError, PictureError
-from asgnet.study.sampling import cache
+from asgnet.study.sampling import feature_store as cache
 from asgnet.study.sampling.augment import seed_of, squash, vary
-from asgnet.study.sampling.cache import open_features, store_key
+from asgnet.study.sampling.feature_store import open_features, store_key
 
 from ..conftest import make_boxes
 

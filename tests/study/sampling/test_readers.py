@@ -12,8 +12,9 @@ from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.recipe import load_recipe
 from asgnet.study.sampling.augment import framed, published, seed_of
 from asgnet.study.sampling.material import cut_folds, prepare
-from asgnet.study.sampling.sample import held_out, make_source
-from asgnet.study.sampling.uncached import PictureSampler
+from asgnet.study.sampling.readers import PictureReader
+from asgnet.study.sampling.sampler import Sampler
+from asgnet.study.sampling.source import held_out, make_source
 from asgnet.study.training import trainee
 from asgnet.study.training.train import total_steps, train
 
@@ -38,14 +39,14 @@ def source(boxes, recipe):
 
 
 def test_views_are_the_published_augmentation(source, recipe, boxes):
-    sampler = PictureSampler([source], recipe, 5, fill=(1, 2, 3))
+    sampler, read = Sampler([source], recipe, 5), PictureReader([source], recipe, fill=(1, 2, 3))
     drawn = [sampler.draw(0, number, 2) for number in range(2)]
-    batch = sampler.read(drawn)
+    batch = read(drawn)
     assert batch.query[0].shape == (2, 3, 65, 65)
     assert batch.supports[0].shape == (2, 2, 3, 65, 65)
     assert batch.query[0].dtype == torch.uint8
     for e, episode in enumerate(drawn):
-        for v, view in enumerate(episode.views):
+        for v, view in enumerate(episode.pictures):
             name = list(boxes.pictures)[view.row]
             mask = boxes.mask(name, episode.classes[0])
             seed = seed_of(episode.seed, v)
@@ -55,23 +56,22 @@ def test_views_are_the_published_augmentation(source, recipe, boxes):
             )  # fmt: skip
             assert torch.equal(got[0], image)
             assert torch.equal(got[1], target)
-    assert not torch.equal(sampler.batch(1, 0, 2).query[0], batch.query[0])
+    assert not torch.equal(read(sampler.episodes(1, 0, 2)).query[0], batch.query[0])
 
 
 def test_plain_views_are_whole_pictures(source, recipe, boxes):
-    sampler = PictureSampler([source], recipe, fill=(9, 9, 9), plain=True)
-    drawn = sampler.draw(3, 0, 1)
-    name = list(boxes.pictures)[drawn.views[0].row]
+    drawn = Sampler([source], recipe).draw(3, 0, 1)
+    name = list(boxes.pictures)[drawn.pictures[0].row]
     image, target = framed(boxes.picture(name), boxes.mask(name, drawn.classes[0]), 65, (9, 9, 9))
-    batch = sampler.read([drawn])
+    batch = PictureReader([source], recipe, fill=(9, 9, 9), plain=True)([drawn])
     assert torch.equal(batch.query[0][0], image)
     assert torch.equal(batch.target[0], target)
 
 
 def test_queries_are_uniform_over_pictures(source, recipe):
     """Published: a class with three times the pictures is asked three times as often."""
-    sampler = PictureSampler([source], recipe)
-    rows = [sampler.draw(0, number, 1).views[0].row for number in range(1500)]
+    sampler = Sampler([source], recipe)
+    rows = [sampler.draw(0, number, 1).pictures[0].row for number in range(1500)]
     counts = np.bincount(rows, minlength=40)[source.showing[0]]
     assert counts.min() > 0.5 * counts.mean()
     assert counts.max() < 1.6 * counts.mean()
@@ -114,7 +114,9 @@ def test_the_paper_network_takes_a_step(source, recipe):
     torch.manual_seed(0)
     net = ASGNet.from_preset("paper-r50")
     learner = trainee.Trainee(net, recipe).train()
-    loss, overlap = learner(trainee.make_sampler([source], recipe, net).batch(0, 0, 1))
+    loss, overlap = learner(
+        trainee.make_reader([source], recipe, net)(Sampler([source], recipe).episodes(0, 0, 1))
+    )
     loss.backward()
     assert 1 < loss.item() < 3  # cross-entropy of two classes, and the mean of the inner ones
     assert overlap.shape == (2,)

@@ -13,17 +13,18 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from asgnet.data.benchmarks.dataset import Dataset
-from asgnet.data.benchmarks.index import cache_folder
 from asgnet.errors import DataError, OutputError
-from asgnet.files import named
+from asgnet.files import cache_folder, named
+from asgnet.model.backbones.backbone import Backbone
 from asgnet.progress import with_bar
 from asgnet.study.sampling.augment import seed_of, squash, vary
 from asgnet.study.sampling.prefetch import in_processes
@@ -55,7 +56,7 @@ class FeatureStore:
 
 
 def open_features(
-    backbone: nn.Module,
+    backbone: Backbone,
     dataset: Dataset,
     side: int,
     variant: int = 0,
@@ -91,7 +92,7 @@ def open_features(
     return _open(folder, names)
 
 
-def store_key(backbone: nn.Module, dataset: Dataset, side: int, variant: int) -> str:
+def store_key(backbone: Backbone, dataset: Dataset, side: int, variant: int) -> str:
     """The store's folder name: what its content depends on, hashed."""
     sizes = [item.picture.stat().st_size for item in dataset.pictures.values()]
     parts = (FORMAT, fingerprint(backbone), dataset.hash, sizes, side, variant)
@@ -99,7 +100,7 @@ def store_key(backbone: nn.Module, dataset: Dataset, side: int, variant: int) ->
     return f"{dataset.name}-{side}-v{variant}-{digest}"
 
 
-def fingerprint(backbone: nn.Module) -> str:
+def fingerprint(backbone: Backbone) -> str:
     """SHA-256 of a backbone's tensors and of which maps it gives."""
     digest = hashlib.sha256(f"{getattr(backbone, 'indices', '')} {getattr(backbone, 'finest', 0)}".encode())
     for name, tensor in (*backbone.named_parameters(), *backbone.named_buffers()):
@@ -129,7 +130,7 @@ class _Chunks:
 
 def _build(
     folder: Path,
-    backbone: nn.Module,
+    backbone: Backbone,
     dataset: Dataset,
     names: Sequence[str],
     side: int,
@@ -154,7 +155,7 @@ def _build(
 
 
 @torch.inference_mode()
-def _maps(backbone: nn.Module, images: Tensor) -> list[Tensor]:
+def _maps(backbone: Backbone, images: Tensor) -> list[Tensor]:
     """``b 3 s s`` pixel values → maps ``b c h w``."""
     images = backbone.normalise(images).contiguous(memory_format=torch.channels_last)
     return list(backbone(images))
@@ -176,6 +177,7 @@ def _fill(store: FeatureStore, rows: NDArray, images: Tensor, labels: Tensor, ma
 def _allocate(folder: Path, maps: Sequence[Tensor], dataset: Dataset, side: int) -> None:
     """The files at full size, ``done.npy`` last: where it is, all are."""
     n, classes = len(dataset.pictures), max(dataset.classes)
+    shapes: dict[str, tuple[tuple[int, ...], type[np.generic]]]
     shapes = {f"level{i}": ((n, *m.shape[1:]), np.float16) for i, m in enumerate(maps)}
     shapes["labels"] = ((n, side, side), np.uint8 if classes < IGNORE else np.int32)
     shapes["thumbs"] = ((n, THUMB, THUMB, 3), np.uint8)
@@ -193,7 +195,7 @@ def _allocate(folder: Path, maps: Sequence[Tensor], dataset: Dataset, side: int)
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, shape).flush()
 
 
-def _open(folder: Path, names: tuple[str, ...], mode: str = "r") -> FeatureStore:
+def _open(folder: Path, names: tuple[str, ...], mode: Literal["r", "r+"] = "r") -> FeatureStore:
     try:
         count = len(list(folder.glob("level*.npy")))
         levels = tuple(np.load(folder / f"level{i}.npy", mmap_mode=mode) for i in range(count))

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from asgnet.errors import DataError
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.study.sampling.cache import open_features
+from asgnet.study.sampling.feature_store import open_features
 from asgnet.study.sampling.material import validation_episodes
-from asgnet.study.sampling.sample import Drawn, Sampler, View, held_out, make_source, usable
+from asgnet.study.sampling.readers import FeatureReader
+from asgnet.study.sampling.sampler import Drawn, DrawnPicture, Sampler
+from asgnet.study.sampling.source import held_out, make_source, usable
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,10 @@ def sampler_of(boxes, stores, allowed, tiny):
     return make
 
 
+def batch_of(sampler, step, first, count):
+    return FeatureReader(sampler.sources)(sampler.episodes(step, first, count))
+
+
 def test_held_out_follows_from_the_name_alone():
     names = [f"p{i}" for i in range(4000)]
     aside = held_out(names, 20)
@@ -46,12 +52,12 @@ def test_held_out_follows_from_the_name_alone():
 def test_classes_and_pictures_are_the_allowed_ones(sampler_of, boxes, allowed, step, number, shots):
     sampler = sampler_of(pseudo=0.0, absent=0.0, unions=0.0)
     drawn = sampler.draw(step, number, shots)
-    rows = [view.row for view in drawn.views]
+    rows = [view.row for view in drawn.pictures]
     assert len(set(rows)) == shots + 1
     assert allowed[rows].all()
     assert len(drawn.classes) == 1
     assert set(drawn.classes) <= {1, 2, 3}
-    for view in drawn.views[1:]:
+    for view in drawn.pictures[1:]:
         assert sampler.sources[0].counts[view.variant][view.row, drawn.classes[0]] >= 20
     assert sampler.draw(step, number, shots) == drawn
 
@@ -59,21 +65,21 @@ def test_classes_and_pictures_are_the_allowed_ones(sampler_of, boxes, allowed, s
 def test_batches_do_not_depend_on_how_they_are_split(sampler_of):
     """Two processes with half the batch see the batch of one."""
     sampler = sampler_of()
-    whole = sampler.batch(7, 0, 4)
-    halves = sampler.batch(7, 0, 2), sampler.batch(7, 2, 2)
+    whole = batch_of(sampler, 7, 0, 4)
+    halves = batch_of(sampler, 7, 0, 2), batch_of(sampler, 7, 2, 2)
     for name in ("masks", "target"):
         assert torch.equal(getattr(whole, name), torch.cat([getattr(half, name) for half in halves]))
     for part in ("query", "supports"):
         for level, *split in zip(*(getattr(b, part) for b in (whole, *halves)), strict=True):
             assert torch.equal(level, torch.cat(split))
-    other = sampler_of(seed=1).batch(7, 0, 4)
+    other = batch_of(sampler_of(seed=1), 7, 0, 4)
     assert other.masks.shape != whole.masks.shape or not torch.equal(other.masks, whole.masks)
 
 
 def test_batch_holds_features_and_masks_of_its_views(sampler_of, stores, boxes):
     sampler = sampler_of()
-    views = (View(4, 1, False), View(9, 0, True), View(2, 1, True))
-    batch = sampler.read([Drawn(0, views, (1, 3))])
+    views = (DrawnPicture(4, 1, False), DrawnPicture(9, 0, True), DrawnPicture(2, 1, True))
+    batch = FeatureReader(sampler.sources)([Drawn(0, views, (1, 3))])
     assert batch.masks.shape == (1, 2, 64, 64)
     assert [m.shape[:2] for m in batch.supports] == [(1, 2)] * 6
     for place, view in enumerate(views):
@@ -104,7 +110,7 @@ def test_sources_come_with_their_weights(boxes, stores, allowed, tiny):
 def test_absent_queries_show_no_object(sampler_of):
     sampler = sampler_of(absent=1.0, pseudo=0.0, unions=0.0)
     for number in range(0, 40, 4):
-        batch = sampler.batch(0, number, 4)
+        batch = batch_of(sampler, 0, number, 4)
         assert not (batch.target == 1).any()
         assert (batch.masks == 1).flatten(2).any(2).all()
 
@@ -118,22 +124,22 @@ def test_unions_are_two_classes(sampler_of):
 def test_pseudo_objects_are_colours(sampler_of, stores, allowed):
     sampler = sampler_of(pseudo=1.0, alone=0.5)
     drawn = [sampler.draw(1, number, 2) for number in range(40)]
-    alone = [len({view.row for view in one.views}) == 1 for one in drawn]
+    alone = [len({view.row for view in one.pictures}) == 1 for one in drawn]
     assert 5 < sum(alone) < 36
     for one in drawn:
         assert one.classes == ()
         assert all(mask.shape == (96, 96) for mask in one.masks)
         assert all(0.005 <= (mask == 1).mean() <= 0.85 for mask in one.masks[1:])
-        assert allowed[[view.row for view in one.views]].all()
+        assert allowed[[view.row for view in one.pictures]].all()
     # inside the mask colours are nearer to each other than to those outside
     one = next(one for one in drawn if (one.masks[1] == 1).mean() > 0.1)
-    thumb = stores[one.views[1].variant].thumbs[one.views[1].row].astype(float)
+    thumb = stores[one.pictures[1].variant].thumbs[one.pictures[1].row].astype(float)
     inside, outside = thumb[one.masks[1] == 1], thumb[one.masks[1] == 0]
     assert inside.std(0).mean() < thumb.reshape(-1, 3).std(0).mean()
     assert np.abs(inside.mean(0) - outside.mean(0)).max() > 5
-    batch = sampler.read([one])
+    batch = FeatureReader(sampler.sources)([one])
     assert batch.target.shape == (1, 64, 64)
-    mirrored = one.masks[0][:, ::-1] if one.views[0].mirror else one.masks[0]
+    mirrored = one.masks[0][:, ::-1] if one.pictures[0].mirror else one.masks[0]
     index = np.arange(64) * 96 // 64
     assert abs(mirrored[index[:, None], index] == batch.target[0].numpy()).mean() > 0.97
 
@@ -153,5 +159,5 @@ def test_validation_takes_classes_in_turn(boxes, stores, allowed, tiny):
     episodes = validation_episodes(source, 0, 1, 2 * len(able))
     assert [e.classes[0] for e in episodes] == able * 2
     assert episodes == validation_episodes(source, 0, 1, 2 * len(able))
-    assert all(len({v.row for v in e.views}) == 2 for e in episodes)
-    assert not {v.row for e in episodes for v in e.views} & set(np.flatnonzero(allowed))
+    assert all(len({v.row for v in e.pictures}) == 2 for e in episodes)
+    assert not {v.row for e in episodes for v in e.pictures} & set(np.flatnonzero(allowed))
