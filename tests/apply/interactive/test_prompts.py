@@ -5,48 +5,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.interactive.prompts import read_hints
+from asgnet.apply.interactive.prompts import read_prompts
 from asgnet.errors import UsageError
 
 SIZE = (40, 60)
 
 
 def test_a_box_on_a_grid():
-    _, _, box = read_hints([], (15, 10, 30, 20), SIZE).on_grid((4, 4))
+    _, _, box = read_prompts([], (15, 10, 30, 20), SIZE).on_grid((4, 4))
     expected = np.zeros((4, 4), bool)
     expected[1, 1] = True
     np.testing.assert_array_equal(box, expected)
 
 
 def test_clicks_on_a_grid_are_a_cell_at_least():
-    on, off, box = read_hints([(0, 0, True), (60, 40, False)], None, SIZE).on_grid((4, 4))
+    on, off, box = read_prompts([(0, 0, True), (60, 40, False)], None, SIZE).on_grid((4, 4))
     assert np.argwhere(on).tolist() == [[0, 0]]
     assert np.argwhere(off).tolist() == [[3, 3]]
     assert box.all()
 
 
 def test_the_middle_of_a_box():
-    middle = read_hints([], (0, 0, 60, 40), SIZE).ellipse((8, 8), 0.5)
+    middle = read_prompts([], (0, 0, 60, 40), SIZE).ellipse((8, 8), 0.5)
     assert middle[3:5, 3:5].all()
     assert not middle[[0, 0, 7, 7], [0, 7, 0, 7]].any()
-    assert read_hints([], (1, 1, 2, 2), SIZE).ellipse((8, 8), 0.5).sum() == 1
+    assert read_prompts([], (1, 1, 2, 2), SIZE).ellipse((8, 8), 0.5).sum() == 1
 
 
 def test_without_a_box_only_clicked_pieces_are_kept():
     logits = np.full(SIZE, -1.0)
     logits[5:10, 5:10] = logits[20:30, 40:50] = 1
-    mask = read_hints([(7, 7, True)], None, SIZE).obeyed(logits)
+    mask = read_prompts([(7, 7, True)], None, SIZE).constrained(logits)
     assert mask.dtype == np.uint8
     assert mask.sum() == 25
-    both = read_hints([], (0, 0, 60, 40), SIZE).obeyed(logits)
+    both = read_prompts([], (0, 0, 60, 40), SIZE).constrained(logits)
     assert both.sum() == 125
 
 
 def test_a_box_is_never_answered_with_nothing():
-    hints = read_hints([], (10, 10, 20, 20), SIZE)
-    assert 0 < hints.obeyed(np.full(SIZE, -9.0)).sum() <= 100
+    prompts = read_prompts([], (10, 10, 20, 20), SIZE)
+    assert 0 < prompts.constrained(np.full(SIZE, -9.0)).sum() <= 100
     ramp = np.arange(2400, dtype=float).reshape(SIZE) - 9999
-    mask = hints.obeyed(ramp)
+    mask = prompts.constrained(ramp)
     assert 0 < mask.sum() < 100
     assert mask[19, 19]
     assert not mask[10, 10]
@@ -60,7 +60,7 @@ edges = st.tuples(st.floats(0, 60), st.floats(0, 40))
 def test_every_click_is_obeyed(inside, outside, seed):
     points = [(*p, True) for p in inside] + [(*p, False) for p in outside]
     logits = np.random.default_rng(seed).normal(size=SIZE)
-    mask = read_hints(points, None, SIZE).obeyed(logits)
+    mask = read_prompts(points, None, SIZE).constrained(logits)
     cell = lambda p: (min(int(p[1]), 39), min(int(p[0]), 59))  # noqa: E731
     assert all(mask[cell(p)] == 0 for p in outside)
     assert all(mask[cell(p)] == 1 for p in inside if cell(p) not in map(cell, outside))
@@ -73,7 +73,7 @@ def test_nothing_beyond_a_box_is_object(one, other):
     y0, y1 = sorted((one[1], other[1]))
     if x1 - x0 < 1e-3 or y1 - y0 < 1e-3:
         return
-    rows, columns = read_hints([], (x0, y0, x1, y1), SIZE).obeyed(np.ones(SIZE)).nonzero()
+    rows, columns = read_prompts([], (x0, y0, x1, y1), SIZE).constrained(np.ones(SIZE)).nonzero()
     assert rows.size
     assert rows.min() >= np.floor(y0)
     assert rows.max() + 1 <= np.ceil(y1)
@@ -99,10 +99,10 @@ def test_nothing_beyond_a_box_is_object(one, other):
         ([(30, 30, True)], (1, 1, 9, 9), "lies beyond the box"),
     ],
 )
-def test_hints_that_cannot_be_meant(points, box, words):
+def test_prompts_that_cannot_be_meant(points, box, words):
     with pytest.raises(UsageError, match=words):
-        read_hints(points, box, SIZE)
+        read_prompts(points, box, SIZE)
 
 
 def test_a_box_may_reach_over_the_edge():
-    assert read_hints([], (-5, -5, 30, 99), SIZE).box == (0, 0, 30, 40)
+    assert read_prompts([], (-5, -5, 30, 99), SIZE).box == (0, 0, 30, 40)

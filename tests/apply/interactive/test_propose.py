@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.interactive.propose import Proposer, propose_mask
+from asgnet.apply.interactive.propose import Proposer
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import PictureError, UsageError
 from asgnet.imaging.iou import iou
@@ -54,9 +54,9 @@ def test_one_click_on_a_coin_and_on_the_cat(segmenter, coins):
     numbers, _ = label(painted == 1)
     largest = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
     row, column = np.unravel_index(distance_transform_edt(largest).argmax(), largest.shape)
-    coin = propose_mask(segmenter, picture, points=[(column, row, True)])
+    coin = Proposer(segmenter, picture).propose(points=[(column, row, True)])
     assert iou(coin == 1, largest.astype(np.uint8)) > 0.5
-    cat = propose_mask(segmenter, photograph("chelsea.png"), points=[(200, 150, True), (420, 60, False)])
+    cat = Proposer(segmenter, photograph("chelsea.png")).propose(points=[(200, 150, True), (420, 60, False)])
     assert 0.2 < cat.mean() < 0.95
 
 
@@ -71,12 +71,12 @@ def test_any_size(segmenter, size):
 def test_what_is_learnt_stays(segmenter, motorcycle):
     segmenter.fit(motorcycle.support.image, motorcycle.support.mask)
     concept = segmenter.concept
-    propose_mask(segmenter, motorcycle.query, box=(100, 100, 400, 300))
+    Proposer(segmenter, motorcycle.query).propose(box=(100, 100, 400, 300))
     assert segmenter.concept is concept
 
 
-def test_hints_that_cannot_be_meant(segmenter, proposer):
+def test_prompts_that_cannot_be_meant(segmenter, proposer):
     with pytest.raises(UsageError, match="at least one point"):
         proposer.propose()
     with pytest.raises(PictureError, match=r"nowhere\.png"):
-        propose_mask(segmenter, "nowhere.png", box=(0, 0, 1, 1))
+        Proposer(segmenter, "nowhere.png").propose(box=(0, 0, 1, 1))

@@ -1,4 +1,4 @@
-"""What a person said about an object without painting it: a box, points on it, points beside it."""
+"""Prompts: what a person says about an object without painting it. A box, points on it, points beside it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DOT = 0.03
 
 
 @dataclass(frozen=True)
-class Hints:
-    """Checked hints in a picture of ``size`` (h, w); at least a box or an inside point.
+class Prompts:
+    """Checked prompts in a picture of ``size`` (h, w); at least a box or an inside point.
 
     Attributes:
         inside, outside: ``n 2`` (x, y) in pixels.
@@ -78,8 +78,8 @@ class Hints:
         kept = np.unique(numbers[on.reshape(numbers.shape)])
         return np.isin(numbers, kept[kept > 0])
 
-    def obeyed(self, logits: NDArray[np.float32]) -> Mask:
-        """``h w`` logits of the picture's size -> the mask, in which every hint is kept to."""
+    def constrained(self, logits: NDArray[np.float32]) -> Mask:
+        """``h w`` logits of the picture's size -> the mask, in which every prompt is kept to."""
         mask = logits > 0
         clicked = np.zeros(self.size, bool)
         clicked[self._pixels(self.inside)] = True
@@ -117,8 +117,8 @@ class Hints:
         return apart.astype(np.float32)
 
 
-def read_hints(points: Iterable[Point], box: Box | None, size: tuple[int, int]) -> Hints:
-    """Check hints for a picture of ``size`` (h, w).
+def read_prompts(points: Iterable[Point], box: Box | None, size: tuple[int, int]) -> Prompts:
+    """Check prompts for a picture of ``size`` (h, w).
 
     Raises:
         UsageError: neither a box nor an inside point, something that is no point or box, or beyond the
@@ -150,7 +150,7 @@ def read_hints(points: Iterable[Point], box: Box | None, size: tuple[int, int]) 
     elif not sides[True]:
         raise UsageError("Give a box, or at least one point inside the object.")
     inside, outside = (np.array(sides[side], np.float64).reshape(-1, 2) for side in (True, False))
-    return Hints(inside, outside, box, (height, width))
+    return Prompts(inside, outside, box, (height, width))
 
 
 def _numbers(given: Any, count: int, what: str, form: str) -> tuple[float, ...]:

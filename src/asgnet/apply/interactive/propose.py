@@ -4,15 +4,16 @@
     mask = proposer.propose(box=(40, 60, 200, 180))
     mask = proposer.propose(box=(40, 60, 200, 180), points=[(90, 70, False)])  # a moment each
 
-The picture is its own support. Where the hints leave no doubt is object or background, all else is ignored;
-the network learns from that and answers for the whole picture, together with a ridge regression on the same
-features; the answer is the next round's support. At last a random walk carries it to the picture's edges.
+The picture is its own support. What the prompts say for certain is object or background, all else is ignored;
+the network learns from that and predicts the whole picture, together with a ridge regression on the same
+features; the prediction is the next round's support. At last a random walker carries it to the picture's edges.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.apply.inference.grid import enlarge
-from asgnet.apply.interactive.prompts import Box, Hints, Point, read_hints
-from asgnet.apply.interactive.random_walker import Walk
+from asgnet.apply.interactive.prompts import Box, Point, Prompts, read_prompts
+from asgnet.apply.interactive.random_walker import follow_edges
 from asgnet.data.read import read_picture
 from asgnet.imaging.resize import resized
 from asgnet.model.default.grids import to_grid
@@ -31,26 +32,31 @@ from asgnet.types import IGNORE, Mask, Picture
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
-ROUNDS = 3
-WEIGHT = 2.0
-"""Logits of the ridge regression's score, which is ±1 where it was fitted."""
-PULL = 0.2
-"""A click weighs as much as this share of all pixels of its side."""
-LIKE, UNLIKE = 1.0, 0.0
-"""Standardised similarity to the clicks from which pixels start as object, below which as background."""
-REACH, FADE = 0.25, 3.0
-"""Beyond this part of the picture's side from the clicks the similarity fades, by so much per side."""
+
+@dataclass(frozen=True)
+class ProposalNumbers:
+    """How prompts become a mask; chosen by hand on photographs, boxes and clicks alike.
+
+    Attributes:
+        rounds: each learns from the one before.
+        ridge: logits of the ridge regression's score, which is ±1 where it was fitted.
+        click: a click counts as much as this share of all pixels of its side.
+        like, unlike: standardised similarity to the clicks from which pixels start as object, and below which
+            as background.
+        reach: part of the picture's side beyond which similarity to a click fades.
+        fade: by how much per side.
+    """
+
+    rounds: int = 3
+    ridge: float = 2.0
+    click: float = 0.2
+    like: float = 1.0
+    unlike: float = 0.0
+    reach: float = 0.25
+    fade: float = 3.0
 
 
-def propose_mask(
-    segmenter: Segmenter,
-    image: str | os.PathLike[str] | Picture | Any,
-    *,
-    points: Iterable[Point] = (),
-    box: Box | None = None,
-) -> Mask:
-    """One proposal for one picture; see :class:`Proposer` for several."""
-    return Proposer(segmenter, image).propose(points, box)
+_NUMBERS = ProposalNumbers()
 
 
 class Proposer:
@@ -59,6 +65,7 @@ class Proposer:
     Args:
         segmenter: lends its network; whatever it has learnt is neither used nor changed.
         image: what :func:`asgnet.data.read.read_picture` takes.
+        numbers: how prompts become a mask.
 
     Attributes:
         picture: ``h w 3`` uint8, upright: the points and boxes are in its pixels.
@@ -67,11 +74,17 @@ class Proposer:
         PictureError: the picture cannot be read.
     """
 
-    def __init__(self, segmenter: Segmenter, image: str | os.PathLike[str] | Picture | Any) -> None:
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        image: str | os.PathLike[str] | Picture | Any,
+        numbers: ProposalNumbers = _NUMBERS,
+    ) -> None:
         self.picture = read_picture(image)
+        self._numbers = numbers
         self._net = segmenter.net
         with torch.inference_mode():
-            # A square: this file's numbers were chosen so, and boxes became slightly worse masks otherwise.
+            # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
             square = resized(self.picture, (segmenter.side, segmenter.side))
             seen = segmenter.see([square])[0]
             self._maps = seen.maps
@@ -81,10 +94,9 @@ class Proposer:
             fine = [to_grid(m, self._grid)[0].flatten(1).T for m in seen.fine]
             self._pixels = torch.cat([*fine, *(unit[i] for i in self._net.read)], 1)  # p d
             self._parts = F.normalize(torch.cat([unit[levels.grid - 1], unit[levels.grid]], 1), dim=1)
-        self._walk = Walk(self.picture)
 
     def propose(self, points: Iterable[Point] = (), box: Box | None = None) -> Mask:
-        """A mask of what the hints mean.
+        """A mask of what the prompts mean.
 
         Args:
             points: ``(x, y, inside)`` in the picture's pixels, (0, 0) its upper left corner; inside is True
@@ -98,42 +110,43 @@ class Proposer:
         Raises:
             UsageError: neither a box nor an inside point, or one beyond the picture.
         """
-        hints = read_hints(points, box, self.picture.shape[:2])
+        prompts = read_prompts(points, box, self.picture.shape[:2])
         with torch.inference_mode():
-            logits = self._logits(hints)
-        return hints.obeyed(enlarge(self._walk.to(logits)[None], self.picture.shape[:2])[0])
+            logits = follow_edges(self.picture, self._logits(prompts))
+        return prompts.constrained(enlarge(logits[None], self.picture.shape[:2])[0])
 
-    def _logits(self, hints: Hints) -> Tensor:
+    def _logits(self, prompts: Prompts) -> Tensor:
         """``h' w'`` on the network's grid."""
-        on, off, box = (torch.from_numpy(part).flatten() for part in hints.on_grid(self._grid))  # p bool
-        labels = self._start(hints, on, off, box)  # p in {0, 1, 255}
+        on, off, box = (torch.from_numpy(part).flatten() for part in prompts.on_grid(self._grid))  # p bool
+        labels = self._start(prompts, on, off, box)  # p in {0, 1, 255}
         logits = self._round(labels, on, off)
-        for _ in range(ROUNDS - 1):
-            whole = hints.pieces(logits.unflatten(0, self._grid).numpy(), on.numpy())
+        for _ in range(self._numbers.rounds - 1):
+            whole = prompts.pieces(logits.unflatten(0, self._grid).numpy(), on.numpy())
             labels = torch.from_numpy(whole).flatten().to(torch.uint8)
-            if hints.box is not None:
-                core = torch.from_numpy(hints.ellipse(self._grid, 0.2)).flatten()
+            if prompts.box is not None:
+                core = torch.from_numpy(prompts.ellipse(self._grid, 0.2)).flatten()
                 labels[core & (labels == 0)] = IGNORE
-            labels = _told(labels, on, off, box)
+            labels = _constrained(labels, on, off, box)
             logits = self._round(labels, on, off)
         return torch.where(box, logits, logits.clamp(max=-1)).unflatten(0, self._grid)
 
-    def _start(self, hints: Hints, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
-        """What the hints say by themselves, ``p`` in {0, 1, 255}."""
-        if hints.box is not None:
-            middle = torch.from_numpy(hints.ellipse(self._grid, 0.5)).flatten()
-            return _told(torch.where(middle, 1, IGNORE), on, off, box)
-        parts = self._parts.cpu()
-        alike = parts @ F.normalize(parts[on].mean(0), dim=0)
-        away = torch.from_numpy(hints.distance(self._grid)).flatten()
-        alike = (alike - alike.mean()) / alike.std().clamp(min=1e-6) - FADE * (away - REACH).clamp(min=0)
-        labels = torch.where(alike > LIKE, 1, torch.where(alike < UNLIKE, 0, IGNORE))
+    def _start(self, prompts: Prompts, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
+        """What the prompts say by themselves, ``p`` in {0, 1, 255}."""
+        if prompts.box is not None:
+            middle = torch.from_numpy(prompts.ellipse(self._grid, 0.5)).flatten()
+            return _constrained(torch.where(middle, 1, IGNORE), on, off, box)
+        n, parts = self._numbers, self._parts.cpu()
+        like = parts @ F.normalize(parts[on].mean(0), dim=0)
+        away = torch.from_numpy(prompts.distance(self._grid)).flatten()
+        like = (like - like.mean()) / like.std().clamp(min=1e-6)
+        like -= n.fade * (away - n.reach).clamp(min=0)
+        labels = torch.where(like > n.like, 1, torch.where(like < n.unlike, 0, IGNORE))
         if not (labels == 0).any():
             labels[away.argmax()] = 0
-        return _told(labels, on, off, box)
+        return _constrained(labels, on, off, box)
 
     def _round(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
-        """Learn from labels ``p`` in {0, 1, 255}, answer everywhere: ``p`` logits that obey the clicks."""
+        """Learn from labels ``p`` in {0, 1, 255}, predict everywhere: ``p`` logits that keep to the clicks."""
         masks = labels.to(torch.uint8).unflatten(0, self._grid)[None, None].to(self._pixels.device)
         knowledge = self._net.learn([m[None] for m in self._maps], masks)
         answer = self._net.decide(self._maps, knowledge).logits[0]
@@ -141,17 +154,17 @@ class Proposer:
         sides = []
         for value, clicked in ((1, on), (0, off)):
             side = (labels == value).float()
-            sides.append(side + clicked * (PULL * side.sum() / clicked.sum().clamp(min=1)))
+            sides.append(side + clicked * (self._numbers.click * side.sum() / clicked.sum().clamp(min=1)))
         everything = slice(0, self._pixels.shape[1])
         weights, bias = fit_readouts(
             self._pixels[None], *(side[None].to(self._pixels.device) for side in sides), [everything]
         )
-        logits = (decided + WEIGHT * (self._pixels @ weights[0, 0] + bias[0, 0])).cpu()
+        logits = (decided + self._numbers.ridge * (self._pixels @ weights[0, 0] + bias[0, 0])).cpu()
         logits = torch.where(on, logits.clamp(min=1), logits)
         return torch.where(off, logits.clamp(max=-1), logits)
 
 
-def _told(labels: Tensor, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
+def _constrained(labels: Tensor, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
     """Labels ``p`` with the clicks and the box in them."""
     labels = torch.where(box, labels, 0)
     labels[on] = 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from asgnet.apply.interactive.prompts import Hints
+from asgnet.apply.interactive.prompts import Prompts
 from asgnet.apply.output.names import output_names
 from asgnet.apply.output.save import save_prediction, summary
 from asgnet.errors import UsageError
@@ -31,14 +31,14 @@ def proposal_files(out: Path) -> list[Path]:
 
 
 def save_proposal(
-    mask: Mask, picture: Picture, hints: Hints, out: Path, *, source: PathLike, overwrite: bool = False
+    mask: Mask, picture: Picture, prompts: Prompts, out: Path, *, source: PathLike, overwrite: bool = False
 ) -> dict[str, Any]:
-    """Write a mask (0 and 255) and the picture with the mask and the hints drawn in it, both or neither.
+    """Write a mask (0 and 255) and the picture with the mask and the prompts drawn in it, both or neither.
 
     Args:
         mask: ``h w`` in {0, 1}, as :meth:`asgnet.apply.interactive.propose.Proposer.propose` answers.
         picture: ``h w 3`` uint8.
-        hints: what was said about the object.
+        prompts: what was said about the object.
         out: the mask's file, see :func:`proposal_files`.
         source: the picture's file, which is never replaced.
         overwrite: replace what exists.
@@ -48,7 +48,7 @@ def save_proposal(
         (``[x, y, width, height]`` of the mask).
 
     Raises:
-        UsageError: nothing is object in the mask: the hints contradict each other.
+        UsageError: nothing is object in the mask: the prompts contradict each other.
         OutputError: a file exists already or cannot be written.
     """
     if not mask.any():
@@ -57,23 +57,23 @@ def save_proposal(
         )
     mask_file, overlay_file = proposal_files(out)
     found = Prediction(mask == 1, mask.astype(np.float32), 1.0, np.zeros(mask.shape, np.int32))
-    shown = with_hints(picture, hints)  # of the files written here only the overlay shows the picture
+    shown = with_prompts(picture, prompts)  # of the files written here only the overlay shows the picture
     save_prediction(found, shown, out.parent, out.stem, overlay=True, overwrite=overwrite, source=source)
-    facts = summary(found, source, mask=mask_file)
-    kept = {name: facts[name] for name in ("picture", "mask", "area_fraction", "box")}
+    said = summary(found, source, mask=mask_file)
+    kept = {name: said[name] for name in ("picture", "mask", "area_fraction", "box")}
     return {**kept, "overlay": str(overlay_file)}
 
 
-def with_hints(picture: Picture, hints: Hints) -> Picture:
+def with_prompts(picture: Picture, prompts: Prompts) -> Picture:
     """The picture with the box outlined, a green dot on each inside point, a red cross on each other."""
     image = Image.fromarray(picture)
-    draw, unit = ImageDraw.Draw(image), max(1, round(min(hints.size) / 240))
-    if hints.box is not None:
-        draw.rectangle(hints.box, outline=INK, width=3 * unit)
-        draw.rectangle(hints.box, outline=PAPER, width=unit)
-    for x, y in hints.inside:
+    draw, unit = ImageDraw.Draw(image), max(1, round(min(prompts.size) / 240))
+    if prompts.box is not None:
+        draw.rectangle(prompts.box, outline=INK, width=3 * unit)
+        draw.rectangle(prompts.box, outline=PAPER, width=unit)
+    for x, y in prompts.inside:
         draw.circle((x, y), 4 * unit, fill=ON, outline=PAPER, width=unit)
-    for x, y in hints.outside:
+    for x, y in prompts.outside:
         for colour, width in ((PAPER, 4 * unit), (OFF, 2 * unit)):
             for down in (4 * unit, -4 * unit):
                 draw.line((x - 4 * unit, y - down, x + 4 * unit, y + down), fill=colour, width=width)

@@ -54,17 +54,17 @@ def propose(
     """
     from asgnet.apply.interactive.save import proposal_files, save_proposal
 
-    points, around = _hints(box or [], click or [], beside or [])
+    points, around = _prompts(box or [], click or [], beside or [])
     for file in proposal_files(out):
         console.free(file, overwrite)
-    from asgnet.apply.interactive.prompts import read_hints
+    from asgnet.apply.interactive.prompts import read_prompts
     from asgnet.apply.interactive.propose import Proposer
     from asgnet.data.read import read_picture
 
     image = read_picture(picture)
-    hints = read_hints(points, around, image.shape[:2])  # a mistake is said before the model is loaded
+    prompts = read_prompts(points, around, image.shape[:2])  # a mistake is said before the model is loaded
     mask = Proposer(given.load_segmenter(weights, device), image).propose(points, around)
-    facts = save_proposal(mask, image, hints, out, source=picture, overwrite=overwrite)
+    facts = save_proposal(mask, image, prompts, out, source=picture, overwrite=overwrite)
     if as_json:
         console.emit(facts)
     else:
@@ -72,7 +72,7 @@ def propose(
     _say(facts)
 
 
-def _hints(
+def _prompts(
     boxes: list[str], on: list[str], beside: list[str]
 ) -> tuple[list[tuple[float, float, bool]], tuple[float, float, float, float] | None]:
     """The points and the box that the words mean."""
