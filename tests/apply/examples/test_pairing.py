@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.examples.pairing import pair_folder, read_pairs
+from asgnet.apply.examples.pairing import pair_folder
+from asgnet.apply.examples.read_pairs import read_pairs
 from asgnet.errors import AsgnetWarning, SupportError, UsageError
 from asgnet.faces.cli.segment_options import examples
 
@@ -31,7 +32,7 @@ def put(tmp_path):
 def paired(folder):
     found = pair_folder(folder)
     pairs = {p.name: m.relative_to(folder).as_posix() for p, m in found.pairs}
-    return pairs, {p.name: reason for p, reason in found.left}
+    return pairs, {p.name: reason for p, reason in found.unused}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_is_left_is_said(put):
     assert left["c_mask.png"] == "there is no picture for it"
     assert "d.bmp has the same stem" in left["d.jpg"]
     assert left["e.jpg"].startswith("several masks")
-    assert left["e.png"] == "its picture was left out"
+    assert left["e.png"] == "its picture is not used"
     words = pair_folder(folder).words
     assert words[0] == "paired a.jpg with a.png"
     assert len(words) == 1 + len(left)
@@ -141,7 +142,7 @@ def noted(folder, file, *names):
     (folder / file).write_text(json.dumps(coco(*names)))
     found = pair_folder(folder)
     pairs = {p.relative_to(folder).as_posix(): m.relative_to(folder).as_posix() for p, m in found.pairs}
-    return pairs, {p.relative_to(folder).as_posix(): reason for p, reason in found.left}
+    return pairs, {p.relative_to(folder).as_posix(): reason for p, reason in found.unused}
 
 
 def test_a_second_word_about_a_picture_is_not_dropped_in_silence(put):

@@ -150,7 +150,8 @@ def test_a_file_in_the_place_of_the_folder_for_results(photos, capsys):
 
 def test_classes_with_slashes_and_other_letters_go_out_and_come_back(photos, capsys, monkeypatch):
     """Two classes become a palette PNG and a list, which are read as examples of the same two classes."""
-    from asgnet.apply.examples.pairing import pair_folder, read_pairs
+    from asgnet.apply.examples.pairing import pair_folder
+    from asgnet.apply.examples.read_pairs import read_pairs
 
     names = ("cup/mug", "кот 猫")
 

@@ -26,7 +26,7 @@ _NOTED = 0.15
 def remarks_on_example(support: Support) -> list[str]:
     """Remarks on one example by itself, the gravest first."""
     if support.image.std(axis=(0, 1)).max() < _BLANK:
-        return ["The picture is one single colour, nearly: nothing can be learnt from it."]
+        return ["The picture is one single colour, nearly: nothing can be learned from it."]
     mask, remarks = support.mask, []
     if not (mask == 0).any():
         remarks.append("Everything is painted: without background nothing tells the object from the rest.")

@@ -1,1 +1,1 @@
-"""Inputs to supports: arrays, files, folders; everything is checked before anything is learnt."""
+"""Examples as they come, arrays, files or folders, become checked supports; nothing is fitted here."""

@@ -1,4 +1,4 @@
-"""Read painted examples: everything is checked before anything is learnt."""
+"""Read painted examples: everything is checked before anything is fitted."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _legend(width: int) -> Picture:
 
 
 def _short(text: str, width: int) -> str:
-    """The text, its middle left out if it is longer than ``width`` pixels."""
+    """The text, without its middle if it is longer than ``width`` pixels."""
     whole = text
     while length(text, _NAME_SIZE) > width and len(whole) > 4:
         half = (len(whole) - 1) // 2

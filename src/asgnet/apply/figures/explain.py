@@ -33,7 +33,7 @@ class Fitted(Protocol):
 
     @property
     def concept(self) -> Concept | None:
-        """What was learnt."""
+        """What fitting made of them."""
 
     def superpixels(self) -> Sequence[NDArray[np.int32]]:
         """Per support ``h w``: −1 outside the object, else the index of its prototype."""

@@ -100,7 +100,8 @@ def examples(
 
     ``name`` is that of the only class, given with ``option``.
     """
-    from asgnet.apply.examples.pairing import names_classes, pair_folder, read_pairs
+    from asgnet.apply.examples.pairing import pair_folder
+    from asgnet.apply.examples.read_pairs import names_classes, read_pairs
 
     images, masks = pairs(support or [])
     named: dict[str, list[Any]] = {"object": list(masks)}
