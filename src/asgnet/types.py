@@ -52,6 +52,16 @@ class Episode:
     query: str
     supports: tuple[str, ...]
 
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The only target, as an episode of several classes has them."""
+        return (self.target,)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The supports of each target."""
+        return (self.supports,)
+
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Prediction:

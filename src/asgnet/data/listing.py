@@ -40,9 +40,9 @@ def list_sources(paths: Iterable[PathLike]) -> list[Path | str]:
     Raises:
         UsageError: nothing was found at all, or a store cannot be reached.
     """
-    paths = [plain_path(path) for path in paths]
+    names = [plain_path(path) for path in paths]
     found = {
-        path: _stored(path) if is_url(path) else _expand(path, True, SUFFIXES | VIDEOS) for path in paths
+        path: _stored(path) if is_url(path) else _expand(path, True, SUFFIXES | VIDEOS) for path in names
     }
     kept = _pictures_of(found)
     local = [here for path, here in kept.items() if not is_url(path)]
@@ -67,8 +67,8 @@ def list_pictures(
     Raises:
         UsageError: nothing was found at all.
     """
-    paths = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-    found = {path: _expand(path, recursive, endings) for path in paths}
+    names = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    found = {path: _expand(path, recursive, endings) for path in names}
     return _sorted(_pictures_of(found).values())
 
 

@@ -213,7 +213,7 @@ def _checked(values: dict[str, Any], name: str) -> Recipe:
         first = problem.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
-        given = f" = {values[first['loc'][0]]!r}" if first["loc"] else ""
+        given = f" = {values[str(first['loc'][0])]!r}" if first["loc"] else ""
         raise UsageError(
             f"The recipe {name} cannot be used: {key}{given}: {what}.".replace(": : ", ": ")
         ) from problem

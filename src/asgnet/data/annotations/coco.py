@@ -72,7 +72,7 @@ def check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
     counts = segmentation.get("counts")
     lengths = _lengths(counts) if isinstance(counts, str | bytes) else counts
     whole = isinstance(lengths, list) and all(isinstance(n, int) and n >= 0 for n in lengths)
-    if not whole or sum(lengths) != size[0] * size[1]:
+    if not whole or sum(lengths or ()) != size[0] * size[1]:
         raise ValueError("a run-length code that is damaged")
 
 

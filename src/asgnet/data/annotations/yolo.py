@@ -45,8 +45,8 @@ def parse_yolo(text: str, names: Sequence[str] = ()) -> Annotations:
         if names and index >= len(names):
             raise ValueError(f"line {number} has class {index}, but there are {len(names)} names")
         regions.append(Region(_name(names, index), polygon(values.reshape(-1, 2), relative=True)))
-    words = (f"{boxes} lines with a box but no outline were left out.",) if boxes else ()
-    return Annotations("YOLO labels", (Annotated("", None, tuple(regions)),), tuple(names), words)
+    left = (f"{boxes} lines with a box but no outline were left out.",) if boxes else ()
+    return Annotations("YOLO labels", (Annotated("", None, tuple(regions)),), tuple(names), left)
 
 
 def _name(names: Sequence[str], index: int) -> str:

@@ -41,6 +41,11 @@ class WayEpisode:
     query: str
     supports: tuple[tuple[str, ...], ...]
 
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The supports of each target, as an episode of one class has them."""
+        return self.supports
+
 
 @dataclass(frozen=True)
 class EpisodeList:
@@ -66,7 +71,7 @@ class EpisodeList:
     ways: int
     seed: int
     min_pixels: int
-    episodes: tuple[Episode, ...] | tuple[WayEpisode, ...]
+    episodes: tuple[Episode | WayEpisode, ...]
 
     @cached_property
     def hash(self) -> str:
@@ -187,12 +192,16 @@ def draw(
         )
     shown = {index: dataset.holding(index, min_pixels) for index in classes}
     key = f"{dataset.hash} {sorted(classes)} {min_pixels} {seed}"
-    if ways == 1:
-        episodes = tuple(_draw_one(shown, shots, _Dice(f"{key} {i}")) for i in range(count))
-    else:
-        episodes = tuple(_draw_ways(shown, shots, ways, _Dice(f"{key} {ways} {i}")) for i in range(count))
+    episodes: list[Episode | WayEpisode] = []
+    for i in range(count):
+        if ways == 1:
+            episodes.append(_draw_one(shown, shots, _Dice(f"{key} {i}")))
+        else:
+            episodes.append(_draw_ways(shown, shots, ways, _Dice(f"{key} {ways} {i}")))
     names = {index: dataset.classes[index] for index in classes}
-    return EpisodeList(dataset.name, dataset.hash, names, protocol, shots, ways, seed, min_pixels, episodes)
+    return EpisodeList(
+        dataset.name, dataset.hash, names, protocol, shots, ways, seed, min_pixels, tuple(episodes)
+    )
 
 
 def draw_absent(dataset: Dataset, episodes: EpisodeList) -> tuple[str | None, ...]:

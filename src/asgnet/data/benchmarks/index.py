@@ -30,7 +30,8 @@ Counts = dict[int, int]
 
 _Row = tuple[list, str, Counts]
 """Signature, SHA-256 of the label file's bytes, counts."""
-_In, _Out = TypeVar("_In"), TypeVar("_Out")
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 WORTH_A_POOL = 512
 """Below so many pictures, starting processes costs more than it saves."""

@@ -64,12 +64,12 @@ def voc(root: Path, split: str) -> Layout:
     """
     devkit = next((p for p in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012") if is_devkit(p)), None)
     sbd_root = _sbd_root(root)
-    if devkit is None and sbd_root is None:
-        raise DataError(
-            f"{named(root)} is no VOC 2012 devkit: it needs JPEGImages/ and ImageSets/Segmentation/; "
-            f"get it from {VOC_HOME}."
-        )
     if devkit is None:
+        if sbd_root is None:
+            raise DataError(
+                f"{named(root)} is no VOC 2012 devkit: it needs JPEGImages/ and ImageSets/Segmentation/; "
+                f"get it from {VOC_HOME}."
+            )
         return Layout(f"sbd-{split}", _named(VOC_CLASSES.split()), _sbd_items(sbd_root, split))
     lists = devkit / "ImageSets" / "Segmentation"
     val = _read_list(lists / "val.txt", VOC_HOME)

@@ -63,8 +63,9 @@ def decoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Image.
 
 def _opened(source: Any, name: str) -> BinaryIO:
     if hasattr(source, "read"):
-        stream: BinaryIO = io.BytesIO(source.read())
-        empty = not stream.getbuffer().nbytes
+        data = source.read()
+        stream: BinaryIO = io.BytesIO(data)
+        empty = not data
     elif isinstance(source, str | bytes | os.PathLike):
         if "\0" in os.fsdecode(source):
             raise FileNotFoundError(errno.ENOENT, "no such file")
@@ -127,7 +128,7 @@ def _check_header(image: Image.Image, name: str, most_pixels: int) -> None:
 def upright(image: Image.Image) -> Image.Image:
     """The image as its EXIF orientation wants it seen."""
     try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # broken EXIF is common and says nothing against the picture
         turn = None
     return image if turn is None else image.transpose(turn)

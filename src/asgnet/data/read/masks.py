@@ -51,7 +51,7 @@ def read_mask(
         raise SupportError(f"The mask cannot be used: {error}") from error
     name = name if name.startswith("The mask") else f"The mask {name}"
     if size is not None and levels.values.shape != tuple(size):
-        raise SupportError(_other_size(name, levels.values.shape, tuple(size)))
+        raise SupportError(_other_size(name, levels.values.shape, size))
     mask = _mask_of_levels(levels, name, ignore)
     if not (mask == 1).any():
         raise SupportError(f"{name} is empty: nothing is painted; paint the object in any non-zero value.")
@@ -185,10 +185,10 @@ def _flat(values: NDArray, between: NDArray[np.bool_]) -> bool:
     if inside.max() <= 32:
         return True
     same = (values[:-1, :-1] == values[:-1, 1:]) & (values[:-1, :-1] == values[1:, :-1])
-    return np.count_nonzero(same & between[:-1, :-1]) >= 0.25 * np.count_nonzero(between[:-1, :-1])
+    return bool(np.count_nonzero(same & between[:-1, :-1]) >= 0.25 * np.count_nonzero(between[:-1, :-1]))
 
 
-def _other_size(name: str, mask: tuple[int, int], picture: tuple[int, int]) -> str:
+def _other_size(name: str, mask: Sequence[int], picture: Sequence[int]) -> str:
     (h, w), (ph, pw) = mask, picture
     sizes = f"{name} is {w}×{h} pixels and its picture {pw}×{ph}"
     if (h, w) == (pw, ph):

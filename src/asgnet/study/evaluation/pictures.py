@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from asgnet.data.benchmarks.dataset import Dataset
-from asgnet.data.benchmarks.episodes import EpisodeList, WayEpisode
-from asgnet.study.evaluation.evaluate import Answer, Shelf, ask
+from asgnet.data.benchmarks.episodes import EpisodeList
+from asgnet.imaging.colours import colours
+from asgnet.imaging.drawing import tint
+from asgnet.imaging.sheet import mosaic, panel, rows_of
+from asgnet.study.evaluation.episode import PairCache, Result, run_episode
 from asgnet.study.evaluation.predictor import Predictor
 from asgnet.types import IGNORE, Picture
 
-CELL = 160
-GAP = 6
-LINE = 18
-PAPER, INK = (255, 255, 255), (40, 40, 40)
+CELL, GAP = 160, 12
 RIGHT, TOO_MUCH, MISSED, VOID = (46, 160, 67), (214, 40, 57), (31, 111, 235), (128, 128, 128)
 MOST_SUPPORTS = 5
 
@@ -48,7 +46,7 @@ def draw_grid(
     *,
     fit_options: Mapping[str, Any] | None = None,
 ) -> Picture:
-    """Ask the chosen episodes again and draw a line each.
+    """Run the chosen episodes again and draw a line each.
 
     Args:
         predictor: what was evaluated (``evaluate.as_predictor`` of it).
@@ -61,22 +59,22 @@ def draw_grid(
     Returns:
         ``h w 3`` uint8.
     """
-    shelf = Shelf(dataset, 64 << 20)
+    pairs = PairCache(dataset, 64 << 20)
     random, worst = choose(rows, number)
-    strips = []
-    # rows lie list after list, in the order they were asked
+    # rows lie list after list, in the order they were run
     places = [(one, episode) for one in lists for episode in one.episodes]
+    sheets = []
     for heading, chosen in (("drawn at random", random), ("the worst", worst)):
-        strips.append(_heading(f"{heading}: right green, too much red, missed blue, void grey"))
+        strips = []
         for i in chosen:
             one, episode = places[i]
-            answer = ask(predictor, shelf, episode, one.classes, fit_options)
-            targets = episode.targets if isinstance(episode, WayEpisode) else (episode.target,)
-            names = ", ".join(one.classes[target] for target in targets)
-            strips.append(_strip(answer, f"{names} · {episode.query} · IoU {rows[i]['iou']:.3f}"))
-    width = max(strip.shape[1] for strip in strips)
+            result = run_episode(predictor, pairs, episode, one.classes, fit_options)
+            names = ", ".join(one.classes[target] for target in episode.targets)
+            strips.append(_strip(result, f"{names} · {episode.query} · IoU {rows[i]['iou']:.3f}"))
+        sheets.append(rows_of(strips, f"{heading}: right green, too much red, missed blue, void grey", GAP))
+    width = max(sheet.shape[1] for sheet in sheets)
     return np.vstack(
-        [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0)), constant_values=255) for s in strips]
+        [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0)), constant_values=255) for s in sheets]
     )
 
 
@@ -96,53 +94,32 @@ def errors(found: NDArray, truth: NDArray) -> NDArray[np.uint8]:
 
 
 def tinted(
-    image: Picture, labels: NDArray, colours: Sequence[Sequence[int]], strength: float = 0.55
+    image: Picture, labels: NDArray, table: Sequence[Sequence[int]], strength: float = 0.55
 ) -> Picture:
-    """The picture with label i's pixels moved towards ``colours[i - 1]``; 0 and labels beyond stay."""
-    out = image.astype(np.float32)
-    for value, colour in enumerate(colours, 1):
-        there = labels == value
-        out[there] = (1 - strength) * out[there] + strength * np.asarray(colour, np.float32)
-    return out.astype(np.uint8)
+    """The picture with label i's pixels moved towards ``table[i - 1]``; 0 and labels beyond stay."""
+    for value, colour in enumerate(table, 1):
+        image = tint(image, labels == value, colour, strength)
+    return image
 
 
-def palette(number: int) -> list[tuple[int, int, int]]:
-    """Colours that differ, golden-angle steps around the wheel."""
-    hues = ((0.33 + i * 0.381966) % 1 for i in range(number))
-    return [tuple(round(255 * v) for v in colorsys.hsv_to_rgb(hue, 0.75, 0.95)) for hue in hues]
-
-
-def _strip(answer: Answer, caption: str) -> Picture:
+def _strip(result: Result, caption: str) -> list[Picture]:
     """One episode: its supports, then guide map, prediction, truth and errors on the query."""
-    classes = palette(
-        max(1, int(answer.found.max()), int(answer.truth[answer.truth != IGNORE].max(initial=1)))
-    )
-    guide = np.asarray(answer.prediction.guide) + 1
-    shown = answer.supports[:MOST_SUPPORTS]
-    more = len(answer.supports) - len(shown)
+    classes = colours(len(result.prediction.classes)).tolist()
+    guide = np.asarray(result.prediction.guide) + 1
+    shown = result.supports[:MOST_SUPPORTS]
+    more = len(result.supports) - len(shown)
     cells = [(f"support {i}", tinted(image, labels, classes)) for i, (image, labels) in enumerate(shown, 1)]
     if more:
         cells[-1] = (f"{cells[-1][0]} (+{more})", cells[-1][1])
+    kinds = errors(result.found, result.truth)
     cells += [
-        ("guide map", tinted(answer.query, guide, palette(int(guide.max())), 0.7)),
-        ("prediction", tinted(answer.query, answer.found, classes)),
-        ("truth", tinted(answer.query, answer.truth, classes)),
-        ("errors", tinted(answer.query, errors(answer.found, answer.truth), (RIGHT, TOO_MUCH, MISSED, VOID))),
+        ("guide map", tinted(result.query, guide, colours(int(guide.max())).tolist(), 0.7)),
+        ("prediction", tinted(result.query, result.found, classes)),
+        ("truth", tinted(result.query, result.truth, classes)),
+        ("errors", tinted(result.query, kinds, (RIGHT, TOO_MUCH, MISSED, VOID))),
     ]
-    page = Image.new("RGB", ((CELL + GAP) * len(cells) + GAP, CELL + 2 * LINE + 2 * GAP), PAPER)
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(12)
-    pen.text((GAP, GAP), caption, fill=INK, font=font)
-    for i, (title, cell) in enumerate(cells):
-        x, y = GAP + i * (CELL + GAP), GAP + LINE
-        pen.text((x, y), title, fill=INK, font=font)
-        small = Image.fromarray(cell)
-        small.thumbnail((CELL, CELL))
-        page.paste(small, (x, y + LINE))
-    return np.asarray(page)
-
-
-def _heading(text: str) -> Picture:
-    font = ImageFont.load_default(16)
-    page = Image.new("RGB", (round(font.getlength(text)) + 2 * GAP, 2 * LINE), PAPER)
-    ImageDraw.Draw(page).text((GAP, GAP), text, fill=INK, font=font)
-    return np.asarray(page)
+    captions = [caption, *[""] * (len(cells) - 1)]
+    return [
+        panel(mosaic([cell], CELL, CELL), title, below)
+        for (title, cell), below in zip(cells, captions, strict=True)
+    ]

@@ -106,9 +106,8 @@ def train(
         _load(net, state["net"], out)
         _load(average, state["average"], out)
     elif main and isinstance(net, DefaultNet):
-        known = known_kinds(net.to(device), material.train, recipe.side)
-        net.known.copy_(known)
-        average.known.copy_(known)
+        net.known.copy_(known_kinds(net.to(device), material.train, recipe.side))
+        average.load_state_dict({"known": net.known}, strict=False)
     trainee, optimizer = accelerator.prepare(Trainee(net, recipe), optimizer)
     average.to(device)
     if state is not None:
