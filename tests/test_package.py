@@ -1,6 +1,7 @@
 """What holds for the package as a whole: style, import contracts, an instant start, honest metadata."""
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -117,3 +118,39 @@ def test_the_readme_s_links_lead_somewhere():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_files_and_names_that_a_page_names_exist(page):
+    text = page.read_text()
+    for path in re.findall(
+        r"`(?:\.venv/bin/python -m pytest |python )?((?:src|tests|benchmarks)/[\w/.-]+)", text
+    ):
+        assert (ROOT / path).exists(), f"{page.name} names {path}"
+    rooms = "|".join(p.stem for p in (ROOT / "src/asgnet").iterdir() if p.stem.isidentifier())
+    for name in re.findall(rf"\basgnet\.(?:{rooms})\b(?:\.\w+)*", text):
+        pkgutil.resolve_name(name)
+
+
+def test_troubleshooting_quotes_messages_as_they_are():
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    table = page.split("## Messages")[1].split("\n## ")[0]
+    quoted = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    source = "\n".join(p.read_text() for p in (ROOT / "src").rglob("*.py"))
+    assert quoted
+    assert [message for message in quoted if message not in source] == []
+
+
+def test_the_map_of_rooms_names_every_room():
+    text = (ROOT / "CONTRIBUTING.md").read_text().split("## Where things are")[1].split("```")[1]
+    rooms = {p.parent.relative_to(ROOT / "src/asgnet") for p in (ROOT / "src/asgnet").rglob("__init__.py")}
+    inner = {Path("apply/fitting/rules"), Path("serving/store"), Path()}
+    assert {room for room in rooms - inner if f"{room.name}/" not in text} == set()

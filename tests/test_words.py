@@ -39,7 +39,7 @@ KEPT: dict[str, dict[str, str]] = {}
 
 # The fusion rules are to be replaced as a whole, words and all.
 EXEMPT = ("src/asgnet/apply/fitting/rules/",)
-CLEAN = ("src/asgnet/errors.py", "src/asgnet/files.py")
+CLEAN = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "src/asgnet/errors.py", "src/asgnet/files.py")
 
 
 def _words(text: str) -> str:

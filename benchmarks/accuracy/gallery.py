@@ -1,8 +1,8 @@
-"""The best, the median and the worst answer of every set of ``scenes.py``, in one picture.
+"""The best, the median and the worst prediction of every set of ``scenes.py``, a picture a set.
 
-    python benchmarks/accuracy/gallery.py --out docs/images/gallery.png
+    python benchmarks/accuracy/gallery.py --out docs/images/kinds
 
-A row a set, one painted example and three of its other pictures, chosen by their IoU among twelve episodes.
+One painted example and three of the set's other pictures, chosen by their IoU among twelve episodes.
 Green is found and right, red found and wrong, blue missed.
 """
 
@@ -48,7 +48,7 @@ def ranked(
 
 
 def line(name: str, rows: list[tuple[float, Scene, Scene, NDArray]]) -> Image.Image:
-    """One set: an example, then the best, the median and the worst answer."""
+    """One set: an example, then the best, the median and the worst prediction."""
     page = Image.new("RGB", ((CELL[0] + GAP) * (1 + len(RANKS)) + GAP, CELL[1] + LINE + GAP), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(13)
     _, (picture, mask), _, _ = rows[len(rows) // 2]
@@ -73,13 +73,10 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     segmenter = Segmenter.from_pretrained()
-    lines = [line(name, ranked(segmenter, scenes, given.shots)) for name, scenes in sets().items()]
-    page = Image.new("RGB", (lines[0].width, sum(one.height for one in lines)), PAPER)
-    top = 0
-    for one in lines:
-        page.paste(one, (0, top))
-        top += one.height
-    page.quantize(192, Image.Quantize.MEDIANCUT).save(given.out, optimize=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, scenes in sets().items():
+        row = line(name, ranked(segmenter, scenes, given.shots))
+        row.quantize(192, Image.Quantize.MEDIANCUT).save(given.out / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
-    "model/sgc.py": [
-        "tests/model/test_sgc.py",
+    "model/paper/sgc.py": [
+        "tests/model/paper/test_sgc.py",
         "tests/hard/test_numbers.py::test_constant_features_are_finite_and_themselves",
     ],
-    "model/gpa.py": ["tests/model/test_gpa.py"],
-    "model/seeds.py": ["tests/model/test_seeds.py"],
-    "study/metrics.py": [
-        "tests/study/test_metrics.py",
+    "model/paper/gpa.py": ["tests/model/paper/test_gpa.py"],
+    "model/paper/seeds.py": ["tests/model/paper/test_seeds.py"],
+    "study/evaluation/metrics.py": [
+        "tests/study/evaluation/test_metrics.py",
         "tests/hard/test_laws.py::test_ignored_pixels_count_for_nothing",
     ],
 }

@@ -25,7 +25,7 @@ from asgnet.faces.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-RECORDS = {"results.md", "performance.md"}
+RECORDS = {"notebook.md", "performance.md", "results.md"}
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w+-]*)(?P<more>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```", re.M | re.S
 )
