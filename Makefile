@@ -48,10 +48,10 @@ fuzz: $(VENV)/.ready-dev
 	ASGNET_FUZZ=$(or $(TIMES),40) $(BIN)/python -m pytest tests/hard/test_fuzz.py
 
 soak: $(VENV)/.ready-dev
-	$(BIN)/python benchmarks/reliability/soak.py
+	$(BIN)/python -m benchmarks.reliability.soak
 
 mutate: $(VENV)/.ready-dev
-	$(BIN)/python benchmarks/reliability/mutate.py
+	$(BIN)/python -m benchmarks.reliability.mutate
 
 audit: $(VENV)/.ready-audit
 	$(BIN)/python .ci/audit

@@ -1,16 +1,16 @@
 """How trainings went: loss and IoU of each step, and the mIoU over base classes that chose the weights.
 
-python benchmarks/accuracy/curves.py runs/fold1 runs/fold2 runs/fold3 --out docs/images/training.png
+python -m benchmarks.accuracy.curves runs/fold1 runs/fold2 runs/fold3 --out docs/images/training.png
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from benchmarks.common import arguments
 
 SMOOTH = 25
 """Steps of the running mean."""
@@ -41,7 +41,7 @@ def main() -> None:
     """Draw."""
     from matplotlib.figure import Figure
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of asgnet train")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()

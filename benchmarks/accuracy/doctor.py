@@ -1,7 +1,7 @@
 """What the doctor of examples notices when masks are broken on purpose, and how well it foretells quality.
 
-    python benchmarks/accuracy/doctor.py --voc VOC2012 --pictures 7 --episodes 2
-    python benchmarks/accuracy/doctor.py --voc VOC2012 --episodes 0 --foretold 3
+    python -m benchmarks.accuracy.doctor --voc VOC2012 --pictures 7 --episodes 2
+    python -m benchmarks.accuracy.doctor --voc VOC2012 --episodes 0 --foretold 3
 
 Masks of VOC 2012 val classes and of the scenes of scenes.py are inverted, moved by 8 to 22 % of the longer
 side, or swapped between two examples; the same examples are judged unbroken as well. Caught: the broken one
@@ -11,7 +11,6 @@ right masks. Then unbroken examples' leave-one-out IoU is set beside the IoU on 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import warnings
@@ -19,7 +18,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import scenes as home
+from benchmarks.accuracy.sets import Set, sets_of
+from benchmarks.common import arguments, fitted, row, table
 from PIL import Image
 
 from asgnet import Segmenter
@@ -30,25 +30,8 @@ from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
 from asgnet.types import Support
 
-CLASSES = {"cat": 8, "chair": 9, "cow": 10, "dog": 12, "horse": 13, "person": 15, "sheep": 17, "sofa": 18}
 SHOTS = (1, 2, 3, 5)
 QUERIES = 4
-Set = list[Support]
-
-
-def voc(root: Path, name: str, count: int, seed: int) -> Set:
-    """Pictures of a class that fills 3 to 70 % of them."""
-    ids = (root / "ImageSets/Segmentation/val.txt").read_text().split()
-    found: Set = []
-    for one in np.random.default_rng(seed).permutation(ids):
-        labels = np.asarray(Image.open(root / f"SegmentationClassAug/{one}.png"))
-        share = (labels == CLASSES[name]).mean()
-        if 0.03 < share < 0.7 and (labels != CLASSES[name])[labels != 255].any():
-            mask = np.where(labels == 255, 255, labels == CLASSES[name]).astype(np.uint8)
-            found.append(Support(np.asarray(Image.open(root / f"JPEGImages/{one}.jpg").convert("RGB")), mask))
-        if len(found) == count:
-            break
-    return found
 
 
 def moved(support: Support, rng: np.random.Generator) -> Support:
@@ -87,16 +70,16 @@ class Witness:
 
     def fields(self, examples: Set, teacher: int, mask: np.ndarray) -> dict[int, np.ndarray]:
         key = _digest(examples[teacher].image, mask)
-        fitted = False
+        knows = False
         answer = {}
         for i, pupil in enumerate(examples):
             pair = key, _digest(pupil.image)
             if i == teacher:
                 continue
             if pair not in self.known:
-                if not fitted:
+                if not knows:
                     self.segmenter.fit(examples[teacher].image, mask)
-                    fitted = True
+                    knows = True
                 self.known[pair] = log_odds(self.segmenter, pupil)
             answer[i] = self.known[pair]
         return answer
@@ -144,7 +127,7 @@ def foretelling(segmenter: Segmenter, pictures: Set, episodes: int, rng: np.rand
             drawn = rng.permutation(len(pictures))[: shots + QUERIES]
             examples = [pictures[i] for i in drawn[:shots]]
             ious = [iou(found, s.mask) for s, found in cross_predicted(segmenter, examples)]
-            segmenter.fit([s.image for s in examples], [s.mask for s in examples])
+            fitted(segmenter, [(s.image, s.mask) for s in examples])
             queries = [pictures[i] for i in drawn[shots:]]
             true = [iou(segmenter.predict(q.image).mask, q.mask) for q in queries]
             rows.append({"shots": shots, "told": ious, "true": true})
@@ -152,7 +135,7 @@ def foretelling(segmenter: Segmenter, pictures: Set, episodes: int, rng: np.rand
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--voc", type=Path, help="VOC 2012's devkit folder; without it only the scenes")
     parser.add_argument("--pictures", type=int, default=9, help="of each set")
     parser.add_argument("--episodes", type=int, default=6, help="of each set and number of examples")
@@ -161,9 +144,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON lines, one an episode, appended set by set")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    sets = {name: voc(given.voc, name, given.pictures, given.seed) for name in CLASSES} if given.voc else {}
-    for name, scenes in home.sets().items():
-        sets[name] = [Support(p, m.astype(np.uint8)) for p, m in scenes[-given.pictures :]]
+    sets = sets_of(given.voc, given.pictures, given.seed)
     rows: dict[str, list[dict]] = defaultdict(list)
     order = sorted(sets, key=lambda name: hashlib.sha256(name.encode()).digest())  # mixed: a prefix is fair
     for at, name in enumerate(order):
@@ -181,9 +162,7 @@ def main() -> None:
 
 def report(rows: dict[str, list[dict]]) -> None:
     """Both tables."""
-    print(
-        "| examples | broken | episodes | caught | named rightly | false alarms |\n|---|---|---|---|---|---|"
-    )
+    print(table(["examples", "broken", "episodes", "caught", "named rightly", "false alarms"]))
     for shots in SHOTS[1:]:
         for kind in ("right", "inverted", "moved", "swapped"):
             own = [r for r in rows["noticed"] if (r["shots"], r["kind"]) == (shots, kind)]
@@ -192,15 +171,15 @@ def report(rows: dict[str, list[dict]]) -> None:
             rate = [f"{np.mean([r[key] for r in own]):.0%}" for key in ("caught", "named")]
             false = sum(r["false"] for r in own) / max(sum(r["right"] for r in own), 1)
             shown = ("–", "–") if kind == "right" else rate
-            print(f"| {shots} | {kind} | {len(own)} | {shown[0]} | {shown[1]} | {false:.0%} |")
-    print("| examples | episodes | a | b | 10 % | 90 % | correlation | inside, on left-out sets |")
-    print("|---|---|---|---|---|---|---|---|")
+            print(row([shots, kind, len(own), *shown, f"{false:.0%}"]))
+    head = ["examples", "episodes", "a", "b", "10 %", "90 %", "correlation", "inside, on sets held out"]
+    print(table(head))
     for shots in SHOTS:
         own = [r for r in rows["foretold"] if r["shots"] == shots]
         start, slope, low, high, inside = calibrated(own)
         told, true = [np.mean(r["told"]) for r in own], [np.mean(r["true"]) for r in own]
         cells = [f"{v:.2f}" for v in (start, slope, low, high, np.corrcoef(told, true)[0, 1])]
-        print(f"| {shots} | {len(own)} | {' | '.join(cells)} | {inside:.0%} |")
+        print(row([shots, len(own), *cells, f"{inside:.0%}"]))
 
 
 def calibrated(rows: list[dict]) -> tuple[float, float, float, float, float]:

@@ -1,6 +1,6 @@
 """The best, the median and the worst prediction of every set of ``scenes.py``, a picture a set.
 
-    python benchmarks/accuracy/gallery.py --out docs/images/kinds
+    python -m benchmarks.accuracy.gallery --out docs/images/kinds
 
 One painted example and three of the set's other pictures, chosen by their IoU among twelve episodes.
 Green is found and right, red found and wrong, blue missed.
@@ -8,25 +8,20 @@ Green is found and right, red found and wrong, blue missed.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import warnings
 from pathlib import Path
 
+from benchmarks.accuracy.scenes import Scene, episodes, sets
+from benchmarks.common import arguments, fitted
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from benchmarks.accuracy.scenes import Scene, episodes, sets
 
 from asgnet import Segmenter
 from asgnet.imaging.colours import INK, PAPER
 from asgnet.imaging.drawing import outlined
-from asgnet.imaging.iou import ratio
+from asgnet.imaging.iou import iou
 from asgnet.imaging.resize import resized
-from asgnet.imaging.sheet import fitted
+from asgnet.imaging.sheet import fitted as fitting
 from asgnet.study.evaluation.pictures import MISSED, RIGHT, TOO_MUCH, errors, tinted
 
 EPISODES = 12
@@ -40,10 +35,8 @@ def ranked(
     """IoU, an example, the query, and what was found, of every episode, best first."""
     rows = []
     for query, supports in episodes(scenes, shots, EPISODES):
-        segmenter.fit([p for p, _ in supports], [m for _, m in supports])
-        found = segmenter.predict(query[0]).mask
-        overlap = ratio(int((found & query[1]).sum()), int((found | query[1]).sum()))
-        rows.append((overlap, supports[0], query, found))
+        found = fitted(segmenter, supports).predict(query[0]).mask
+        rows.append((iou(found, query[1]), supports[0], query, found))
     return sorted(rows, key=lambda row: -row[0])
 
 
@@ -61,13 +54,13 @@ def line(name: str, rows: list[tuple[float, Scene, Scene, NDArray]]) -> Image.Im
     for i, (title, cell) in enumerate(cells):
         x = GAP + i * (CELL[0] + GAP)
         pen.text((x, 2), title, fill=INK, font=font)
-        page.paste(Image.fromarray(resized(cell, fitted(cell.shape, *CELL))), (x, LINE))
+        page.paste(Image.fromarray(resized(cell, fitting(cell.shape, *CELL))), (x, LINE))
     return page
 
 
 def main() -> None:
     """Draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shots", type=int, default=1)
     given = parser.parse_args()

@@ -1,12 +1,10 @@
 """How time grows with picture size, shots, prototypes, classes and pictures; a log-log plot of it.
 
-python benchmarks/accuracy/growth.py --out docs/images/growth.png
+python -m benchmarks.accuracy.growth --out docs/images/growth.png
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,10 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-
+from benchmarks.common import arguments
 from benchmarks.speed.measure import Run, interleaved
 
 from asgnet import Segmenter
@@ -119,7 +114,7 @@ def plot(found: Sequence[Curve], path: Path) -> None:
 
 def main() -> None:
     """Measure and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images/growth.png"))
     found = []
     given = parser.parse_args()

@@ -1,6 +1,6 @@
 """Training-free prototypes: what a trained network is held against in a domain that it never saw.
 
-    python benchmarks/accuracy/prototypes.py folder:LabelMeFacade --split all --list lmf/5-shot/list-0.jsonl
+    python -m benchmarks.accuracy.prototypes folder:LabelMeFacade --split all --list lmf/5-shot/list-0.jsonl
 
 One mean prototype of the object and one of the background from the frozen backbone's normalised features, at
 strides 8 to 32; a pixel is object where the first is nearer, by cosines summed over the levels. Nothing is
@@ -9,12 +9,12 @@ trained and nothing is chosen. The lists are those that ``asgnet evaluate`` has 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from benchmarks.common import arguments
 from torch import Tensor
 
 from asgnet.apply.inference.grid import enlarge, seen_mask, seen_picture
@@ -65,7 +65,7 @@ class Prototypes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("data", help="as for asgnet evaluate")
     parser.add_argument("--split", default="val")
     parser.add_argument("--list", action="append", required=True, help="a list of episodes; again for more")

@@ -1,7 +1,7 @@
 """Far from home: eight small sets made of scikit-image's photographs, and what the Segmenter makes of them.
 
-    python benchmarks/accuracy/scenes.py --episodes 12 --shots 1 --shots 5
-    python benchmarks/accuracy/scenes.py --episodes 8 --shots 1 --shots 5 --presence
+    python -m benchmarks.accuracy.scenes --episodes 12 --shots 1 --shots 5
+    python -m benchmarks.accuracy.scenes --episodes 8 --shots 1 --shots 5 --presence
 
 Coins, stained tissue, a printed page, galaxies and vessels are crops of photographs with thresholds as masks;
 cracks, fields and cells are drawn on photographed textures. Nothing of it was trained on. The sets come from
@@ -10,19 +10,20 @@ a fixed seed; the table gives IoU, the sum of intersections by the sum of unions
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import skimage
+from benchmarks.common import arguments, fitted, row, table
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from skimage import color, draw, filters, morphology
 
 from asgnet import Segmenter
+from asgnet.imaging.iou import overlap, ratio
 
 PICTURES = 16
 SEED = 7
@@ -157,11 +158,10 @@ def episodes(scenes: list[Scene], shots: int, count: int) -> Iterator[tuple[Scen
 def measure(segmenter: Segmenter, scenes: list[Scene], shots: int, count: int, adapt: bool) -> float:
     """IoU over so many episodes drawn from a set."""
     both = either = 0
-    for query, supports in episodes(scenes, shots, count):
-        segmenter.fit([p for p, _ in supports], [m for _, m in supports], adapt=adapt)
-        found = segmenter.predict(query[0]).mask
-        both, either = both + (found & query[1]).sum(), either + (found | query[1]).sum()
-    return float(both / max(either, 1))
+    for (picture, mask), supports in episodes(scenes, shots, count):
+        found = overlap(fitted(segmenter, supports, adapt).predict(picture).mask, mask)
+        both, either = both + found.intersection, either + found.union
+    return ratio(both, either)
 
 
 def presence(
@@ -171,14 +171,13 @@ def presence(
     others = [other for n, other in scenes.items() if n != name]
     there, elsewhere = [], []
     for number, (query, supports) in enumerate(episodes(scenes[name], shots, count)):
-        segmenter.fit([p for p, _ in supports], [m for _, m in supports], adapt=adapt)
-        there.append(segmenter.predict(query[0]).presence)
+        there.append(fitted(segmenter, supports, adapt).predict(query[0]).presence)
         elsewhere.append(segmenter.predict(others[number % len(others)][number % PICTURES][0]).presence)
     return np.array(there), np.array(elsewhere)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--episodes", type=int, default=12)
     parser.add_argument("--shots", type=int, action="append")
     parser.add_argument("--weights", help="a folder of asgnet train, instead of the bundled weights")
@@ -195,24 +194,23 @@ def tell_overlap(
     segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int, adapt: bool
 ) -> None:
     """A table of IoU: a row for each number of shots."""
-    print("| shots |", *(f"{name} |" for name in scenes), "mean |")
-    print("|---|" + "---|" * (len(scenes) + 1))
+    print(table(["shots", *scenes, "mean"]))
     for k in shots:
         found = [measure(segmenter, own, k, count, adapt) for own in scenes.values()]
-        print(f"| {k} |", *(f"{x:.3f} |" for x in found), f"{np.mean(found):.3f} |", flush=True)
+        print(row([k, *(f"{x:.3f}" for x in [*found, np.mean(found)])]), flush=True)
 
 
 def tell_presence(
     segmenter: Segmenter, scenes: dict[str, list[Scene]], shots: list[int], count: int, adapt: bool
 ) -> None:
     """A table of its mean where the object is and where it is not, and how often a half tells them apart."""
-    print("| shots | set | there | elsewhere | right |")
-    print("|---|---|---|---|---|")
+    print(table(["shots", "set", "there", "elsewhere", "right"]))
     for k in shots:
         for name in scenes:
             there, elsewhere = presence(segmenter, scenes, name, k, count, adapt)
             right = np.mean([*(there > 0.5), *(elsewhere <= 0.5)])
-            print(f"| {k} | {name} | {there.mean():.2f} | {elsewhere.mean():.2f} | {right:.0%} |", flush=True)
+            cells = [k, name, f"{there.mean():.2f}", f"{elsewhere.mean():.2f}", f"{right:.0%}"]
+            print(row(cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Is painting what asgnet suggest suggests better than painting pictures at random?
 
-    python benchmarks/accuracy/suggest.py --voc VOC2012 --episodes 2
+    python -m benchmarks.accuracy.suggest --voc VOC2012 --episodes 2
 
 One painted example, a pile of nine pictures that show the object, six others to be measured on. One, two and
 three pictures of the pile are painted and added: the suggested ones, random ones, or those whose mask is most
@@ -10,20 +10,18 @@ suggestion did better than the random draw.
 
 from __future__ import annotations
 
-import argparse
 import json
 import warnings
 from pathlib import Path
 
 import numpy as np
-import scenes as home
-from doctor import CLASSES, Set, voc
+from benchmarks.accuracy.sets import Set, sets_of
+from benchmarks.common import arguments, fitted, row, table
 
 from asgnet import Segmenter
 from asgnet.apply.doctor.suggest import described, doubt, spread
 from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
-from asgnet.types import Support
 
 PILE, QUERIES, MOST = 9, 6, 3
 WAYS = ("suggested", "random", "doubtful")
@@ -31,7 +29,7 @@ WAYS = ("suggested", "random", "doubtful")
 
 def painted(segmenter: Segmenter, examples: Set, queries: Set) -> float:
     """Mean IoU on the queries after fitting."""
-    segmenter.fit([s.image for s in examples], [s.mask for s in examples])
+    fitted(segmenter, [(s.image, s.mask) for s in examples])
     return float(np.mean([iou(segmenter.predict(q.image).mask, q.mask) for q in queries]))
 
 
@@ -62,7 +60,7 @@ def episode(segmenter: Segmenter, pictures: Set, rng: np.random.Generator) -> di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--voc", type=Path, help="VOC 2012's devkit folder; without it only the scenes")
     parser.add_argument("--episodes", type=int, default=2, help="of each set")
     parser.add_argument("--seed", type=int, default=21)
@@ -70,9 +68,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     size = 1 + PILE + QUERIES
-    sets = {name: voc(given.voc, name, size, given.seed) for name in CLASSES} if given.voc else {}
-    for name, scenes in home.sets().items():
-        sets[name] = [Support(p, m.astype(np.uint8)) for p, m in scenes[:size]]
+    sets = sets_of(given.voc, size, given.seed)
     rows = []
     segmenters = {name: remembering(Segmenter.from_pretrained()) for name in sets}
     for at in range(given.episodes):
@@ -89,12 +85,12 @@ def main() -> None:
 
 def report(rows: list[dict]) -> None:
     """The table."""
-    print(f"{len(rows)} episodes\n\n| painted in addition | 0 | 1 | 2 | 3 |\n|---|---|---|---|---|")
+    print(f"{len(rows)} episodes\n\n{table(['painted in addition', '0', '1', '2', '3'])}")
     for way in WAYS:
         means = np.mean([r[way] for r in rows], axis=0)
-        print(f"| {way} |", " ".join(f"{m:.3f} |" for m in means))
+        print(row([way, *(f"{m:.3f}" for m in means)]))
     better = [np.mean([r["suggested"][n] > r["random"][n] for r in rows]) for n in range(1, MOST + 1)]
-    print("| suggested beats random | |", " ".join(f"{b:.0%} |" for b in better))
+    print(row(["suggested beats random", "", *(f"{b:.0%}" for b in better)]))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Measure, and write the tables of the page on performance between its markers.
 
-    python benchmarks/accuracy/tables.py --out docs/performance.md    everything, some minutes on an idle machine
-    python benchmarks/accuracy/tables.py --only pieces,paper          some tables, printed
+    python -m benchmarks.accuracy.tables --out docs/performance.md    everything, some minutes on an idle machine
+    python -m benchmarks.accuracy.tables --only pieces,paper          some tables, printed
 
 A table of the page lies between ``<!-- name -->`` and ``<!-- /name -->``.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tempfile
@@ -18,10 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-
+from benchmarks.common import ROOT, arguments, table
 from benchmarks.speed.measure import interleaved, machine, machine_peak, peak_bytes
 
 from asgnet import Segmenter
@@ -29,16 +25,9 @@ from asgnet.files import save_bytes
 from benchmarks.accuracy import growth
 from benchmarks.speed import processes, roofline, training, work
 
-ROOT = Path(__file__).parents[2]
 PLOT = ROOT / "docs/images/growth.png"
 ALT = "Milliseconds against picture size, shots, prototypes, classes and pictures, both axes logarithmic"
 Row = Sequence[object]
-
-
-def table(head: Sequence[str], rows: Sequence[Row]) -> str:
-    """Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def about() -> str:
@@ -244,7 +233,7 @@ def filled(page: str, tables: dict[str, str]) -> str:
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--out", type=Path, help="the page to fill; without it tables are printed")
     parser.add_argument("--only", default=",".join(TABLES), help="names of tables")
     given = parser.parse_args()

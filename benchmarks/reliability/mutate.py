@@ -1,6 +1,6 @@
 """Would the tests notice? Small mistakes are put into a file, one at a time, and its tests must fail.
 
-    python benchmarks/reliability/mutate.py --sample 25
+    python -m benchmarks.reliability.mutate --sample 25
 
 A sample, drawn with a seed, of: comparisons turned, + for -, * for /, numbers one larger, True for False, and
 for or, conditions negated. Each mutant is the package's copy in a temporary folder; its tests run in a fork
@@ -10,7 +10,6 @@ missing, or the change does not matter, and docs/reliability.md says why.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import os
 import random
@@ -22,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.common import arguments
+
 ROOT = Path(__file__).parents[2]
 TESTS = {
     "model/paper/sgc.py": [
@@ -30,7 +31,8 @@ TESTS = {
     ],
     "model/paper/gpa.py": ["tests/model/paper/test_gpa.py"],
     "model/paper/seeds.py": ["tests/model/paper/test_seeds.py"],
-    "study/evaluation/metrics.py": [
+    "study/evaluation/metrics.py": ["tests/study/evaluation/test_metrics.py"],
+    "imaging/iou.py": [
         "tests/study/evaluation/test_metrics.py",
         "tests/hard/test_laws.py::test_ignored_pixels_count_for_nothing",
     ],
@@ -100,7 +102,7 @@ def killed(tests: list[str], limit: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--sample", type=int, default=25, help="mutants of each file, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for a mutant's tests")

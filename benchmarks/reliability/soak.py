@@ -1,7 +1,7 @@
 """Does anything grow? Many predictions, fits and cancelled jobs in one process, and what it holds meanwhile.
 
-    python benchmarks/reliability/soak.py                        # 10,000 predictions, 200 fits, 100 cancelled jobs
-    python benchmarks/reliability/soak.py --predictions 200 --fits 4 --jobs 2 --out soak.json
+    python -m benchmarks.reliability.soak                        # 10,000 predictions, 200 fits, 100 cancelled jobs
+    python -m benchmarks.reliability.soak --predictions 200 --fits 4 --jobs 2 --out soak.json
 
 The work is mixed evenly. After the first tenth (caches are full by then) a line is noted at every twentieth:
 resident memory, open handles, threads, temporary files. The last line compares the end with the first note;
@@ -10,7 +10,6 @@ the exit code is 1 if memory grew by more than --most megabytes or anything else
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import os
@@ -23,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.common import arguments
 
-from asgnet.serving.uploads import png_of
+from asgnet.data.png import png_bytes
 
 SPARE = 3
 
@@ -73,13 +73,13 @@ class Server:
         self.client.__enter__()
         while self.client.get("/readyz").status_code != 200:
             time.sleep(0.05)
-        picture, mask = (png_of(part) for part in scene(0))
+        picture, mask = (png_bytes(part) for part in scene(0))
         files = [("images", ("a.png", picture)), ("masks", ("m.png", mask))]
         answer = self.client.post("/v1/concepts", data={"adapt": "false"}, files=files)
         self.concept = answer.raise_for_status().json()["id"]
 
     def cancelled_job(self, seed: int) -> None:
-        files = [("pictures", (f"{i}.png", png_of(scene(seed + i)[0]))) for i in range(20)]
+        files = [("pictures", (f"{i}.png", png_bytes(scene(seed + i)[0]))) for i in range(20)]
         job = self.client.post("/v1/jobs", data={"concept": self.concept}, files=files).raise_for_status()
         address = f"/v1/jobs/{job.json()['id']}"
         self.client.post(f"{address}/cancel").raise_for_status()
@@ -91,7 +91,7 @@ class Server:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--predictions", type=int, default=10_000)
     parser.add_argument("--fits", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=100)

@@ -1,7 +1,7 @@
 """A whole folder, end to end: pictures a second, the highest memory, what a second class costs.
 
-    python benchmarks/speed/folder.py                    # 500 and 2,000 pictures of 640 by 480
-    python benchmarks/speed/folder.py --counts 16 32     # to see whether it works
+    python -m benchmarks.speed.folder                    # 500 and 2,000 pictures of 640 by 480
+    python -m benchmarks.speed.folder --counts 16 32     # to see whether it works
 
 Every number is of a process of its own that reads JPEGs and writes PNGs, as ``asgnet segment`` does. The
 pictures are pieces of scikit-image's photographs, all different, in a temporary folder, as are the masks.
@@ -19,12 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-
+from benchmarks.common import arguments
 from benchmarks.speed.measure import peak_memory
+from PIL import Image
 
 SIZE = (640, 480)
 PHOTOGRAPHS = ("coffee.png", "chelsea.png", "astronaut.png", "motorcycle_left.png", "rocket.jpg")
@@ -98,7 +95,7 @@ def child(folder: Path, count: int, classes: int, runtime: str) -> dict[str, flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--runtime", default="auto", help="auto, torch, onnx, openvino")

@@ -1,7 +1,7 @@
 """How quick and how steady is asgnet serve? A real server on this machine, asked as a client asks.
 
-    python benchmarks/speed/serve.py                            # 50 clients, 4 requests each
-    python benchmarks/speed/serve.py --clients 8 --requests 2 --out serve.json
+    python -m benchmarks.speed.serve                            # 50 clients, 4 requests each
+    python -m benchmarks.speed.serve --clients 8 --requests 2 --out serve.json
 
 Prints one object: seconds from the command to /readyz; seconds from starting a job to its first result, the
 concept fitted; milliseconds of a request beyond the prediction itself (upload, decoding, encoding, queue),
@@ -11,7 +11,6 @@ much it grew. The exit code is 1 if one of BOUNDS is passed. Start it on an idle
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
@@ -25,6 +24,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from benchmarks.common import arguments
 from PIL import Image
 
 BOUNDS = {"cold_start_s": 5.0, "first_result_s": 2.0, "overhead_ms": 15.0, "lost": 0, "grown_mb": 64.0}
@@ -148,7 +148,7 @@ def measured(clients: int, requests: int) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--requests", type=int, default=4)
     parser.add_argument("--out", type=Path)

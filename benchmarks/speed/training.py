@@ -1,15 +1,13 @@
 """Training steps of the default recipe: with features from the cache, and with pictures read and seen anew.
 
-    python benchmarks/speed/training.py
+    python -m benchmarks.speed.training
 
 Made-up pictures in the sizes of photographs; two steps to warm up, then ``--steps`` of them.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,10 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from benchmarks.common import arguments
 from PIL import Image
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.study.recipe import load_recipe
@@ -110,7 +106,7 @@ def compare(steps: int = 6) -> dict[str, Speed]:
 
 def main() -> None:
     """Print both."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--steps", type=int, default=12)
     for name, found in compare(parser.parse_args().steps).items():
         print(f"{name}: {found.pictures:.0f} pictures/s, waiting {found.waiting:.0%} of the time")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.accuracy.growth import Curve
-from benchmarks.accuracy.tables import TABLES, filled, table
+from benchmarks.accuracy.tables import TABLES, filled
+from benchmarks.common import table
 
 PAGE = Path(__file__).parents[3] / "docs/performance.md"
 

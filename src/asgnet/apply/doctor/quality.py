@@ -14,7 +14,7 @@ _CALIBRATED: dict[int, tuple[float, float, float, float]] = {
 }
 """By number of examples: expected IoU = a + b·(mean over the examples), and the 80 % range around it.
 
-Measured by ``python benchmarks/accuracy/doctor.py --voc VOC2012 --episodes 0 --foretold 3`` on classes of VOC and sets
+Measured by ``python -m benchmarks.accuracy.doctor --voc VOC2012 --episodes 0 --foretold 3`` on classes of VOC and sets
 far from photographs; of sets that had no part in the line the range held three times in four.
 """
 
