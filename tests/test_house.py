@@ -16,8 +16,6 @@ STILL_CIRCLES = {
     "asgnet.apply.engines.feature_cache",
     "asgnet.apply.engines.runtimes",
     "asgnet.apply.segmenter",
-    "asgnet.model.default.network",
-    "asgnet.model.paper.asgnet",
 }
 
 

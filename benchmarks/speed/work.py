@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from asgnet import Segmenter
 from asgnet.apply.engines.runtimes import choose_engine, installed
 from asgnet.model import ASGNet
+from asgnet.model.paper.asgnet import Prototypes
 from asgnet.model.paper.gpa import allocate
 from asgnet.model.paper.lean import lean
 from asgnet.model.paper.seeds import place_seeds
@@ -61,9 +62,10 @@ def sgc(grid: int = GRID, prototypes: int = 5, iterations: int = 10) -> Work:
 def gpa(grid: int = GRID, prototypes: int = 25) -> Work:
     """Allocating prototypes to one query."""
     features = torch.randn(1, CHANNELS, grid, grid, generator=_random())
-    learnt = torch.randn(1, prototypes, CHANNELS, generator=_random())
-    valid = torch.ones(1, prototypes, dtype=torch.bool)
-    return Work(partial(allocate, features, learnt, valid), partial(naive.allocate, features[0], learnt[0]))
+    vectors = torch.randn(1, prototypes, CHANNELS, generator=_random())
+    learnt = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
+    ours = partial(allocate, features, *learnt)
+    return Work(ours, partial(naive.allocate, features[0], vectors[0]))
 
 
 def decode(grid: int = GRID) -> Work:
@@ -101,14 +103,14 @@ def paper_predict(prototypes: int = 5, side: int = SIDE) -> Work:
     """``paper-r50`` on a query whose supports are learnt."""
     net, quick = paper_nets()
     query = torch.randn(1, 3, side, side, generator=_random())
-    learnt = torch.randn(1, prototypes, CHANNELS, generator=_random())
-    valid = torch.ones(1, prototypes, dtype=torch.bool)
+    vectors = torch.randn(1, prototypes, CHANNELS, generator=_random())
+    learnt = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
 
     def ours() -> Tensor:
         encoded = quick.encode(query)
-        return quick.decode(encoded, quick.allocate(encoded.features, learnt, valid), (side, side)).logits
+        return quick.decode(encoded, quick.allocate(encoded, learnt), (side, side)).logits
 
-    return Work(ours, partial(naive.answer, net, query, learnt[0]))
+    return Work(ours, partial(naive.answer, net, query, vectors[0]))
 
 
 def engines() -> list[str]:

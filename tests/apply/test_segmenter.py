@@ -12,8 +12,8 @@ from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import AsgnetWarning, PictureError, SupportError, UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.checkpoint import save_weights
-from asgnet.model.config import Config
 from asgnet.model.default import pixel_head as fine
+from asgnet.model.paper.config import Config
 
 pytestmark = pytest.mark.usefixtures("coarse")
 SIZES = [(90, 120), (131, 67), (1, 200), (3000, 40), (2, 3), (1, 1)]
@@ -212,8 +212,10 @@ def test_a_view_goes_through_the_backbone_once(loaded, classes, monkeypatch):
 def test_what_is_found_better_so_is_seen_half_as_large_again(loaded, monkeypatch):
     """Lines of one pixel, which the usual look loses between its own."""
     sizes = []
-    through = loaded.net.see
-    monkeypatch.setattr(loaded.net, "see", lambda images: sizes.append(images.shape[-2:]) or through(images))
+    through = loaded.net.encode
+    monkeypatch.setattr(
+        loaded.net, "encode", lambda images: sizes.append(images.shape[-2:]) or through(images)
+    )
     monkeypatch.setattr(loaded, "_answers", None)
     pictures = np.random.default_rng(0).integers(120, 160, (3, 180, 240, 3)).astype(np.uint8)
     masks = np.zeros((3, 180, 240), bool)

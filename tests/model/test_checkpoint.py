@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.checkpoint import load_published, load_weights, save_weights
-from asgnet.model.config import Config
+from asgnet.model.paper.config import Config
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
 

@@ -1,17 +1,23 @@
 """Trained weights from the package, a folder or the Hub; and the fingerprint that tells them apart."""
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from asgnet.errors import WeightsError
-from asgnet.model import ASGNet
+from asgnet.model import ASGNet, checkpoint
 from asgnet.model.checkpoint import fingerprint, load_weights, pretrained, save_weights
-from asgnet.model.config import Config
 from asgnet.model.default.network import DefaultNet
+from asgnet.model.paper.config import Config
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
+
+FIRST = "e090879c568c583ecbcabf25386ede2845d30ade4527d46ed90ffe621a926144"
+"""Of the weights that the first version brought."""
 
 
 @pytest.fixture
@@ -40,6 +46,22 @@ def test_the_bundled_weights_need_no_network(offline):
     assert net.config == untrained.config
     assert not torch.equal(net.decoder.out.weight, untrained.decoder.out.weight)
     assert fingerprint(net) == fingerprint(pretrained())
+
+
+def test_concepts_of_the_first_version_keep_their_network(tmp_path):
+    """Its configuration, as it was written then, beside the same weights; and its fingerprint."""
+    bundled = Path(checkpoint.__file__).with_name("bundled")
+    shutil.copy(bundled / "model.safetensors", tmp_path)
+    first = {
+        "backbone": "lite0", "levels": [1, 2, 3, 4, 5, 6], "channels": 16, "length": 0.0, "region": "area",
+        "border": True, "rounding": "floor", "area": 16, "most": 5, "reduce": "max", "decoder": "weigh",
+        "hidden": 32, "inner": True,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(first))
+    assert {fingerprint(net) for net in (pretrained(), pretrained(tmp_path))} == {FIRST}
+    net = pretrained()
+    net.config = replace(net.config, most=3)
+    assert fingerprint(net) != FIRST
 
 
 def test_a_folder_of_one_s_own(small, offline, monkeypatch):

@@ -15,11 +15,16 @@ from torch import Tensor
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import save_bytes
-from asgnet.model.config import Config, preset_config
+from asgnet.model.build import Network, build
+from asgnet.model.default.config import FIRST_FORM, DefaultConfig
 from asgnet.model.paper.asgnet import ASGNet
+from asgnet.model.paper.config import Config
+from asgnet.model.presets import preset_config
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+NETWORK = "network"
+"""Key of ``config.json`` with the value "default": the configuration is a :class:`DefaultConfig`."""
 
 _BACKBONE = {
     r"layer0\.([0346])\.": r"backbone.net.conv1.\1.",
@@ -71,7 +76,7 @@ def load_published(path: str | os.PathLike[str], preset: str = "paper-r50") -> A
         WeightsError: the file is missing, unreadable, unsafe, or of another network.
     """
     config = preset_config(preset)
-    if not config.backbone.startswith("published-"):
+    if not isinstance(config, Config) or not config.backbone.startswith("published-"):
         raise UsageError(f"Nothing was published for the preset {preset!r}; take one of the paper presets.")
     renames = _BACKBONE | (_ASPP if config.decoder == "aspp" else _FEM)
     named = {_rename(name, renames): (name, t) for name, t in _read_published(Path(path)).items()}
@@ -92,7 +97,7 @@ def load_published(path: str | os.PathLike[str], preset: str = "paper-r50") -> A
     return net.eval()
 
 
-def save_weights(net: ASGNet, folder: str | os.PathLike[str]) -> Path:
+def save_weights(net: Network, folder: str | os.PathLike[str]) -> Path:
     """Write ``config.json`` and ``model.safetensors`` into ``folder``, each whole or not at all.
 
     The tensors of lite0 stay out: they come with their package. Returns the folder.
@@ -107,11 +112,11 @@ def save_weights(net: ASGNet, folder: str | os.PathLike[str]) -> Path:
         name: t.detach().cpu().contiguous() for name, t in net.state_dict().items() if _stored(name, net)
     }
     save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt"}))
-    save_bytes(folder / CONFIG_FILE, json.dumps(asdict(net.config), indent=1).encode() + b"\n")
+    save_bytes(folder / CONFIG_FILE, json.dumps(_written(net.config), indent=1).encode() + b"\n")
     return folder
 
 
-def load_weights(path: str | os.PathLike[str]) -> ASGNet:
+def load_weights(path: str | os.PathLike[str]) -> Network:
     """The network that :func:`save_weights` wrote, in eval mode.
 
     Args:
@@ -130,7 +135,7 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
             f"{os.fspath(path)!r} cannot be read as weights: no {CONFIG_FILE} lies there; "
             "give a folder that asgnet train wrote."
         )
-    net = ASGNet.from_config(_read_config(folder / CONFIG_FILE))
+    net = build(_read_config(folder / CONFIG_FILE))
     try:
         found = load_file(file)
     except (OSError, SafetensorError) as error:
@@ -155,7 +160,7 @@ def load_weights(path: str | os.PathLike[str]) -> ASGNet:
     return net.eval()
 
 
-def pretrained(source: str | os.PathLike[str] | None = None) -> ASGNet:
+def pretrained(source: str | os.PathLike[str] | None = None) -> Network:
     """Trained weights: the bundled ones, a folder of :func:`save_weights`, or a repository of the Hub.
 
     Args:
@@ -185,9 +190,9 @@ def pretrained(source: str | os.PathLike[str] | None = None) -> ASGNet:
         ) from error
 
 
-def fingerprint(net: ASGNet) -> str:
+def fingerprint(net: Network) -> str:
     """SHA-256 of everything that decides what the network computes: configuration and weights."""
-    digest = hashlib.sha256(json.dumps(asdict(net.config), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(net.config.identity(), sort_keys=True).encode())
     for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
@@ -225,11 +230,16 @@ def _rename(name: str, renames: dict[str, str]) -> str:
     return f"published.{name}"
 
 
-def _stored(name: str, net: ASGNet) -> bool:
+def _stored(name: str, net: Network) -> bool:
     return net.config.backbone != "lite0" or not name.startswith(("backbone.", "kinds."))
 
 
-def _read_config(file: Path) -> Config:
+def _written(config: Config | DefaultConfig) -> dict[str, Any]:
+    """A configuration as ``config.json`` holds it."""
+    return {NETWORK: "default", **asdict(config)} if isinstance(config, DefaultConfig) else asdict(config)
+
+
+def _read_config(file: Path) -> Config | DefaultConfig:
     """A configuration, every value of the type it should have."""
     try:
         values: Any = json.loads(file.read_text("utf-8"))
@@ -237,14 +247,22 @@ def _read_config(file: Path) -> Config:
         raise WeightsError(
             f"The configuration {file} cannot be read ({_reason(error)}); copy the folder again."
         ) from error
-    default = asdict(Config())
-    if not isinstance(values, dict) or set(values) - {f.name for f in fields(Config)}:
-        raise WeightsError(
-            f"{file} is not the configuration of an ASGNet of this version; "
-            "give a folder that asgnet train wrote, or update asgnet."
-        )
+    alien = WeightsError(
+        f"{file} is not the configuration of an ASGNet of this version; "
+        "give a folder that asgnet train wrote, or update asgnet."
+    )
+    if not isinstance(values, dict):
+        raise alien
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    made: type[Config] | type[DefaultConfig] = Config
+    if values.get(NETWORK, values.get("decoder")) in ("default", FIRST_FORM["decoder"]):
+        made = DefaultConfig
+        ignored = {NETWORK, *FIRST_FORM} - {field.name for field in fields(made)}
+        values = {key: value for key, value in values.items() if key not in ignored}
+    default = asdict(made())
+    if set(values) - set(default):
+        raise alien
     for key, value in values.items():
         if not isinstance(value, type(default[key])):
             raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
-    return Config(**values)
+    return made(**values)

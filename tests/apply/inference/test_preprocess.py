@@ -47,21 +47,21 @@ def test_each_view_is_looked_at_once_and_only_if_asked():
 
 def test_pictures_of_one_size_stay_as_they_are():
     seen, masks = [seen_of((4, 6), i) for i in range(3)], [torch.full((8, 12), i) for i in range(3)]
-    maps, together = side_by_side(seen, masks)
+    together, joined = side_by_side(seen, masks)
     for level in range(2):
-        assert torch.equal(maps[level], torch.stack([one.maps[level][0] for one in seen])[None])
-    assert torch.equal(together, torch.stack(masks)[None])
+        assert torch.equal(together.maps[level], torch.cat([one.maps[level] for one in seen]))
+    assert torch.equal(joined, torch.stack(masks)[None])
 
 
 def test_a_smaller_picture_lies_in_the_corner_and_beyond_it_is_ignored():
     seen = [seen_of((4, 6), 0), seen_of((6, 4), 1)]
-    maps, masks = side_by_side(seen, [torch.ones(8, 12), torch.zeros(12, 8)])
-    assert [m.shape for m in maps] == [(1, 2, 3, 6, 6), (1, 2, 5, 3, 3)]
+    (maps, _), masks = side_by_side(seen, [torch.ones(8, 12), torch.zeros(12, 8)])
+    assert [m.shape for m in maps] == [(2, 3, 6, 6), (2, 5, 3, 3)]
     assert masks.shape == (1, 2, 12, 12)
-    assert torch.equal(maps[0][0, 0, :, :4, :6], seen[0].maps[0][0])
-    assert torch.equal(maps[1][0, 1, :, :3, :2], seen[1].maps[1][0])
-    assert (maps[0][0, 0, :, 4:] == maps[0][0, 0, :, 3:4]).all()
-    assert (maps[1][0, 1, :, :, 2:] == maps[1][0, 1, :, :, 1:2]).all()
+    assert torch.equal(maps[0][0, :, :4, :6], seen[0].maps[0][0])
+    assert torch.equal(maps[1][1, :, :3, :2], seen[1].maps[1][0])
+    assert (maps[0][0, :, 4:] == maps[0][0, :, 3:4]).all()
+    assert (maps[1][1, :, :, 2:] == maps[1][1, :, :, 1:2]).all()
     assert (masks[0, 0, :8] == 1).all()
     assert (masks[0, 0, 8:] == IGNORE).all()
     assert (masks[0, 1, :, :8] == 0).all()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from asgnet.errors import AsgnetError, DataError, OutputError, UsageError
 from asgnet.faces.cli import train as train_command
 from asgnet.model.checkpoint import load_weights
+from asgnet.model.default.network import DefaultNet
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def asgnet(boxes, tmp_path, monkeypatch):
 def test_from_data_to_weights(asgnet, tmp_path):
     result = asgnet("-k", 1, "-k", 2, "--seed", 3, "--threads", 1)
     assert result.stdout.strip() == "run"
-    assert load_weights(tmp_path / "run").config.decoder == "weigh"
+    assert isinstance(load_weights(tmp_path / "run"), DefaultNet)
     said = json.loads((tmp_path / "run/training.json").read_text())
     assert said["steps"] == 2
     assert said["seed"] == 3

@@ -14,11 +14,12 @@ from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.backbones import lite0 as lite_room
 from asgnet.model.checkpoint import load_weights, save_weights
-from asgnet.model.config import preset_config
 from asgnet.model.default.evidence import PER_LEVEL
 from asgnet.model.default.imagenet import UNLIKE
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.paper.decoder import Outputs
+from asgnet.model.default.pixel_head import FeatureMaps
+from asgnet.model.presets import preset_config
+from asgnet.model.steps import Outputs
 
 CONFIG = replace(preset_config("default"), channels=4, area=4)
 
@@ -69,6 +70,15 @@ def episode(b=1, k=1, size=(32, 24), shown=(24, 40), seed=0):
     return query, images, masks
 
 
+def maps_of(net, images):
+    """What the steps take: the backbone's maps of b pictures, or of b k."""
+    return FeatureMaps(tuple(net.backbone(images.flatten(0, -4))), ())
+
+
+def answered(net, query, knowledge, size=None, **options):
+    return net.decode(query, net.allocate(query, knowledge), size, **options)
+
+
 def painted(red):
     """``b h w`` bool -> ``b 3 h w``, red on blue."""
     return torch.stack([red, ~red, torch.zeros_like(red)], 1).float()
@@ -96,47 +106,44 @@ def test_untrained_it_finds_what_has_the_objects_colour(shots):
 def test_starting_weights_give_the_training_free_answer():
     net = made((2, 2, 4, 4, 8, 8), random=False)
     query, images, masks = episode(2, 3)
-    maps = net.backbone(query)
-    supports = [m.unflatten(0, (2, 3)) for m in net.backbone(images.flatten(0, 1))]
-    knowledge = net.learn(supports, masks)
-    said = net.find(maps, knowledge).evidence
+    maps = maps_of(net, query)
+    knowledge = net.learn(maps_of(net, images), masks)
+    said = net.allocate(maps, knowledge).evidence
     deep = said[:, [PER_LEVEL * i + 2 for i in net.levels.fused]].sum(1)
-    outputs = net.decide(maps, knowledge)
+    outputs = answered(net, maps, knowledge)
     torch.testing.assert_close(outputs.logits[:, 1], 0.5 * deep + 0.3 * said[:, PER_LEVEL * 6] - 0.5)
-    assert torch.equal(net.decide(maps, knowledge, appearance=0).logits, outputs.logits)
+    assert torch.equal(answered(net, maps, knowledge, appearance=0).logits, outputs.logits)
 
 
 @torch.inference_mode()
-def test_the_forward_is_learn_find_decide(net):
+def test_the_forward_is_learn_allocate_decode(net):
     query, images, masks = episode(2, 3)
-    maps = net.backbone(query)
-    knowledge = net.learn([m.unflatten(0, (2, 3)) for m in net.backbone(images.flatten(0, 1))], masks)
-    found = net.find(maps, knowledge)
-    assert found.evidence.shape == (2, net.levels.count, 16, 12)
-    assert found.guide_map.shape == (2, 8, 6)
+    maps = maps_of(net, query)
+    knowledge = net.learn(maps_of(net, images), masks)
+    allocation = net.allocate(maps, knowledge)
+    assert allocation.evidence.shape == (2, net.levels.count, 16, 12)
+    assert allocation.guide_map.shape == (2, 8, 6)
     outputs = net(query, images, masks, auxiliary=True)
     assert isinstance(outputs, Outputs)
     assert outputs.logits.shape == (2, 2, 32, 24)
     assert [a.shape for a in outputs.auxiliary] == [(2, 2, 32, 24)]
     assert outputs.presence.shape == (2,)
-    for own in (None, found):
-        decided = net.decide(maps, knowledge, (32, 24), found=own)
-        torch.testing.assert_close(decided, outputs)
+    torch.testing.assert_close(net.decode(maps, allocation, (32, 24)), outputs)
     assert torch.equal(net(query, images, masks), outputs.logits)
-    assert net.decide(maps, knowledge).logits.shape == (2, 2, 16, 12)
+    assert net.decode(maps, allocation).logits.shape == (2, 2, 16, 12)
     supports = [m.unflatten(0, (2, 3)) for m in net.backbone(images.flatten(0, 1))]
-    assert net.episode(maps, supports, masks, (32, 24), auxiliary=False).auxiliary == ()
+    assert net.episode(maps.maps, supports, masks, (32, 24), auxiliary=False).auxiliary == ()
 
 
 @torch.inference_mode()
 def test_every_episode_is_answered_with_appearance_or_without(net):
     query, images, masks = episode(3, 1)
-    maps = net.backbone(query)
-    knowledge = net.learn([m[:, None] for m in net.backbone(images[:, 0])], masks)
-    blind, seen = (net.decide(maps, knowledge, appearance=trust) for trust in (0, 1.0))
+    maps = maps_of(net, query)
+    knowledge = net.learn(maps_of(net, images), masks)
+    blind, seen = (answered(net, maps, knowledge, appearance=trust) for trust in (0, 1.0))
     assert (seen.logits - blind.logits).abs().max() > 1e-3
-    torch.testing.assert_close(net.decide(maps, knowledge), seen)
-    each = net.decide(maps, knowledge, appearance=torch.tensor([0.0, 1.0, 0.0]))
+    torch.testing.assert_close(answered(net, maps, knowledge), seen)
+    each = answered(net, maps, knowledge, appearance=torch.tensor([0.0, 1.0, 0.0]))
     for answer in (lambda o: o.logits, lambda o: o.auxiliary[0], lambda o: o.presence):
         expected = torch.stack([answer(o)[i] for i, o in enumerate((blind, seen, blind))])
         torch.testing.assert_close(answer(each), expected, atol=1e-4, rtol=1e-4)
@@ -145,21 +152,21 @@ def test_every_episode_is_answered_with_appearance_or_without(net):
 @torch.inference_mode()
 def test_several_classes_of_a_query_are_decided_as_one_by_one(net):
     query, images, masks = episode(6, 1)
-    every = net.backbone(query[::3])  # two queries, three classes each
-    knowledge = net.learn([m[:, None] for m in net.backbone(images[:, 0])], masks)
+    every = maps_of(net, query[::3])  # two queries, three classes each
+    knowledge = net.learn(maps_of(net, images), masks)
     trusts = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, 1.0])
-    together = net.decide(every, knowledge, (32, 24), appearance=trusts)
-    repeated = [m.repeat_interleave(3, 0) for m in every]
+    together = answered(net, every, knowledge, (32, 24), appearance=trusts)
+    repeated = FeatureMaps(tuple(m.repeat_interleave(3, 0) for m in every.maps), ())
     torch.testing.assert_close(
-        together, net.decide(repeated, knowledge, (32, 24), appearance=trusts), atol=2e-3, rtol=2e-3
+        together, answered(net, repeated, knowledge, (32, 24), appearance=trusts), atol=2e-3, rtol=2e-3
     )
 
 
 @torch.inference_mode()
 def test_what_was_shown_is_of_its_own_kind(net):
     _, images, masks = episode(2, 2)
-    maps = net.backbone(images[:, 0])
-    knowledge = net.learn([m[:, None] for m in maps], masks[:, :1])
+    seen = maps_of(net, images[:, 0])
+    maps, knowledge = seen.maps, net.learn(seen, masks[:, :1])
     shown, around = knowledge.kinds.unbind(1)
     painted = 100.0 * (2.0 * (masks[:, 0] == 1) - 1)  # b h w
     apart = (shown * around).sum(1)
@@ -175,7 +182,7 @@ def test_what_was_shown_is_of_its_own_kind(net):
 @torch.inference_mode()
 def test_void_neither_is_the_object_nor_surrounds_it(net):
     _, images, masks = episode(1, 1)
-    maps = [m[:, None] for m in net.backbone(images[:, 0])]
+    maps = maps_of(net, images)
     masks[:] = 255
     masks[..., :16, :16] = 1
     shown, around = net.learn(maps, masks).kinds[0]
@@ -187,8 +194,7 @@ def test_void_neither_is_the_object_nor_surrounds_it(net):
 def test_a_support_without_the_object_says_nothing_of_its_kind(net):
     _, images, masks = episode(1, 2)
     masks[:, 1] = 0
-    maps = [m.unflatten(0, (1, 2)) for m in net.backbone(images[0])]
-    both, first = net.learn(maps, masks), net.learn([m[:, :1] for m in maps], masks[:, :1])
+    both, first = (net.learn(maps_of(net, images[:, :k]), masks[:, :k]) for k in (2, 1))
     torch.testing.assert_close(both.kinds[:, 0], first.kinds[:, 0])
 
 
@@ -204,13 +210,13 @@ def test_training_needs_no_kinds(net):
 @torch.inference_mode()
 def test_without_trust_appearance_is_never_looked_at(net):
     query, images, masks = episode()
-    maps = net.backbone(query)
-    knowledge = net.learn([m[:, None] for m in net.backbone(images[:, 0])], masks)
-    expected = net.decide(maps, knowledge, appearance=0.0)
+    maps = maps_of(net, query)
+    knowledge = net.learn(maps_of(net, images), masks)
+    expected = answered(net, maps, knowledge, appearance=0.0)
     other = made((2, 2, 4, 4, 8, 8))
     other.decoder.load_state_dict(net.decoder.state_dict())
     other.projection.weight.fill_(torch.nan)
-    assert torch.equal(other.decide(maps, knowledge, appearance=0.0).logits, expected.logits)
+    assert torch.equal(answered(other, maps, knowledge, appearance=0.0).logits, expected.logits)
 
 
 @settings(max_examples=6, deadline=None)
@@ -295,18 +301,9 @@ def test_autocast_answers_nearly_the_same(net):
     assert (found.float() - expected).abs().max() < 0.1 * expected.abs().max()
 
 
-@pytest.mark.parametrize(
-    "change", [{"backbone": "resnet18"}, {"levels": (1, 2, 4)}, {"levels": ()}, {"backbone": "published-50"}]
-)
-def test_other_backbones_and_levels_are_refused(change):
-    with pytest.raises(
-        UsageError, match=r"needs the backbone 'lite0' with the levels \(1, 2, 3, 4, 5, 6\), not"
-    ):
-        ASGNet.from_config(replace(preset_config("default"), **change))
-
-
-def test_levels_may_come_as_a_list():
-    assert isinstance(DefaultNet.from_config(replace(CONFIG, levels=[1, 2, 3, 4, 5, 6])), DefaultNet)
+def test_other_backbones_are_refused():
+    with pytest.raises(UsageError, match="needs the backbone 'lite0', not 'resnet18'"):
+        DefaultNet.from_config(replace(CONFIG, backbone="resnet18"))
 
 
 def test_without_the_backbones_package(monkeypatch):

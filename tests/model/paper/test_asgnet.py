@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from asgnet.errors import UsageError
 from asgnet.model import ASGNet
-from asgnet.model.config import PRESETS, Config
-from asgnet.model.paper.asgnet import grid_masks
-from asgnet.model.paper.decoder import Outputs, episode_loss
+from asgnet.model.paper.asgnet import Encoded, grid_masks
+from asgnet.model.paper.config import Config
+from asgnet.model.paper.decoder import episode_loss
+from asgnet.model.steps import Outputs
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8, area=4)
 QUIRKS = replace(SMALL, length=0.0, region="exact", border=False, rounding="round", reduce="sum")
@@ -55,20 +56,7 @@ def test_trainable_parameters(preset, inner, trainable):
     assert not any(p.requires_grad for p in made.backbone.parameters())
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_every_preset_segments(preset):
-    made = ASGNet.from_preset(preset).eval()
-    with torch.inference_mode():
-        logits = made(*episode(height=73, width=97))
-    assert logits.shape == (1, 2, 73, 97)
-    assert torch.isfinite(logits).all()
-
-
-def test_an_unknown_preset_names_the_known():
-    with pytest.raises(
-        UsageError, match=r"default, light, paper-r101, paper-r50, paper-r50-aspp.*mean 'paper-r50'"
-    ):
-        ASGNet.from_preset("paper-r5o")
+def test_aspp_needs_a_published_backbone():
     with pytest.raises(UsageError, match="needs a published backbone"):
         ASGNet.from_config(replace(SMALL, decoder="aspp"))
 
@@ -122,7 +110,7 @@ def test_masks_of_every_kind(request_nets, which, kind):
     made = request_nets[which]
     with torch.inference_mode():
         assert torch.isfinite(made(query, images, mask.expand(2, 2, 64, 64))).all()
-        prototypes, valid = made.prototypes(torch.randn(2, 2, 16, 8, 8), mask.expand(2, 2, 64, 64))
+        prototypes, valid = made.learn(Encoded(torch.randn(4, 16, 8, 8)), mask.expand(2, 2, 64, 64))
     assert prototypes.shape == (2, 10, 16)
     per_support = valid.view(2, 2, 5).sum(2)
     assert (per_support == (1 if kind in ("empty", "ignored", "pixel", "corner") else 5)).all()
@@ -155,9 +143,9 @@ def test_a_support_shown_twice_says_no_more(net, quirks):
     query, images, masks = episode()
     twice = images.expand(-1, 2, -1, -1, -1), masks.expand(-1, 2, -1, -1)
     torch.testing.assert_close(net(query, *twice), net(query, images, masks), atol=1e-4, rtol=1e-4)
-    supports, target = quirks.encode(images[:, 0]).features[:, None], quirks.encode(query).features
-    once = quirks.allocate(target, *quirks.prototypes(supports, masks))
-    doubled = quirks.allocate(target, *quirks.prototypes(supports.expand(-1, 2, -1, -1, -1), twice[1]))
+    target = quirks.encode(query)
+    once = quirks.allocate(target, quirks.learn(quirks.encode(images[0]), masks))
+    doubled = quirks.allocate(target, quirks.learn(quirks.encode(twice[0][0]), twice[1]))
     torch.testing.assert_close(doubled.guide_feature, once.guide_feature)
     torch.testing.assert_close(doubled.probability_map, 2 * once.probability_map)  # the published sum grows
 
@@ -171,18 +159,6 @@ def test_ignored_pixels_are_not_object(request_nets):
         torch.testing.assert_close(made(query, images, masks), expected)
         for kind in (torch.int64, torch.float32):
             torch.testing.assert_close(made(query, images, masks.to(kind)), expected)
-
-
-@torch.inference_mode()
-def test_the_forward_is_its_four_steps(net):
-    query, images, masks = episode(2, 3)
-    supports = net.encode(images.flatten(0, 1)).features.unflatten(0, (2, 3))
-    prototypes, valid = net.prototypes(supports, masks)
-    encoded = net.project(net.backbone(query))
-    allocation = net.allocate(encoded.features, prototypes, valid)
-    assert int(allocation.guide_map.max()) < 15
-    outputs = net.decode(encoded, allocation, (64, 64))
-    torch.testing.assert_close(outputs.logits, net(query, images, masks))
 
 
 @torch.inference_mode()
@@ -221,11 +197,11 @@ def test_prototypes_take_ten_rounds_in_training_and_carry_no_gradient(net, monke
     monkeypatch.setattr(
         room, "cluster", lambda f, r, s, v, n, **o: rounds.append(n) or real(f, r, s, v, n, **o)
     )
-    features = torch.randn(1, 1, 16, 8, 8, requires_grad=True)
+    features = Encoded(torch.randn(1, 16, 8, 8, requires_grad=True))
     masks = torch.ones(1, 1, 64, 64)
     try:
-        found, _ = net.train().prototypes(features, masks)
-        net.eval().prototypes(features, masks)
+        found, _ = net.train().learn(features, masks)
+        net.eval().learn(features, masks)
     finally:
         net.eval()
     assert rounds == [10, 5]

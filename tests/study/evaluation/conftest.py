@@ -7,8 +7,8 @@ from PIL import Image
 
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.data.benchmarks.episodes import draw
-from asgnet.model.config import Config
 from asgnet.model.paper.asgnet import ASGNet
+from asgnet.model.paper.config import Config
 from asgnet.types import Prediction
 
 H, W = 48, 64

@@ -117,8 +117,8 @@ def _blank(net: DefaultNet, device: torch.device) -> dict[str, NDArray]:
     """What a blank picture of one class teaches: a concept's tensors, as this network makes them."""
     masks = torch.ones(1, BLANK, BLANK, dtype=torch.uint8, device=device)
     with torch.inference_mode():
-        seen = net.see(torch.zeros(1, 3, BLANK, BLANK, device=device))
-        knowledge = net.learn([m[None] for m in seen.maps], masks[None])
+        seen = net.encode(torch.zeros(1, 3, BLANK, BLANK, device=device))
+        knowledge = net.learn(seen, masks[None])
         adaptation, _ = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], (), enabled=False)
     arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
     return arrays | Adaptation.to_arrays([adaptation]) | {CLOSER: np.array([False])}

@@ -47,11 +47,11 @@ class _SeesOnce(DefaultNet):
         self.__dict__.update(net.__dict__)
         self._memory: Recent[FeatureMaps] = Recent(most)
 
-    def see(self, images: Tensor) -> FeatureMaps:
-        """As :meth:`DefaultNet.see`."""
+    def encode(self, images: Tensor) -> FeatureMaps:
+        """As :meth:`DefaultNet.encode`."""
         if len(images) != 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
-            return super().see(images)
-        return self._memory(images, super().see)
+            return super().encode(images)
+        return self._memory(images, super().encode)
 
 
 class FitsOnce(Segmenter):

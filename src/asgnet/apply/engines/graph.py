@@ -51,15 +51,15 @@ class Graph(nn.Module):
         trusts, shares, *rest = tensors
         own = len(PixelHead._fields)
         readout, knowledge, classes = PixelHead(*rest[:own]), SupportStatistics(*rest[own:]), trusts.shape[0]
-        seen = self.net.see(self.net.backbone.normalise(pictures))
+        seen = self.net.encode(self.net.backbone.normalise(pictures))
         count = pictures.shape[0]
 
         def per_picture(learnt: Tensor) -> Tensor:  # n … -> bn …
             return learnt.expand(count, *learnt.shape).flatten(0, 1)
 
         every = SupportStatistics(*map(per_picture, knowledge))
-        found = self.net.find(seen.maps, every)
-        outputs = self.net.decide(seen.maps, every, appearance=per_picture(trusts), found=found)
+        found = self.net.allocate(seen, every)
+        outputs = self.net.decode(seen, found, appearance=per_picture(trusts))
         assert outputs.presence is not None
         logits = outputs.logits[:, 1] - outputs.logits[:, 0]  # bn h w
         scores = all_fine_scores(seen, readout, self.net.read).flatten(0, 1)

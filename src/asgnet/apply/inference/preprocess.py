@@ -25,7 +25,7 @@ def see(net: DefaultNet, pictures: Sequence[Picture], device: torch.device) -> l
     """What the backbone sees in each of k pictures ``h w 3`` uint8, of any sizes that it takes."""
     normalise = net.backbone.normalise
     with torch.inference_mode():
-        seen = [net.see(normalise(channels_first(one).to(device))) for one in pictures]
+        seen = [net.encode(normalise(channels_first(one).to(device))) for one in pictures]
     return [FeatureMaps(*(tuple(m.contiguous() for m in part) for part in one)) for one in seen]
 
 
@@ -60,7 +60,7 @@ class Views:
         return self._seen[key]
 
 
-def side_by_side(seen: Sequence[FeatureMaps], masks: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+def side_by_side(seen: Sequence[FeatureMaps], masks: Sequence[Tensor]) -> tuple[FeatureMaps, Tensor]:
     """Pictures of any sizes as the shots of one episode.
 
     Args:
@@ -68,13 +68,13 @@ def side_by_side(seen: Sequence[FeatureMaps], masks: Sequence[Tensor]) -> tuple[
         masks: their masks ``h w`` in {0, 1, 255}.
 
     Returns:
-        maps ``1 k c h w`` per level, and masks ``1 k H W``: smaller pictures lie in the upper left corner,
+        maps ``k c h w`` per level, and masks ``1 k H W``: smaller pictures lie in the upper left corner,
         what is beyond them goes on as they end, and is ignored.
     """
     levels = zip(*(one.maps for one in seen), strict=True)
     # Replicated: there is no edge for an average of coarse cells to cross.
-    maps = [torch.stack(_padded(level, mode="replicate"), 1) for level in levels]
-    return maps, torch.stack(_padded([m[None] for m in masks], value=IGNORE), 1)
+    maps = tuple(torch.cat(_padded(level, mode="replicate")) for level in levels)
+    return FeatureMaps(maps, ()), torch.stack(_padded([m[None] for m in masks], value=IGNORE), 1)
 
 
 def _padded(parts: Sequence[Tensor], **how: Any) -> list[Tensor]:

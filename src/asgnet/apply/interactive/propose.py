@@ -87,7 +87,7 @@ class Proposer:
             # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
             square = resized(self.picture, (segmenter.side, segmenter.side))
             seen = segmenter.see([square])[0]
-            self._maps = seen.maps
+            self._seen = seen
             levels = self._net.levels
             self._grid = tuple(seen.maps[levels.fine].shape[-2:])
             unit = [to_grid(F.normalize(m, dim=1), self._grid)[0].flatten(1).T for m in seen.maps]  # p c
@@ -148,8 +148,8 @@ class Proposer:
     def _round(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
         """Learn from labels ``p`` in {0, 1, 255}, predict everywhere: ``p`` logits that keep to the clicks."""
         masks = labels.to(torch.uint8).unflatten(0, self._grid)[None, None].to(self._pixels.device)
-        knowledge = self._net.learn([m[None] for m in self._maps], masks)
-        answer = self._net.decide(self._maps, knowledge).logits[0]
+        knowledge = self._net.learn(self._seen, masks)
+        answer = self._net.decode(self._seen, self._net.allocate(self._seen, knowledge)).logits[0]
         decided = to_grid((answer[1] - answer[0])[None, None], self._grid).flatten()
         sides = []
         for value, clicked in ((1, on), (0, off)):

@@ -15,7 +15,7 @@ from asgnet.faces.cli import console
 if TYPE_CHECKING:
     from asgnet.data.benchmarks.dataset import Dataset
     from asgnet.data.benchmarks.episodes import EpisodeList
-    from asgnet.model.paper.asgnet import ASGNet
+    from asgnet.model.build import Network
 
 
 class ResizeRule(StrEnum):
@@ -144,10 +144,11 @@ def predictor(
             raise UsageError(
                 "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
             )
+        from asgnet.model.paper.asgnet import ASGNet
         from asgnet.study.evaluation.feature_cache import EncodesOnce
 
         loaded = load_net(net, given)
-        return EncodesOnce(loaded, keep) if keep else loaded, {}
+        return EncodesOnce(loaded, keep) if keep and isinstance(loaded, ASGNet) else loaded, {}
     if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.engines.feature_cache import FitsOnce, remembering
@@ -159,7 +160,7 @@ def predictor(
     return segmenter, {} if adapt is None else {"adapt": adapt}
 
 
-def load_net(net: str, given: Input) -> ASGNet:
+def load_net(net: str, given: Input) -> Network:
     """A weights folder or file, a published checkpoint, or a preset with an untrained head."""
     from asgnet.model.checkpoint import load_published, load_weights
     from asgnet.model.paper.asgnet import ASGNet

@@ -31,6 +31,7 @@ class FeatureMaps(NamedTuple):
     Attributes:
         maps: what :class:`~asgnet.model.default.network.DefaultNet` works on, each ``b c h w``.
         fine: what is finer than the maps, see :func:`fine_features`; the first gives the readout's grid.
+            Empty where only the maps are needed.
     """
 
     maps: tuple[Tensor, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +12,17 @@ from torch import Tensor, nn
 
 from asgnet.errors import UsageError
 from asgnet.model.backbones.backbone import Backbone, lite0, published_resnet
-from asgnet.model.config import Config, preset_config
-from asgnet.model.paper.decoder import FEM, Atrous, Outputs, resize
+from asgnet.model.default.config import DefaultConfig
+from asgnet.model.paper.config import Config
+from asgnet.model.paper.decoder import FEM, Atrous, resize
 from asgnet.model.paper.gpa import Allocation, allocate
 from asgnet.model.paper.seeds import seed_masks
 from asgnet.model.paper.sgc import cluster, slots
+from asgnet.model.presets import preset_config
+from asgnet.model.steps import Outputs, check_episode
+
+if TYPE_CHECKING:
+    from asgnet.model.default.network import DefaultNet
 
 ALMOST_ONE = 1 - 1e-5
 """A bilinear mask value that means "exactly 1": interpolation weights may add up to a little less."""
@@ -34,9 +40,21 @@ class Encoded(NamedTuple):
     low: Tensor | None = None
 
 
+class Prototypes(NamedTuple):
+    """What the supports of ``b`` episodes come to.
+
+    Attributes:
+        vectors: ``b n c``, n = k · most; padding is zero.
+        valid: ``b n`` bool.
+    """
+
+    vectors: Tensor
+    valid: Tensor
+
+
 class ASGNet(nn.Module):
-    """The network. One ``forward`` answers a batch of episodes; its four steps can be called one by one, so
-    that supports are learnt once and any number of queries decoded.
+    """The network. One ``forward`` answers a batch of episodes; its four :class:`~asgnet.model.steps.Steps` can
+    be called one by one, so that supports are learnt once and any number of queries decoded.
 
     Args:
         backbone: frozen features; the decoder's ``low`` is its first level.
@@ -67,46 +85,31 @@ class ASGNet(nn.Module):
             UsageError: a backbone or level that does not exist, or a decoder that does not fit it.
             WeightsError: lite0's weights are not installed.
         """
-        if config.decoder == "weigh":
-            from asgnet.model.default.network import DefaultNet  # it builds on this module
-
-            return DefaultNet.from_config(config)
-        published = config.backbone.startswith("published-")
-        if published:
-            backbone = published_resnet(int(config.backbone.removeprefix("published-")))
-        elif config.backbone == "lite0":
-            backbone = lite0(config.levels)
-        else:
-            backbone = Backbone(config.backbone, indices=config.levels or None)
-        if config.decoder == "aspp":
-            if not published:
-                raise UsageError(
-                    f"The aspp decoder needs a published backbone, not {config.backbone!r}; take fem."
-                )
-            decoder: nn.Module = Atrous(
-                2 * config.channels, backbone.channels[0], config.hidden, inner=config.inner
-            )
-        else:
-            decoder = FEM(2 * config.channels, config.hidden, inner=config.inner)
-        return cls(backbone, decoder, config, fused=(2, 1) if published else None)
+        backbone, fused = _backbone(config)
+        return cls(backbone, _decoder(config, backbone), config, fused)
 
     @classmethod
-    def from_preset(cls, name: str, inner: bool = True) -> ASGNet:
+    def from_preset(cls, name: str, inner: bool = True) -> ASGNet | DefaultNet:
         """A network by name: ``paper-r50``, ``paper-r101``, ``paper-r50-aspp``, ``light`` or ``default``.
 
         The paper presets compute the published function, quirks included; ``light`` is the paper's network
-        on EfficientNet-Lite0 with the published faults mended; ``default`` is an
+        on EfficientNet-Lite0 with the published faults mended; ``default`` is a
         :class:`~asgnet.model.default.network.DefaultNet`, its decoder untrained; trained weights come from
         :func:`asgnet.model.checkpoint.pretrained`.
 
         Args:
             name: the preset.
-            inner: with auxiliary classifiers, which only training needs.
+            inner: with auxiliary classifiers, which only training of the paper's networks needs.
 
         Raises:
             UsageError: unknown name.
         """
-        return cls.from_config(replace(preset_config(name), inner=inner))
+        config = preset_config(name)
+        if isinstance(config, DefaultConfig):
+            from asgnet.model.default.network import DefaultNet
+
+            return DefaultNet.from_config(config)
+        return cls.from_config(replace(config, inner=inner))
 
     @overload
     def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor: ...
@@ -131,7 +134,7 @@ class ASGNet(nn.Module):
         Raises:
             UsageError: tensors whose shapes do not belong together.
         """
-        _check(query, support_images, support_masks)
+        check_episode(query, support_images, support_masks)
         shots = support_images.shape[:2]
         supports = [m.unflatten(0, shots) for m in self.backbone(support_images.flatten(0, 1))]
         outputs = self.episode(self.backbone(query), supports, support_masks, query.shape[-2:], auxiliary)
@@ -154,12 +157,9 @@ class ASGNet(nn.Module):
             size: of the logits.
             auxiliary: compute the auxiliary classifiers' logits too.
         """
-        shots = masks.shape[:2]
         queries = self.project(query)
-        learnt = self.project([m.flatten(0, 1) for m in supports]).features.unflatten(0, shots)  # b k c h w
-        prototypes, valid = self.prototypes(learnt, masks)
-        allocation = self.allocate(queries.features, prototypes, valid)
-        return self.decode(queries, allocation, size, auxiliary)
+        learnt = self.learn(self.project([m.flatten(0, 1) for m in supports]), masks)
+        return self.decode(queries, self.allocate(queries, learnt), size, auxiliary)
 
     def encode(self, images: Tensor) -> Encoded:
         """``b 3 H W`` normalised images -> their features."""
@@ -174,32 +174,25 @@ class ASGNet(nn.Module):
         return Encoded(features, maps[0] if isinstance(self.decoder, Atrous) else None)
 
     @torch.no_grad()
-    def prototypes(self, support_features: Tensor, support_masks: Tensor) -> tuple[Tensor, Tensor]:
+    def learn(self, supports: Encoded, masks: Tensor) -> Prototypes:
         """SGC on every support, the prototypes of an episode's shots pooled.
 
         Args:
-            support_features: ``b k c h w``.
-            support_masks: ``b k H W`` in {0, 1, 255}.
-
-        Returns:
-            prototypes: ``b n c``, n = k · most; padding is zero.
-            valid: ``b n`` bool.
+            supports: features ``bk c h w``.
+            masks: ``b k H W`` in {0, 1, 255}.
         """
-        batch = support_features.shape[0]
-        features, masks = support_features.flatten(0, 1), support_masks.flatten(0, 1)
-        seeded, region, soft = grid_masks(masks, features.shape[-2:], self.config.region)
-        c = self.config
-        seeds, valid = seed_masks(seeded, c.area, c.most, c.rounding, c.border)  # bk most 2, bk most
+        features, config = supports.features, self.config
+        seeded, region, soft = grid_masks(masks.flatten(0, 1), features.shape[-2:], config.region)
+        seeds, valid = seed_masks(seeded, config.area, config.most, config.rounding, config.border)
         iterations = self.train_iterations if self.training else self.eval_iterations
         prototypes = cluster(features, region, seeds, valid, iterations, soft_mask=soft)  # bk most c
-        valid = slots(region, valid)
-        return prototypes.unflatten(0, (batch, -1)).flatten(1, 2), valid.unflatten(0, (batch, -1)).flatten(
-            1, 2
-        )
+        pooled = (x.unflatten(0, masks.shape[:2]).flatten(1, 2) for x in (prototypes, slots(region, valid)))
+        return Prototypes(*pooled)
 
-    def allocate(self, query: Tensor, prototypes: Tensor, valid: Tensor) -> Allocation:
-        """GPA: ``b c h w`` query features, ``b n c`` prototypes, ``b n`` valid -> :class:`Allocation`."""
-        return allocate(query, prototypes.to(query.dtype), valid, self.config.reduce)
+    def allocate(self, query: Encoded, learnt: Prototypes) -> Allocation:
+        """GPA: the features ``b c h w`` of queries and an episode's prototypes each."""
+        vectors = learnt.vectors.to(query.features.dtype)
+        return allocate(query.features, vectors, learnt.valid, self.config.reduce)
 
     def decode(
         self, query: Encoded, allocation: Allocation, size: Sequence[int], auxiliary: bool = False
@@ -236,23 +229,22 @@ def grid_masks(
     return inside[:, rows[:, None], columns], soft >= ALMOST_ONE, soft
 
 
-def _check(query: Tensor, support_images: Tensor, support_masks: Tensor) -> None:
-    """One sentence for tensors that do not belong together."""
-    expected = (
-        ("query", query, 4, "(b, 3, H, W)"),
-        ("support_images", support_images, 5, "(b, k, 3, H, W)"),
-        ("support_masks", support_masks, 4, "(b, k, H, W)"),
-    )
-    for name, tensor, dimensions, shape in expected:
-        if tensor.dim() != dimensions:
-            raise UsageError(f"{name} must have the shape {shape}, not {tuple(tensor.shape)}.")
-    for name, tensor, axis in (("query", query, 1), ("support_images", support_images, 2)):
-        if tensor.shape[axis] != 3:
-            raise UsageError(f"{name} must have 3 colour channels, not {tensor.shape[axis]}.")
-    if support_images.shape[:2] != support_masks.shape[:2] or len(query) != len(support_images):
-        raise UsageError(
-            "query, support_images and support_masks must agree in episodes, the latter two in shots; "
-            f"they have {len(query)}, {tuple(support_images.shape[:2])} and {tuple(support_masks.shape[:2])}."
-        )
-    if support_images.shape[1] == 0:
-        raise UsageError("An episode needs at least one support, and there is none.")
+def _backbone(config: Config) -> tuple[Backbone, tuple[int, ...] | None]:
+    """The backbone, and which of its levels are projected: of a published one stages 3 and 2, else all."""
+    if _published(config):
+        return published_resnet(int(config.backbone.removeprefix("published-"))), (2, 1)
+    if config.backbone == "lite0":
+        return lite0(config.levels), None
+    return Backbone(config.backbone, indices=config.levels or None), None
+
+
+def _decoder(config: Config, backbone: Backbone) -> FEM | Atrous:
+    if config.decoder == "fem":
+        return FEM(2 * config.channels, config.hidden, inner=config.inner)
+    if not _published(config):
+        raise UsageError(f"The aspp decoder needs a published backbone, not {config.backbone!r}; take fem.")
+    return Atrous(2 * config.channels, backbone.channels[0], config.hidden, inner=config.inner)
+
+
+def _published(config: Config) -> bool:
+    return config.backbone.startswith("published-")

@@ -8,28 +8,14 @@ with, on request, those of their auxiliary classifiers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asgnet.model.steps import Outputs
+
 CLASSES = 2
-
-
-class Outputs(NamedTuple):
-    """What a decoder says.
-
-    Attributes:
-        logits: ``b 2 h w``: background, object.
-        auxiliary: logits of the auxiliary classifiers, each ``b 2 h' w'`` at a grid of its own; empty
-            unless asked for.
-        presence: ``b`` logit that the object is in the picture at all, where the decoder gives one.
-    """
-
-    logits: Tensor
-    auxiliary: tuple[Tensor, ...] = ()
-    presence: Tensor | None = None
 
 
 class FEM(nn.Module):

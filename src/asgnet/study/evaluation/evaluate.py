@@ -95,9 +95,7 @@ def as_predictor(predictor: Any, *, size: int, resize: Resize) -> Predictor:
     """
     if all(callable(getattr(predictor, name, None)) for name in ("fit", "predict")):
         return predictor
-    if all(
-        callable(getattr(predictor, name, None)) for name in ("encode", "prototypes", "allocate", "decode")
-    ):
+    if all(callable(getattr(predictor, name, None)) for name in ("encode", "learn", "allocate", "decode")):
         return NetPredictor(predictor, size=size, resize=resize)
     raise UsageError(f"A {type(predictor).__name__} cannot be evaluated; give a Segmenter or an ASGNet.")
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from asgnet.errors import UsageError
 from asgnet.imaging.resize import nearest
-from asgnet.model.paper.asgnet import ASGNet, Encoded
+from asgnet.model.paper.asgnet import ASGNet, Encoded, Prototypes
 from asgnet.model.paper.gpa import Allocation
 from asgnet.types import IGNORE, Mask, Picture, Prediction
 
@@ -66,7 +66,7 @@ class NetPredictor:
         fusion: Fusion = "pooled",
         expand: bool = False,
     ) -> None:
-        if net.config.decoder == "weigh":
+        if not isinstance(net, ASGNet):
             raise UsageError(
                 "The default network is measured as people use it, through the Segmenter: leave --net out, "
                 "and give trained weights with --weights."
@@ -80,7 +80,7 @@ class NetPredictor:
         self.net = net.eval()
         self.size, self.resize, self.fusion, self.expand = size, resize, fusion, expand
         self.decode_seconds = 0.0
-        self._learnt: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        self._learnt: dict[str, list[Prototypes]] = {}
 
     @torch.no_grad()
     def fit(self, images: Sequence[Picture], masks: Masks) -> NetPredictor:
@@ -115,7 +115,7 @@ class NetPredictor:
         spent = 0.0
         found = {}
         for name, groups in self._learnt.items():
-            allocations = [self.net.allocate(query.features, *group) for group in groups]
+            allocations = [self.net.allocate(query, group) for group in groups]
             self._wait()
             start = time.perf_counter()
             probability = self._decode(query, allocations, image.shape[:2])
@@ -126,12 +126,12 @@ class NetPredictor:
         self.decode_seconds = spent
         return next(iter(found.values())) if len(found) == 1 else _joined(found)
 
-    def _prototypes(self, features: Tensor, masks: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Prototypes ``1 n c`` and which are valid ``1 n``: all shots together, or one group a shot."""
+    def _prototypes(self, features: Tensor, masks: Tensor) -> list[Prototypes]:
+        """Of one episode: all shots together, or one group a shot."""
         together = self.fusion == "pooled"
         parts = [slice(None)] if together else [slice(i, i + 1) for i in range(len(masks))]
-        groups = [self.net.prototypes(features[part][None], masks[part][None]) for part in parts]
-        return [_mean_prototype(*group) for group in groups] if self.expand else groups
+        groups = [self.net.learn(Encoded(features[part]), masks[part][None]) for part in parts]
+        return [_mean_prototype(group) for group in groups] if self.expand else groups
 
     def _decode(
         self, query: Encoded, allocations: list[Allocation], shape: tuple[int, int]
@@ -196,11 +196,12 @@ class NetPredictor:
             torch.cuda.synchronize()
 
 
-def _mean_prototype(prototypes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """``1 n c``, ``1 n`` → their mean alone, ``1 1 c``, ``1 1``."""
+def _mean_prototype(learnt: Prototypes) -> Prototypes:
+    """Their mean alone, n = 1."""
+    prototypes, valid = learnt
     weight = valid[..., None].to(prototypes.dtype)
     mean = (prototypes * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
-    return mean, valid.any(1, keepdim=True)
+    return Prototypes(mean, valid.any(1, keepdim=True))
 
 
 def _joined(found: dict[str, Prediction]) -> Prediction:

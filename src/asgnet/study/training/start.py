@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import named
 from asgnet.model.backbones.backbone import Backbone
+from asgnet.model.build import Network, build
 from asgnet.model.checkpoint import load_published, load_weights
-from asgnet.model.config import preset_config
-from asgnet.model.paper.asgnet import ASGNet
+from asgnet.model.presets import preset_config
 from asgnet.study.recipe import Recipe
 
 IMAGENET = "imagenet"
 
 
-def make_net(recipe: Recipe, backbone_weights: str | None = None, seed: int = 0) -> ASGNet:
+def make_net(recipe: Recipe, backbone_weights: str | None = None, seed: int = 0) -> Network:
     """The recipe's network; its head follows from the seed alone.
 
     Args:
@@ -36,7 +36,7 @@ def make_net(recipe: Recipe, backbone_weights: str | None = None, seed: int = 0)
     if recipe.backbone:
         config = replace(config, backbone=recipe.backbone)
     torch.manual_seed(seed)
-    net = ASGNet.from_config(config)
+    net = build(config)
     if backbone_weights is not None:
         _fill(net.backbone.net, _tensors(backbone_weights, recipe.network, net.backbone), backbone_weights)
     elif config.backbone != "lite0":

@@ -37,13 +37,16 @@ class Opinions:
 
     read = ()
 
-    def learn(self, maps, masks):
-        assert len(maps[0][0]) == len(masks[0])
+    def learn(self, seen, masks):
+        assert len(seen.maps[0]) == len(masks[0])
         return SupportStatistics(*(torch.zeros(1, 1) for _ in SupportStatistics._fields))
 
-    def decide(self, maps, knowledge, appearance):
+    def allocate(self, seen, knowledge):
+        return knowledge
+
+    def decode(self, seen, knowledge, appearance):
         assert len(knowledge.means) == len(appearance)
-        logits = torch.cat([maps[0] if trust else maps[1] for trust in appearance])
+        logits = torch.cat([seen.maps[0] if trust else seen.maps[1] for trust in appearance])
         return Outputs(torch.cat([torch.zeros_like(logits), logits], 1))
 
 
@@ -337,9 +340,9 @@ def real(net, pictures, masks, side=256):
         [torch.from_numpy(resized(p, (side, side))).permute(2, 0, 1) for p in pictures]
     )
     with torch.inference_mode():
-        seen = net.see(net.backbone.normalise(small_pictures))
+        seen = net.encode(net.backbone.normalise(small_pictures))
         small = torch.stack([torch.from_numpy(nearest(m, (side, side))) for m in masks])
-        kinds = net.learn([m[None] for m in seen.maps], small[None]).kinds[0]
+        kinds = net.learn(seen, small[None]).kinds[0]
         return adapt(net, seen, small, kinds)
 
 

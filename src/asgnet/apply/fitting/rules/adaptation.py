@@ -237,5 +237,6 @@ def _moments(
 def _opinions(net: DefaultNet, seen: FeatureMaps, knowledge: SupportStatistics) -> Tensor:
     """``2 h w``: the decoder's object logits of one picture, with appearance and without."""
     trusts = torch.tensor([1.0, 0.0], device=knowledge.means.device)
-    logits = net.decide(seen.maps, repeat(knowledge, 2), appearance=trusts).logits  # 2 2 h w
+    allocation = net.allocate(seen, repeat(knowledge, 2))
+    logits = net.decode(seen, allocation, appearance=trusts).logits  # 2 2 h w
     return logits[:, 1] - logits[:, 0]

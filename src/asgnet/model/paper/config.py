@@ -1,12 +1,10 @@
-"""What composes a network, and the presets: plain values."""
+"""The configuration of the paper's network."""
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from asgnet.errors import UsageError
 from asgnet.model.paper.gpa import Reduce
 from asgnet.model.paper.seeds import Rounding
 
@@ -28,8 +26,7 @@ class Config:
         area: object pixels per prototype.
         most: prototypes per support, at most.
         reduce: how similarities become the probability map, see :func:`allocate`.
-        decoder: ``"fem"`` or ``"aspp"`` (needs a published backbone's stage 1); ``"weigh"``: the evidence
-            network of :mod:`asgnet.model.default.network`, which uses only levels, channels, area and most.
+        decoder: ``"fem"`` or ``"aspp"``, which needs a published backbone's stage 1.
         hidden: the decoder's channels.
         inner: with auxiliary classifiers, for training.
     """
@@ -44,37 +41,10 @@ class Config:
     area: int = 100
     most: int = 5
     reduce: Reduce = "max"
-    decoder: Literal["fem", "aspp", "weigh"] = "fem"
+    decoder: Literal["fem", "aspp"] = "fem"
     hidden: int = 64
     inner: bool = True
 
-
-_PAPER = Config(
-    backbone="published-50",
-    levels=(),
-    channels=256,
-    length=0.0,
-    region="exact",
-    border=False,
-    rounding="round",
-    reduce="sum",
-    hidden=256,
-)
-PRESETS = {
-    "default": Config(
-        levels=(1, 2, 3, 4, 5, 6), channels=16, length=0.0, area=16, decoder="weigh", hidden=32
-    ),
-    "light": Config(),
-    "paper-r50": _PAPER,
-    "paper-r101": replace(_PAPER, backbone="published-101"),
-    "paper-r50-aspp": replace(_PAPER, decoder="aspp"),
-}
-
-
-def preset_config(name: str) -> Config:
-    """A preset's configuration, to vary with ``dataclasses.replace``; UsageError if there is none."""
-    if name not in PRESETS:
-        close = difflib.get_close_matches(name, PRESETS, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise UsageError(f"There is no preset {name!r}; choose from {', '.join(sorted(PRESETS))}.{hint}")
-    return PRESETS[name]
+    def identity(self) -> dict[str, Any]:
+        """What a fingerprint is made of."""
+        return asdict(self)
