@@ -4,7 +4,7 @@
 
 One painted example, a pile of nine pictures that show the object, six others to be measured on. One, two and
 three pictures of the pile are painted and added: the suggested ones, random ones, or those whose mask is most
-doubtful. The table gives the mean IoU over the six, averaged over the episodes, and in how many episodes the
+uncertain. The table gives the mean IoU over the six, averaged over the episodes, and in how many episodes the
 suggestion did better than the random draw.
 """
 
@@ -19,12 +19,12 @@ from benchmarks.accuracy.sets import Set, sets_of
 from benchmarks.common import arguments, fitted, row, table
 
 from asgnet import Segmenter
-from asgnet.apply.doctor.suggest import described, doubt, spread
+from asgnet.apply.doctor.suggest import expected_iou, mean_features, spread
 from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
 
 PILE, QUERIES, MOST = 9, 6, 3
-WAYS = ("suggested", "random", "doubtful")
+WAYS = ("suggested", "random", "uncertain")
 
 
 def painted(segmenter: Segmenter, examples: Set, queries: Set) -> float:
@@ -39,13 +39,13 @@ def episode(segmenter: Segmenter, pictures: Set, rng: np.random.Generator) -> di
     first, pile, queries = drawn[0], drawn[1:-QUERIES][:PILE], drawn[-QUERIES:]
     start = painted(segmenter, [first], queries)
     found = [segmenter.predict(s.image) for s in pile]
-    vectors = np.stack([described(segmenter, s.image) for s in pile])
+    vectors = np.stack([mean_features(segmenter, s.image) for s in pile])
     presences = np.array([p.presence for p in found])
     chosen, _, _ = spread(vectors, presences, MOST, np.ones(len(pile), bool))
     orders = {
         "suggested": chosen,
         "random": rng.permutation(len(pile))[:MOST].tolist(),
-        "doubtful": np.argsort([-doubt(p.probability) for p in found])[:MOST].tolist(),
+        "uncertain": np.argsort([expected_iou(p.probability) for p in found])[:MOST].tolist(),
     }
     known: dict[frozenset, float] = {}
     curves = {}

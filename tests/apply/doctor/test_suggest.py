@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.doctor.suggest import Suggestion, doubt, spread, suggest
+from asgnet.apply.doctor.suggest import Suggestion, expected_iou, spread, suggest
 from asgnet.errors import UsageError
 
 
@@ -38,17 +38,18 @@ def test_a_pile_of_one_and_of_equals():
     assert sorted(spread(PILE[[0, 0, 0]], np.zeros(3), 3, np.ones(3, bool))[0]) == [0, 1, 2]
 
 
-def test_doubt_is_one_minus_the_iou_to_expect():
-    assert doubt(np.array([1.0, 1.0, 0.0])) == 0
-    assert doubt(np.array([0.8, 0.8, 0.4])) == pytest.approx(1 - 1.6 / 2.4)
-    assert doubt(np.array([0.4, 0.1])) == 0
+def test_the_iou_to_expect():
+    assert expected_iou(np.array([1.0, 1.0, 0.0])) == 1
+    assert expected_iou(np.array([0.8, 0.8, 0.4])) == pytest.approx(1.6 / 2.4)
+    assert expected_iou(np.array([0.4, 0.1])) == 1
 
 
 def test_words_tell_the_reasons():
-    words = Suggestion("a.jpg", 1, 0.5, 4, 0.93, 0.2).words
+    words = Suggestion("a.jpg", 1, 0.5, 4, 0.93, 0.8).words
     assert words.startswith("1. a.jpg: stands for 4 pictures")
     assert "93%" in words
     assert "a little unsure" in words
+    assert Suggestion("a.jpg", 1, 0.5, 4, 0.93, 0.75).record["doubt"] == 0.25
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def test_an_origin_that_is_no_address_is_foreign(refused, origin):
         ("box", "[5, 5, 1, 1]"), ("box", "[1]"), ("box", "null"),
     ],
 )  # fmt: skip
-def test_hints_that_point_nowhere(refused, painted, field, value):
+def test_prompts_that_point_nowhere(refused, painted, field, value):
     refused("/v1/propose", body(part("picture", painted()[0], "a.png"), part(field, value)))
 
 

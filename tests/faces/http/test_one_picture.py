@@ -84,7 +84,7 @@ def test_a_click_or_a_box_proposes_a_mask(client, painted):
         {"box": "[5, 5, 5, 5]"},
     ],
 )
-def test_hints_that_hint_at_nothing_are_refused(client, painted, fields):
+def test_prompts_that_mean_nothing_are_refused(client, painted, fields):
     answer = client.post("/v1/propose", data=fields, files={"picture": ("a.png", painted(0)[0])})
     assert answer.status_code == 422, answer.text
 

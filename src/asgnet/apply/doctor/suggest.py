@@ -2,16 +2,16 @@
 
 A picture that many others resemble teaches most: every suggestion is the one that stands for as much of the
 pile as possible beyond what the suggestions before it stand for (facility location), counting pictures by how
-likely the object is in them. How unsure the model is about a picture is told, but does not decide: with a
+likely the object is in them. The IoU to expect of a picture's mask is told, but does not decide: with a
 handful of examples it favours odd pictures. ``benchmarks/accuracy/suggest.py`` compares the ways.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEVELS = (3, 4)
 """Backbone levels whose mean features tell whether pictures resemble each other."""
 _SAME = 0.999
+"""Cosine of two pictures' features from which they are the same picture."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Suggestion:
         coverage: share of the pile that this one and those before it stand for, in [0, 1].
         stands_for: how many pictures of the pile resemble this one most.
         presence: how likely the object is in it, in [0, 1].
-        doubt: how unsure the mask is, in [0, 1]: one minus the IoU expected from the probabilities.
+        expected_iou: of its mask, in [0, 1], see :func:`expected_iou`.
     """
 
     picture: str
@@ -49,21 +50,24 @@ class Suggestion:
     coverage: float
     stands_for: int
     presence: float
-    doubt: float
+    expected_iou: float
 
     @property
     def words(self) -> str:
         """The reasons in one line."""
         like = "no other picture" if self.stands_for == 1 else f"{self.stands_for} pictures of the pile"
+        sure = self.expected_iou
+        mask = "looks clear" if sure > 0.85 else "is a little unsure" if sure > 0.65 else "is uncertain"
         return (
             f"{self.rank}. {self.picture}: stands for {like}; the object is there with "
-            f"{self.presence:.0%}, its mask {_doubtful(self.doubt)}"
+            f"{self.presence:.0%}, its mask {mask}"
         )
 
     @property
     def record(self) -> dict[str, Any]:
-        """As plain values for ``json.dumps``."""
-        return asdict(self)
+        """As plain values for ``json.dumps``; ``doubt`` is one minus the expected IoU."""
+        names = ("picture", "rank", "coverage", "stands_for", "presence")
+        return {**{name: getattr(self, name) for name in names}, "doubt": 1 - self.expected_iou}
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ class Suggestions:
 
     best: tuple[Suggestion, ...]
     failed: tuple[str, ...] = ()
+
+
+class _Candidate(NamedTuple):
+    """A picture of the pile: its features ``c``, what was found in it, and whether it is new."""
+
+    name: str
+    features: NDArray[np.float32]
+    presence: float
+    expected_iou: float
+    new: bool
 
 
 def suggest(
@@ -89,43 +103,52 @@ def suggest(
         on_picture: told of every picture as it is done.
 
     Returns:
-        Suggestions, the most useful first; pictures that the examples show already are left out.
+        Suggestions, the most useful first; none of a picture that the examples show already.
 
     Raises:
         UsageError: the segmenter is not fitted.
     """
     from asgnet.apply.engines.feature_cache import remembering
 
-    twin = remembering(segmenter, most=1)  # the prediction and the description look at a picture once
-    known = set(segmenter.concept.supports) if segmenter.concept is not None else set()
-    names, features, presences, doubts, new, failed = [], [], [], [], [], []
+    twin = remembering(segmenter, most=1)  # the prediction and the features encode a picture once
+    examples = set(segmenter.concept.supports) if segmenter.concept is not None else set()
+    pile: list[_Candidate] = []
+    failed = []
     for path in pictures:
         try:
-            picture = read_picture(path)
+            pile.append(_candidate(twin, path, examples))
         except PictureError as error:
             failed.append(str(error))
-        else:
-            prediction = twin.predict(picture)
-            names.append(str(path))
-            features.append(described(twin, picture))
-            presences.append(prediction.presence)
-            doubts.append(doubt(prediction.probability))
-            new.append(picture_hash(picture) not in known)
         if on_picture is not None:
             on_picture()
-    if not names:
-        return Suggestions((), tuple(failed))
-    pile = np.stack(features)
-    painted = np.stack(
-        [described(segmenter, s.image) for s in segmenter.supports] or [np.zeros_like(pile[0])]
-    )
-    fresh = (pile @ painted.T).max(1) < _SAME
-    chosen, covered, nearest = spread(pile, np.array(presences), count, fresh & np.array(new))
-    best = [
-        Suggestion(names[i], rank + 1, covered[rank], int((nearest == rank).sum()), presences[i], doubts[i])
+    best = _best(pile, [mean_features(segmenter, s.image) for s in segmenter.supports], count) if pile else ()
+    return Suggestions(best, tuple(failed))
+
+
+def _candidate(segmenter: Segmenter, path: str | Path, examples: set[str]) -> _Candidate:
+    picture = read_picture(path)
+    found = segmenter.predict(picture)
+    features, new = mean_features(segmenter, picture), picture_hash(picture) not in examples
+    return _Candidate(str(path), features, found.presence, expected_iou(found.probability), new)
+
+
+def _best(pile: list[_Candidate], painted: list[NDArray[np.float32]], count: int) -> tuple[Suggestion, ...]:
+    features = np.stack([one.features for one in pile])
+    new = np.array([one.new for one in pile])
+    if painted:
+        new &= (features @ np.stack(painted).T).max(1) < _SAME
+    chosen, covered, nearest = spread(features, np.array([one.presence for one in pile]), count, new)
+    return tuple(
+        Suggestion(
+            pile[i].name,
+            rank + 1,
+            covered[rank],
+            int((nearest == rank).sum()),
+            pile[i].presence,
+            pile[i].expected_iou,
+        )
         for rank, i in enumerate(chosen)
-    ]
-    return Suggestions(tuple(best), tuple(failed))
+    )
 
 
 def spread(
@@ -143,24 +166,26 @@ def spread(
         Their indices; the covered share of the pile after each; and per picture of the pile which choice is
         most like it.
     """
-    alike = pile @ pile.T  # n n
-    least = alike.min()
-    alike = (alike - least) / max(float(alike.max() - least), 1e-9)  # 0 the least alike, 1 the same
+    similarity = pile @ pile.T  # n n
+    least = similarity.min()
+    similarity = (similarity - least) / max(float(similarity.max() - least), 1e-9)  # from 0 to 1
     weights = np.maximum(weights, 1e-3)
-    covered, chosen, shares = np.zeros(len(pile)), [], []
+    covered = np.zeros(len(pile))
+    chosen: list[int] = []
+    shares: list[float] = []
     free = allowed.copy()
     while len(chosen) < count and free.any():
-        gains = (np.maximum(alike, covered[:, None]) - covered[:, None]).T @ weights * weights
+        gains = (np.maximum(similarity, covered[:, None]) - covered[:, None]).T @ weights * weights
         best = int(np.where(free, gains, -1).argmax())
         chosen.append(best)
         free[best] = False
-        covered = np.maximum(covered, alike[:, best])
+        covered = np.maximum(covered, similarity[:, best])
         shares.append(float(covered @ weights / weights.sum()))
-    nearest = alike[:, chosen].argmax(1) if chosen else np.zeros(len(pile), np.intp)
+    nearest = similarity[:, chosen].argmax(1) if chosen else np.zeros(len(pile), np.intp)
     return chosen, shares, nearest
 
 
-def described(segmenter: Segmenter, picture: Picture) -> NDArray[np.float32]:
+def mean_features(segmenter: Segmenter, picture: Picture) -> NDArray[np.float32]:
     """A unit vector ``c`` of what is in a picture: mean features of :data:`LEVELS`."""
     with torch.inference_mode():
         maps = segmenter.look(picture).maps
@@ -168,14 +193,10 @@ def described(segmenter: Segmenter, picture: Picture) -> NDArray[np.float32]:
         return F.normalize(torch.cat(means, 1), dim=1)[0].cpu().numpy()
 
 
-def doubt(probability: NDArray[np.floating]) -> float:
-    """One minus the IoU to expect if the probabilities are right, in [0, 1]; 0 where nothing is found."""
+def expected_iou(probability: NDArray[np.floating]) -> float:
+    """The IoU to expect if the probabilities are right, in [0, 1]; 1 where nothing is found."""
     found = probability > 0.5
     if not found.any():
-        return 0.0
+        return 1.0
     right = float(probability[found].sum())
-    return 1 - right / (float(found.sum()) + float(probability[~found].sum()))
-
-
-def _doubtful(value: float) -> str:
-    return "looks clear" if value < 0.15 else "is a little unsure" if value < 0.35 else "is doubtful"
+    return right / (float(found.sum()) + float(probability[~found].sum()))

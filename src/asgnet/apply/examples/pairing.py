@@ -142,7 +142,8 @@ def _pictures_of(
         match = annotations.match(picture)
         if match is not None and match.about.regions:
             claims[match.about.name].append((match.near, picture))
-    about, ambiguous = set(), {}
+    about: set[Path] = set()
+    ambiguous: dict[Path, str] = {}
     for name, fitting in claims.items():
         nearest = max(near for near, _ in fitting)
         rivals = [p for near, p in fitting if near == nearest]

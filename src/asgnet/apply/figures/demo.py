@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from asgnet.apply.examples.samples import SCENES, Scene, photograph
 from asgnet.apply.figures.explain import explaining_rows
 from asgnet.data.png import save_png
@@ -66,7 +68,7 @@ def solve(segmenter: Segmenter, scene: Scene) -> Found:
     """Fit on a scene's support and predict its query."""
     segmenter.fit(scene.support.image, scene.support.mask)
     prediction = segmenter.predict(scene.query)
-    return Found(scene, prediction, iou(prediction.mask, scene.truth))
+    return Found(scene, prediction, iou(prediction.mask, scene.truth.astype(np.uint8)))
 
 
 def _absent(segmenter: Segmenter, presence: float) -> Picture:

@@ -149,8 +149,8 @@ def read_prompts(points: Iterable[Point], box: Box | None, size: tuple[int, int]
             )
     elif not sides[True]:
         raise UsageError("Give a box, or at least one point inside the object.")
-    inside, outside = (np.array(sides[side], np.float64).reshape(-1, 2) for side in (True, False))
-    return Prompts(inside, outside, box, (height, width))
+    on, off = (np.array(sides[side], np.float64).reshape(-1, 2) for side in (True, False))
+    return Prompts(on, off, box, (height, width))
 
 
 def _numbers(given: Any, count: int, what: str, form: str) -> tuple[float, ...]:

@@ -148,20 +148,25 @@ class Proposer:
     def _round(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
         """Learn from labels ``p`` in {0, 1, 255}, predict everywhere: ``p`` logits that keep to the clicks."""
         masks = labels.to(torch.uint8).unflatten(0, self._grid)[None, None].to(self._pixels.device)
-        knowledge = self._net.learn(self._seen, masks)
-        answer = self._net.decode(self._seen, self._net.allocate(self._seen, knowledge)).logits[0]
-        decided = to_grid((answer[1] - answer[0])[None, None], self._grid).flatten()
-        sides = []
-        for value, clicked in ((1, on), (0, off)):
-            side = (labels == value).float()
-            sides.append(side + clicked * (self._numbers.click * side.sum() / clicked.sum().clamp(min=1)))
-        everything = slice(0, self._pixels.shape[1])
-        weights, bias = fit_readouts(
-            self._pixels[None], *(side[None].to(self._pixels.device) for side in sides), [everything]
-        )
-        logits = (decided + self._numbers.ridge * (self._pixels @ weights[0, 0] + bias[0, 0])).cpu()
+        statistics = self._net.learn(self._seen, masks)
+        allocated = self._net.allocate(self._seen, statistics)
+        both = self._net.decode(self._seen, allocated).logits[0]  # 2 h' w'
+        decoded = to_grid((both[1] - both[0])[None, None], self._grid).flatten()
+        logits = (decoded + self._numbers.ridge * self._ridge(labels, on, off)).cpu()
         logits = torch.where(on, logits.clamp(min=1), logits)
         return torch.where(off, logits.clamp(max=-1), logits)
+
+    def _ridge(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
+        """Scores ``p`` of a ridge regression on the pixels' features, ±1 where it was fitted."""
+
+        def share(value: int, clicked: Tensor) -> Tensor:  # 1 p
+            side = (labels == value).float()
+            side = side + clicked * (self._numbers.click * side.sum() / clicked.sum().clamp(min=1))
+            return side[None].to(self._pixels.device)
+
+        everything = [slice(0, self._pixels.shape[1])]
+        weights, bias = fit_readouts(self._pixels[None], share(1, on), share(0, off), everything)
+        return self._pixels @ weights[0, 0] + bias[0, 0]
 
 
 def _constrained(labels: Tensor, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
