@@ -63,7 +63,7 @@ class Proposer:
     """Proposes masks in one picture.
 
     Args:
-        segmenter: lends its network; whatever it has learnt is neither used nor changed.
+        segmenter: lends its network; what was fitted is neither used nor changed.
         image: what :func:`asgnet.data.read.read_picture` takes.
         numbers: how prompts become a mask.
 
