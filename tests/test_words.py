@@ -39,7 +39,15 @@ KEPT: dict[str, dict[str, str]] = {}
 
 # The fusion rules are to be replaced as a whole, words and all.
 EXEMPT = ("src/asgnet/apply/fitting/rules/",)
-CLEAN = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "src/asgnet/errors.py", "src/asgnet/files.py")
+CLEAN = (
+    "CHANGELOG.md",
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs",
+    "src/asgnet/errors.py",
+    "src/asgnet/files.py",
+)
 
 
 def _words(text: str) -> str:
