@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from asgnet.apply.batch.manifest import NAME, Manifest
+from asgnet.apply.batch.manifest import Manifest
+from asgnet.data.results import MANIFEST
 from asgnet.errors import OutputError
 
 
@@ -60,7 +61,7 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
     with Manifest(tmp_path) as manifest:
         manifest.finish("a.jpg", "key", ["a.png"], {})
         manifest.finish("b.jpg", "key", ["b.png"], {})
-    path = tmp_path / NAME
+    path = tmp_path / MANIFEST
     path.write_bytes(path.read_bytes()[:-cut])
     with Manifest(tmp_path) as again:
         kept = {name for name in ("a.jpg", "b.jpg") if again.event(name, "key")}
@@ -74,7 +75,7 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
     "line", ["[]", "3", '"x"', "{}", '{"event": "done"}', "\x00\x01", '{"event":1,"outputs":3}']
 )
 def test_lines_of_another_program_are_passed_over(tmp_path, line):
-    (tmp_path / NAME).write_text(line + "\n")
+    (tmp_path / MANIFEST).write_text(line + "\n")
     with Manifest(tmp_path) as manifest:
         assert manifest.own == {}
 
@@ -102,7 +103,7 @@ def test_every_line_is_one_json_object(tmp_path):
     with Manifest(tmp_path) as manifest:
         manifest.begin("a\nb.jpg", "k", ["a\nb.png"])
         manifest.finish("a\nb.jpg", "k", ["a\nb.png"], {})
-    assert [json.loads(line)["event"] for line in (tmp_path / NAME).read_text().splitlines()] == [
+    assert [json.loads(line)["event"] for line in (tmp_path / MANIFEST).read_text().splitlines()] == [
         "begin",
         "done",
     ]

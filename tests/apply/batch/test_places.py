@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.manifest import NAME
 from asgnet.apply.batch.run import segment_all
 from asgnet.data.listing import list_sources
+from asgnet.data.results import MANIFEST
 from asgnet.errors import AsgnetWarning, OutputError, UsageError
 from asgnet.types import Concept, Prediction
 
@@ -149,4 +149,4 @@ def test_a_disk_that_fills_up_ends_the_run_and_with_space_the_rest_is_done(photo
     assert (summary.done + summary.skipped, summary.failed) == (40, [])
     assert summary.skipped >= len(done)
     assert len(list(small.glob("*.png"))) == 40
-    assert (small / NAME).read_bytes().endswith(b"\n")
+    assert (small / MANIFEST).read_bytes().endswith(b"\n")

@@ -1,4 +1,4 @@
-"""Jobs: every picture and frame once, each with a name and a stem of its own."""
+"""Tasks: every picture and frame once, each with a name and a stem of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from asgnet.apply.batch.plan import Job, RunOptions, groups, planned
-from asgnet.errors import UsageError
+from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
+from asgnet.apply.batch.run import run_key
+from asgnet.data.folder import folder_at
+from asgnet.errors import AsgnetWarning, UsageError
+from asgnet.types import Concept
+
+
+def plan(pictures, options=None):
+    return planned(pictures, options or RunOptions(), folder_at("out"))
+
+
+def framed(picture: str, frame: int | None) -> PictureTask:
+    return PictureTask(picture, "", "", {}, {}, frame)
 
 
 def animated(path, count):
@@ -19,62 +30,85 @@ def animated(path, count):
 
 def test_pictures_and_frames(tmp_path):
     clip, still = animated(tmp_path / "clip.gif", 3), str(tmp_path / "still.jpg")
-    jobs = planned([clip, still, f"file://{still}"], every=2)
-    assert [(job.stem, job.frame) for job in jobs] == [
+    tasks = plan([clip, still, f"file://{still}"], RunOptions(every=2))
+    assert [(task.stem, task.frame) for task in tasks] == [
         ("clip_000000", 0), ("clip_000002", 2), ("still.jpg", None), ("still.jpg_2", None),
     ]  # fmt: skip
-    assert jobs[0].name == f"{clip}#000000"
-    assert jobs[3].picture == still
+    assert tasks[0].name == f"{clip}#000000"
+    assert tasks[3].picture == still
 
 
 def test_a_frame_and_a_picture_of_its_name_do_not_meet(tmp_path):
     clip = animated(tmp_path / "clip.gif", 2)
-    jobs = planned([clip, tmp_path / "clip_000001.png"])
-    assert len({job.stem for job in jobs}) == 3
+    tasks = plan([clip, tmp_path / "clip_000001.png"])
+    assert len({task.stem for task in tasks}) == 3
 
 
 def test_stems_of_addresses():
-    jobs = planned(["s3://bucket/a/x.jpg", "s3://bucket/b/x.jpg"])
-    assert [job.stem for job in jobs] == ["a/x", "b/x"]
-    assert [job.name for job in jobs] == ["s3://bucket/a/x.jpg", "s3://bucket/b/x.jpg"]
-    mixed = planned(["s3://bucket/x.jpg", "gs://bucket/../x.jpg", "/home/x.jpg"])
-    assert [job.stem for job in mixed] == ["s3/bucket/x", "gs/bucket/x", "home/x"]
-
-
-def test_every_frame_at_least():
-    with pytest.raises(UsageError, match="At least 1"):
-        planned([], every=0)
+    tasks = plan(["s3://bucket/a/x.jpg", "s3://bucket/b/x.jpg"])
+    assert [task.stem for task in tasks] == ["a/x", "b/x"]
+    assert [task.name for task in tasks] == ["s3://bucket/a/x.jpg", "s3://bucket/b/x.jpg"]
+    mixed = plan(["s3://bucket/x.jpg", "gs://bucket/../x.jpg", "/home/x.jpg"])
+    assert [task.stem for task in mixed] == ["s3/bucket/x", "gs/bucket/x", "home/x"]
 
 
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 5)), max_size=40), st.integers(1, 5)
 )
-def test_groups_hold_every_job_once_in_order(pairs, most):
-    jobs = [Job(path, "", "", frame) for path, frame in pairs]
-    made = list(groups(jobs, most))
-    assert [job for group in made for job in group] == jobs
+def test_groups_hold_every_task_once_in_order(pairs, most):
+    tasks = [framed(path, frame) for path, frame in pairs]
+    made = list(groups(tasks, most))
+    assert [one for group in made for one in group] == tasks
     for group in made:
-        assert len(group) <= most or all(job.frame is not None for job in group)
+        assert len(group) <= most or all(task.frame is not None for task in group)
 
 
 def test_frames_of_a_file_stay_together():
-    jobs = [Job("a", "", "", i) for i in range(9)] + [Job(f"{i}", "", "", None) for i in range(3)]
-    assert [len(group) for group in groups(jobs, 2)] == [9, 2, 1]
+    tasks = [framed("a", i) for i in range(9)] + [framed(f"{i}", None) for i in range(3)]
+    assert [len(group) for group in groups(tasks, 2)] == [9, 2, 1]
 
 
-def test_the_key_tells_wishes_apart():
+def test_the_key_tells_what_is_in_the_files():
+    concept = Concept(("object",), {}, "a stand-in")
     options = [RunOptions(), RunOptions(threshold=0.5), RunOptions(absent="empty"), RunOptions(instances=True),
-              RunOptions(min_area=3), RunOptions(simplify=1)]  # fmt: skip
-    assert len({one.key("concept") for one in options}) == len(options)
-    assert RunOptions(overlay=True, formats=("coco",)).key("c") == RunOptions().key("c")
-    with pytest.raises(UsageError, match="min_area"):
-        RunOptions(min_area=-1)
+               RunOptions(min_area=3), RunOptions(simplify=1)]  # fmt: skip
+    assert len({run_key(concept, one) for one in options}) == len(options)
+    other = RunOptions(("coco",), overlay=True, report=True, every=2, workers=3)
+    assert run_key(concept, other) == run_key(concept, RunOptions())
 
 
-def test_files_of_a_stem():
-    outputs = RunOptions(("png", "voc"), overlay=True, explain=True).outputs("a/b")
-    assert list(outputs.values()) == [
-        "a/b_explained.png", "a/b_overlay.jpg", "SegmentationObject/a/b.png", "SegmentationClass/a/b.png",
-        "a/b.png",
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_area": -1}, "min_area"),
+        ({"simplify": float("nan")}, "simplify"),
+        ({"every": 0}, "At least 1"),
+        ({"executor": "spark"}, "no engine 'spark'"),
+        ({"formats": ("png", "bmp")}, "no format 'bmp'"),
+        ({"threshold": 1.5}, "from 0 to 1"),
+        ({"absent": "guess"}, "'mark' or 'empty'"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(options, message):
+    with pytest.raises(UsageError, match=message):
+        RunOptions(**options)
+
+
+def test_files_of_a_task(tmp_path):
+    options = RunOptions(("png", "voc"), overlay=True, explain=True)
+    (task,) = plan(["a/b.jpg"], options)
+    assert list(task.outputs.values()) == [
+        "b_explained.png", "b_overlay.jpg", "SegmentationObject/b.png", "SegmentationClass/b.png", "b.png",
     ]  # fmt: skip
+    assert task.missing == task.outputs
+    assert not task.resumed
+
+
+def test_results_are_no_pictures(tmp_path):
+    folder = folder_at(tmp_path)
+    with pytest.warns(AsgnetWarning, match="1 of 2 files"):
+        (task,) = planned([tmp_path / "a.jpg", tmp_path / "a.png"], RunOptions(), folder, {"a.png"})
+    assert task.picture == str(tmp_path / "a.jpg")
+    with pytest.raises(UsageError, match="are results"):
+        planned([tmp_path / "a.png"], RunOptions(), folder, {"a.png"})

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.manifest import NAME, Manifest
+from asgnet.apply.batch.manifest import Manifest
 from asgnet.apply.batch.run import segment_all
-from asgnet.apply.batch.run_files import COLLECTED
+from asgnet.apply.batch.run_files import RUN_FILES
 from asgnet.data.folder import folder_at
+from asgnet.data.results import MANIFEST
 from asgnet.errors import OutputError
 from asgnet.types import Concept, Prediction
 
@@ -113,7 +114,7 @@ def test_more_kinds_stopped_in_the_middle_leave_what_was_corrected(photos, out):
             return super().predict(image)
 
     segment_all(Segmenter(), photos, out)
-    key = json.loads((out / NAME).read_text().splitlines()[0])["key"]
+    key = json.loads((out / MANIFEST).read_text().splitlines()[0])["key"]
     corrected = {f"{i}.png": b"corrected" for i in range(5)}
     for name, data in corrected.items():
         (out / name).write_bytes(data)
@@ -134,7 +135,7 @@ def test_of_a_picture_that_changed_no_more_kinds_are_made(photos, out):
     assert summary.done == 4
     assert "changed" in summary.failed[0][1]
     assert not (out / "2.json").exists()
-    assert len(json.loads((out / COLLECTED["coco"]).read_text())["images"]) == 4
+    assert len(json.loads((out / RUN_FILES["coco"]).read_text())["images"]) == 4
 
 
 def test_of_a_changed_picture_the_old_kinds_are_not_replaced_later(photos, out):
@@ -150,7 +151,7 @@ def test_more_kinds_keep_the_name_that_a_picture_had(photos, out, tmp_path):
     segment_all(Segmenter(), photos, out)
     other = picture(tmp_path / "elsewhere" / "0.png")
     segment_all(Segmenter(), [*photos, other], out, formats=("png", "voc"))
-    listed = (out / COLLECTED["voc"]).read_text().split()
+    listed = (out / RUN_FILES["voc"]).read_text().split()
     assert listed == ["0", "1", "2", "3", "4", "elsewhere/0"]
     assert all((out / "SegmentationClass" / f"{stem}.png").exists() for stem in listed)
 
@@ -212,7 +213,7 @@ def test_of_two_pictures_with_one_file_the_second_is_left_out(tmp_path, out):
         summary = segment_all(Segmenter(), paths, out, formats=("png", "voc"))
         assert [path for path, _ in summary.failed] == [paths[1]]
         assert f"that of {str(paths[0])!r}" in summary.failed[0][1]
-    assert (out / COLLECTED["voc"]).read_text().split() == ["SegmentationClass/x"]
+    assert (out / RUN_FILES["voc"]).read_text().split() == ["SegmentationClass/x"]
 
 
 def test_who_was_there_first_keeps_its_files(tmp_path, out):
@@ -225,5 +226,5 @@ def test_who_was_there_first_keeps_its_files(tmp_path, out):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

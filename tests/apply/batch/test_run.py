@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.manifest import NAME
 from asgnet.apply.batch.run import fingerprint, segment_all
-from asgnet.apply.batch.run_files import COLLECTED
+from asgnet.apply.batch.run_files import RUN_FILES
+from asgnet.data.results import MANIFEST
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Concept, Prediction
 
-COCO_FILE = COLLECTED["coco"]
+COCO_FILE = RUN_FILES["coco"]
 
 
 class Segmenter:
@@ -172,7 +172,7 @@ def test_pictures_are_never_their_own_output(photos):
     before = tree(photos[0].parent)
     with pytest.raises(OutputError, match="one of the pictures"):
         segment_all(Segmenter(), photos, photos[0].parent, overwrite=True)
-    assert {k: v for k, v in tree(photos[0].parent).items() if k != NAME} == before
+    assert {k: v for k, v in tree(photos[0].parent).items() if k != MANIFEST} == before
 
 
 def test_coco_is_one_file_complete_also_after_a_resumed_run(photos, out):
@@ -294,7 +294,7 @@ def test_kill_9_at_any_moment_then_running_again_finishes_the_rest(tmp_path, out
         process.stdout.close()
         for path in out.glob("[!.]*.png"):  # a hidden one may be half-written
             assert np.asarray(Image.open(path)).shape == (12, 16)
-        done = sum(json.loads(x)["event"] == "done" for x in (out / NAME).read_text().splitlines())
+        done = sum(json.loads(x)["event"] == "done" for x in (out / MANIFEST).read_text().splitlines())
         assert finished < done < 24
         finished = done
     segmenter = Segmenter()
@@ -303,8 +303,8 @@ def test_kill_9_at_any_moment_then_running_again_finishes_the_rest(tmp_path, out
     assert segmenter.seen == 24 - summary.skipped
     clean = tmp_path / "clean"
     segment_all(Segmenter(), photos, clean)
-    assert {k: v for k, v in tree(out).items() if k != NAME} == {
-        k: v for k, v in tree(clean).items() if k != NAME
+    assert {k: v for k, v in tree(out).items() if k != MANIFEST} == {
+        k: v for k, v in tree(clean).items() if k != MANIFEST
     }
 
 
@@ -357,11 +357,11 @@ def test_all_formats_in_one_run_and_again_nothing_to_do(photos, out):
         "ImageSets/Segmentation/default.txt", "annotations.json", "annotations_polygons.json",
         "label_studio.json", "report.html",
     ]  # fmt: skip
-    before = {k: v for k, v in tree(out).items() if k != NAME}
+    before = {k: v for k, v in tree(out).items() if k != MANIFEST}
     segmenter = Segmenter()
     assert segment_all(segmenter, photos, out, **options).skipped == 5
     assert segmenter.seen == 0
-    assert {k: v for k, v in tree(out).items() if k != NAME} == before
+    assert {k: v for k, v in tree(out).items() if k != MANIFEST} == before
 
 
 def test_fewer_formats_later_need_nothing_new(photos, out):
@@ -449,7 +449,7 @@ def test_from_store_to_store_and_on_after_a_stop(photos):
     store = fsspec.filesystem("memory")
     inside = store._strip_protocol(f"{root}/masks")
     names = sorted(p.removeprefix(inside + "/") for p in store.find(inside))
-    assert names == [*(f"{i}.png" for i in range(5)), "annotations.json", NAME, "report.html"]
+    assert names == [*(f"{i}.png" for i in range(5)), "annotations.json", MANIFEST, "report.html"]
     with fsspec.open(f"{root}/masks/annotations.json") as stream:
         assert len(json.load(stream)["images"]) == 5
     with fsspec.open(f"{root}/masks/3.png") as stream:

@@ -65,7 +65,7 @@ def test_masks_and_numbers_come_back_to_the_pixel(mask):
     np.testing.assert_array_equal(np.asarray(image(WRITERS["png"](one))), mask)
     np.testing.assert_array_equal(np.asarray(image(WRITERS["voc"](one))), mask)
     numbers = np.zeros(mask.shape, int)
-    for number, thing in enumerate(one.things, 1):
+    for number, thing in enumerate(one.objects, 1):
         numbers[thing.region] = number
     for kind in ("instances", "voc_objects"):
         read = image(WRITERS[kind](one))
@@ -115,7 +115,7 @@ def test_coco_comes_back_through_pycocotools(form, instances, mask):
         assert annotation["score"] == 0.75
     np.testing.assert_array_equal(back, mask)
     if instances:
-        assert len(entry["annotations"]) == len(one.things)
+        assert len(entry["annotations"]) == len(one.objects)
 
 
 def drawn(content: dict, size: tuple[int, ...]) -> dict[int, np.ndarray]:
@@ -137,8 +137,8 @@ def test_labelme_comes_back_group_by_group(mask):
     assert (content["imageHeight"], content["imageWidth"]) == mask.shape
     assert content["imageData"] is None
     groups = drawn(content, mask.shape)
-    assert len(groups) == len(one.things)
-    for number, thing in enumerate(one.things, 1):
+    assert len(groups) == len(one.objects)
+    for number, thing in enumerate(one.objects, 1):
         np.testing.assert_array_equal(groups[number], thing.region)
         labels = {s["label"] for s in content["shapes"] if s["group_id"] == number}
         assert labels == {thing.name}

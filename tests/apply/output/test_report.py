@@ -1,4 +1,4 @@
-"""The page of a run: complete, self-contained, the doubtful first, small."""
+"""The page of a run: complete, self-contained, the uncertain first, small."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import io
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from asgnet.apply.output import report
-from asgnet.apply.output.report import doubt, save_report, thumbnail
+from asgnet.apply.output.report import save_report, thumbnail
 from asgnet.data.folder import folder_at
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
@@ -23,8 +22,8 @@ def said(presence: float, confidence: float | None, name: str = "a.jpg", **more)
     return {"picture": name, **one, "classes": [{"name": "mug", **one}], "seconds": 0.1, **more}
 
 
-def event(*facts, **more) -> dict:
-    return {"summary": said(*facts, **more), "thumbnail": THUMBNAIL, "files": {"png": "a b.png"}}
+def event(*values, **more) -> dict:
+    return {"summary": said(*values, **more), "thumbnail": THUMBNAIL, "files": {"png": "a b.png"}}
 
 
 class Page(HTMLParser):
@@ -49,14 +48,6 @@ def page(tmp_path, events: dict, failed=()) -> str:
     return (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize(
-    ("presence", "confidence", "expected"),
-    [(1, 1, 0), (0, None, 0), (0.5, 0.9, 1), (0.9, 0.95, 0.2), (1, 0.6, 0.8), (0, 0.6, 0), (0.9, None, 0.9)],
-)
-def test_doubt_by_hand(presence, confidence, expected):
-    assert doubt(said(presence, confidence)) == pytest.approx(expected)
-
-
 def test_a_thumbnail_is_a_small_jpeg_with_the_object_tinted():
     data = base64.b64decode(THUMBNAIL)
     with Image.open(io.BytesIO(data)) as image:
@@ -66,7 +57,7 @@ def test_a_thumbnail_is_a_small_jpeg_with_the_object_tinted():
     assert pixels[-20:, :, 0].mean() - pixels[:20, :, 0].mean() > 20  # tinted below
 
 
-def test_the_doubtful_come_first_and_all_are_there(tmp_path):
+def test_the_uncertain_come_first_and_all_are_there(tmp_path):
     events = {str(i): event(p, 0.95, name=f"{i}.jpg") for i, p in enumerate((0.99, 0.4, 0.1, 0.55))}
     found = Page(page(tmp_path, events))
     assert found.titles == ["3.jpg", "1.jpg", "2.jpg", "0.jpg"]
@@ -108,7 +99,7 @@ def test_2000_pictures_are_shown_of_any_number_and_the_page_is_small(tmp_path):
     found = Page(text)
     assert len(found.titles) == 2000
     assert found.titles[0] == "1500.jpg"
-    assert "2,000 most doubtful of 3,000" in text
+    assert "2,000 most uncertain of 3,000" in text
     assert "3,000</b><span>pictures" in text
     assert len(text) < 2000 * (len(THUMBNAIL) + 1500)
     small = thumbnail(np.repeat(np.repeat(PICTURE[::40, ::40], 80, 0), 80, 1), np.zeros((640, 800), bool))

@@ -18,11 +18,12 @@ from pycocotools.coco import COCO
 from tests.saying import says
 
 from asgnet import files
-from asgnet.apply.batch.run_files import write_coco
+from asgnet.apply.batch.run_files import write_run_file
 from asgnet.apply.output.names import output_names, output_stems
 from asgnet.apply.output.overlays import class_palette
 from asgnet.apply.output.save import save_prediction, summary
 from asgnet.data.annotations import yolo_lines
+from asgnet.data.folder import folder_at
 from asgnet.data.read import read_labels, read_mask
 from asgnet.errors import OutputError, UsageError
 from asgnet.types import Prediction
@@ -151,9 +152,9 @@ def test_a_run_becomes_one_coco_file_that_pycocotools_reads(tmp_path):
         save_prediction(p, PICTURE, tmp_path, str(i), formats={"coco"})["coco"]
         for i, p in enumerate(predictions)
     ]
+    events = [{"entries": {"coco": entry}} for entry in entries]
+    write_run_file(folder_at(tmp_path), "coco", lambda: events, ("mug", "cat", "owl"))
     path = tmp_path / "annotations.json"
-    args = [e["image"] for e in entries], [e["annotations"] for e in entries], ("mug", "cat", "owl")
-    write_coco(path, *args)
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(path)
     assert [i["file_name"] for i in coco.loadImgs(coco.getImgIds())] == ["0", "1", "2"]
@@ -164,11 +165,6 @@ def test_a_run_becomes_one_coco_file_that_pycocotools_reads(tmp_path):
         for annotation in coco.loadAnns(coco.getAnnIds(imgIds=i)):
             expected = predictions[i - 1].mask == annotation["category_id"]
             np.testing.assert_array_equal(coco.annToMask(annotation), expected)
-    with pytest.raises(OutputError) as error:
-        write_coco(path, *args)
-    says(error, "annotations.json' exists already", "--overwrite")
-    write_coco(path, [], [], ("mug",), overwrite=True)
-    assert json.loads(path.read_text())["images"] == []
 
 
 def test_the_overlay_has_the_pictures_size(tmp_path):

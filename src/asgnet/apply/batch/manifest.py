@@ -5,7 +5,7 @@ line follows. Whatever moment the process dies at, the next run knows which file
 and which pictures are finished.
 
 Only the place of each line is kept in memory. Workers on other machines, and runs into an object store, write
-such lines into parts of their own (:class:`Part`), which the next opening takes in.
+such lines into parts of their own (:class:`ManifestPart`), which the next opening takes in.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from asgnet.data.folder import Folder, LocalFolder
 from asgnet.data.results import MANIFEST, PARTS, ManifestEntry, event_of
 from asgnet.errors import OutputError
 from asgnet.files import named, remedy_for
 
-NAME = MANIFEST
+
+class ManifestWriter(Protocol):
+    """Where beginnings and ends are written down: a manifest or a part of one."""
+
+    def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
+        """Claim outputs."""
+
+    def finish(self, picture: str, key: str, outputs: Iterable[str], details: ManifestEntry) -> None:
+        """Record that they are complete."""
 
 
 class Manifest:
@@ -40,7 +49,7 @@ class Manifest:
     """
 
     def __init__(self, folder: Path):
-        self.path = folder / NAME
+        self.path = folder / MANIFEST
         self.own: dict[str, int] = {}  # output's file name -> see _owner
         self._half: set[str] = set()  # outputs that were begun and not finished
         self._done: dict[int, tuple[int, int]] = {}  # see _owner -> where its line is, and how long
@@ -78,9 +87,9 @@ class Manifest:
         except OSError as error:
             raise self._unwritten(error) from error
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], details: ManifestEntry) -> None:
         """Record that these outputs are complete, with what a later run must know of them."""
-        self._append(_finished(picture, key, outputs, facts))
+        self._append(_finished(picture, key, outputs, details))
 
     def event(self, picture: str, key: str) -> ManifestEntry | None:
         """The ``done`` event of a picture, if it is finished and no other key took its outputs since."""
@@ -108,7 +117,7 @@ class Manifest:
                 self._append(event)
 
     def _append(self, event: ManifestEntry) -> None:
-        line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        line = _line(event)
         rest = line
         try:
             with self._turn:
@@ -151,7 +160,7 @@ class Manifest:
             self._done.pop(owner, None)
 
 
-class Part:
+class ManifestPart:
     """The events of a few pictures, in a file of their own that is replaced whenever one is finished.
 
     Args:
@@ -167,9 +176,9 @@ class Part:
     def begin(self, picture: str, key: str, outputs: Iterable[str], adds: bool = False) -> None:
         """Nothing: it was claimed at the start."""
 
-    def finish(self, picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> None:
+    def finish(self, picture: str, key: str, outputs: Iterable[str], details: ManifestEntry) -> None:
         """As :meth:`Manifest.finish`."""
-        self._lines.append(_line(_finished(picture, key, outputs, facts)))
+        self._lines.append(_line(_finished(picture, key, outputs, details)))
         self._save()
 
     def _save(self) -> None:
@@ -190,7 +199,7 @@ def opened(folder: Folder) -> Iterator[Manifest]:
             settle(folder, manifest)
         return
     with tempfile.TemporaryDirectory() as here:
-        (Path(here) / NAME).write_bytes(folder.read(NAME) or b"")
+        (Path(here) / MANIFEST).write_bytes(folder.read(MANIFEST) or b"")
         with Manifest(Path(here)) as manifest:
             _absorb_parts(folder, manifest)
             yield manifest
@@ -205,7 +214,7 @@ def settle(folder: Folder, manifest: Manifest) -> None:
             os.fsync(manifest._file)
     else:
         with open(manifest.path, "rb") as stream:
-            folder.save_parts(NAME, iter(lambda: stream.read(1 << 20), b""))
+            folder.save_parts(MANIFEST, iter(lambda: stream.read(1 << 20), b""))
     for name in names:
         folder.remove(name)
     if names and isinstance(folder, LocalFolder):
@@ -227,8 +236,8 @@ def _begun(picture: str, key: str, outputs: Iterable[str], adds: bool = False) -
     return {**event, "adds": True} if adds else event
 
 
-def _finished(picture: str, key: str, outputs: Iterable[str], facts: ManifestEntry) -> ManifestEntry:
-    return {"event": "done", "picture": picture, "key": key, "outputs": list(outputs), **facts}
+def _finished(picture: str, key: str, outputs: Iterable[str], details: ManifestEntry) -> ManifestEntry:
+    return {"event": "done", "picture": picture, "key": key, "outputs": list(outputs), **details}
 
 
 def _line(event: ManifestEntry) -> bytes:

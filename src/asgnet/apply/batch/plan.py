@@ -1,27 +1,22 @@
-"""What is to be made of which pictures: a run's options, and its jobs."""
+"""What is to be made of which pictures: a run's options, and one task a picture."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Literal
 
-from asgnet.apply.batch.run_files import COLLECTED
-from asgnet.apply.inference.postprocess import Absent
-from asgnet.apply.output.formats import ENTRIES
-from asgnet.apply.output.names import output_names, output_stems
+from asgnet.apply.inference.postprocess import Absent, check_decision
+from asgnet.apply.output.names import FORMATS, check_formats, outputs_of
 from asgnet.data.folder import Folder, is_url, plain_path
-from asgnet.errors import AsgnetWarning, PictureError, UsageError
-
-EXPLANATION = "_explained.png"
+from asgnet.data.read import FRAMED, frame_count
+from asgnet.errors import OutputError, PictureError, UsageError, note
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run is to write, and how; see :func:`asgnet.apply.batch.run.segment_all` for each."""
+    """What a run is to write, how, and where it works; see :func:`asgnet.apply.batch.segment_all` for each."""
 
     formats: tuple[str, ...] = ("png",)
     overlay: bool = False
@@ -33,120 +28,112 @@ class RunOptions:
     min_area: int = 0
     simplify: float = 0.0
     report: bool = False
+    every: int = 1
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
-        output_names("check", self.formats)
-        if self.min_area < 0 or self.simplify < 0:
+        if not set(self.formats) <= set(FORMATS):
+            check_formats(self.formats)
+        if not (self.min_area >= 0 and self.simplify >= 0):  # so written, NaN is refused too
             raise UsageError("min_area and simplify are numbers of pixels, not less than 0.")
-
-    def key(self, concept: str) -> str:
-        """All that decides what is in the files, given a Concept's fingerprint."""
-        pieces = f" {self.instances} {self.min_area} {self.simplify}" if self._apart else ""
-        return f"{concept} {self.threshold} {self.absent}{pieces}"
-
-    @property
-    def _apart(self) -> bool:
-        return bool(self.instances or self.min_area or self.simplify)
-
-    def outputs(self, stem: str, event: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """The files of a picture, by kind; those that an earlier run's ``event`` has are left out."""
-        names = output_names(stem, self.formats, overlay=self.overlay)
-        names = ({"explain": stem + EXPLANATION} if self.explain else {}) | names
-        return {kind: name for kind, name in names.items() if event is None or kind not in event["files"]}
-
-    def satisfied(self, stem: str, event: Mapping[str, Any] | None) -> bool:
-        """Has an earlier run made all of this?"""
-        if event is None or self.outputs(stem, event) or (self.report and "thumbnail" not in event):
-            return False
-        return set(self.entries) <= set(event["entries"])
-
-    @property
-    def entries(self) -> list[str]:
-        """The formats for which a picture leaves an entry in the manifest."""
-        return [form for form in ENTRIES if form in self.formats]
-
-    @property
-    def collected(self) -> dict[str, str]:
-        """The formats with one file for the run, and its name."""
-        return {form: name for form, name in COLLECTED.items() if form in self.formats}
+        if self.threshold is not None or self.absent != "mark":
+            check_decision(self.threshold, self.absent)
+        if self.every < 1:
+            raise UsageError(f"Every how many frames? At least 1, not {self.every}.")
+        if self.executor not in ("local", "ray"):
+            raise UsageError(f"There is no engine {self.executor!r}; choose local or ray.")
 
 
-class Job(NamedTuple):
-    """One picture, or one frame of a file.
+@dataclass(frozen=True)
+class PictureTask:
+    """One picture, or one frame of a file, with the files that are to be made of it.
 
     Attributes:
         picture: as the caller named it, a path or a URL.
         name: how the manifest knows it: the absolute path or the URL, and the frame.
         stem: of its outputs.
+        outputs: their names in the folder, by kind.
+        missing: those of them that no earlier run has made.
         frame: from 0, None for a plain picture.
+        resumed: an earlier run has finished it, with all or some of these outputs.
+        complete: and nothing is left to do.
+        refusal: why it must not be done: its files would fall on others'.
     """
 
     picture: str
     name: str
     stem: str
+    outputs: dict[str, str]
+    missing: dict[str, str]
     frame: int | None = None
+    resumed: bool = False
+    complete: bool = False
+    refusal: OutputError | None = None
 
 
-def planned(pictures: Iterable[str | os.PathLike[str]], every: int = 1) -> list[Job]:
-    """The jobs of pictures, in their order; of videos, animations and pages every so many frames.
+def planned(
+    pictures: Iterable[str | os.PathLike[str]],
+    options: RunOptions,
+    folder: Folder,
+    own: Collection[str] = (),
+) -> list[PictureTask]:
+    """The tasks of pictures, in their order; of videos, animations and pages every so many frames.
 
-    Frame 12 of ``clip.mp4`` has the stem ``clip_000012``. A file whose frames cannot be counted is one job:
-    reading it will say why.
-
-    Raises:
-        UsageError: ``every`` is not at least 1.
-    """
-    if every < 1:
-        raise UsageError(f"Every how many frames? At least 1, not {every}.")
-    sources = [(plain_path(p), frame) for p in pictures for frame in _frames(plain_path(p), every)]
-    stems = _stems([_as_file(path, frame) for path, frame in sources])
-    return [
-        Job(path, _name(path, frame), stem, frame) for (path, frame), stem in zip(sources, stems, strict=True)
-    ]
-
-
-def without_results(
-    pictures: Iterable[str | os.PathLike[str]], folder: Folder, own: Collection[str]
-) -> list[str | os.PathLike[str]]:
-    """The pictures, but for what runs wrote into this folder: it may lie in the one that was searched.
+    What runs wrote into this folder is no picture: it may lie in the folder that was searched. Frame 12 of
+    ``clip.mp4`` has the stem ``clip_000012``. A file whose frames cannot be counted is one task: reading it
+    will say why.
 
     Args:
         pictures: files or URLs.
+        options: of the run.
         folder: of the results.
         own: the names in it that runs have written.
 
     Raises:
-        UsageError: nothing else is left.
+        UsageError: nothing is left but results.
     """
-    given = list(pictures)
-    if not own:
-        return given
-    kept = [path for path in given if folder.name_of(path) not in own]
-    if given and not kept:
-        raise UsageError(f"All of these are results in {folder.place('')!r}; name the pictures themselves.")
-    if len(kept) < len(given):
-        found = f"{len(given) - len(kept)} of {len(given)} files"
-        message = f"Results in {folder.place('')!r} are not taken for pictures ({found})."
-        warnings.warn(message, AsgnetWarning, stacklevel=3)
-    return kept
+    paths = [plain_path(path) for path in _without_results(list(pictures), folder, own)]
+    sources = [(path, frame) for path in paths for frame in _frames(path, options.every)]
+    named = outputs_of(
+        [path if frame is None else _as_file(path, frame) for path, frame in sources],
+        options.formats, overlay=options.overlay, explain=options.explain,
+    )  # fmt: skip
+    return [
+        PictureTask(path, _name(path, frame), stem, outputs, outputs, frame)
+        for (path, frame), (stem, outputs) in zip(sources, named, strict=True)
+    ]
 
 
-def groups(jobs: Sequence[Job], most: int = 16) -> Iterator[list[Job]]:
-    """Jobs in groups of ``most``; the frames of one file, read one after another, stay together."""
-    group: list[Job] = []
-    for job in jobs:
-        same_file = group and None not in (job.frame, group[-1].frame) and group[-1].picture == job.picture
-        if group and not same_file and (len(group) >= most or job.frame is not None):
+def groups(tasks: Sequence[PictureTask], most: int = 16) -> Iterator[list[PictureTask]]:
+    """Tasks in groups of ``most``; the frames of one file, read one after another, stay together."""
+    group: list[PictureTask] = []
+    for task in tasks:
+        same_file = group and None not in (task.frame, group[-1].frame) and group[-1].picture == task.picture
+        if group and not same_file and (len(group) >= most or task.frame is not None):
             yield group
             group = []
-        group.append(job)
+        group.append(task)
     if group:
         yield group
 
 
-def _frames(path: str, every: int) -> Iterable[int | None]:
-    from asgnet.data.read import frame_count
+def _without_results(
+    given: list[str | os.PathLike[str]], folder: Folder, own: Collection[str]
+) -> list[str | os.PathLike[str]]:
+    kept = [path for path in given if folder.name_of(path) not in own] if own else given
+    if given and not kept:
+        raise UsageError(f"All of these are results in {folder.place('')!r}; name the pictures themselves.")
+    if len(kept) < len(given):
+        found = f"{len(given) - len(kept)} of {len(given)} files"
+        note(f"Results in {folder.place('')!r} are not taken for pictures ({found}).")
+    return kept
 
+
+def _frames(path: str, every: int) -> Iterable[int | None]:
+    if os.path.splitext(path)[1].lower() not in FRAMED:
+        return [None]
     try:
         count = frame_count(path)
     except PictureError:
@@ -159,23 +146,7 @@ def _name(path: str, frame: int | None) -> str:
     return where if frame is None else f"{where}#{frame:06}"
 
 
-def _as_file(path: str, frame: int | None) -> str:
+def _as_file(path: str, frame: int) -> str:
     """The name that a frame would have, were it a picture."""
-    if frame is None:
-        return path
     start, ending = os.path.splitext(path)
     return f"{start}_{frame:06}{ending}"
-
-
-def _stems(paths: list[str]) -> list[str]:
-    """Stems of paths and URLs; a URL counts as a path below a folder of its protocol's and bucket's name."""
-    if not any(is_url(p) for p in paths):
-        return output_stems(paths)
-    return output_stems([_local_likeness(p) for p in paths])
-
-
-def _local_likeness(path: str) -> str:
-    if not is_url(path):
-        return path
-    inside = path.replace("::", "/").replace("://", "/")
-    return "/" + "/".join(part for part in PurePosixPath(inside).parts if part not in ("..", "."))

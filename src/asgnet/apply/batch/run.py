@@ -18,23 +18,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asgnet.apply.batch.execution import Outcome, in_a_part, through_steps
 from asgnet.apply.batch.manifest import Manifest, opened, settle
-from asgnet.apply.batch.plan import Job, RunOptions, groups, planned, without_results
+from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
+from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
 from asgnet.apply.batch.resume import ResumeState
-from asgnet.apply.batch.run_files import collect
-from asgnet.apply.batch.steps import ManifestEntry, Steps
+from asgnet.apply.batch.run_files import REPORT, RUN_FILES, write_run_file
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.apply.output.formats import shared_files
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
-from asgnet.errors import AsgnetError, OutputError, UsageError
+from asgnet.data.results import ManifestEntry
+from asgnet.errors import AsgnetError, UsageError
+from asgnet.files import HALF
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
     from asgnet.types import Concept
-
-REPORT = "report.html"
-Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class Result:
     Attributes:
         picture: the file; of an object store its URL.
         status: ``skipped`` was finished by an earlier run.
-        record: plain values for ``json.dumps``: the facts of :func:`asgnet.apply.output.save.summary` with
-            ``status`` and the ``files`` written; for a failed one ``picture``, ``status`` and ``error``.
+        record: plain values for ``json.dumps``: :func:`asgnet.apply.output.save.summary` with ``status`` and
+            the ``files`` written; for a failed one ``picture``, ``status`` and ``error``.
     """
 
     picture: Path | str
@@ -80,7 +78,7 @@ def segment_all(
     simplify: float = 0.0,
     report: bool = False,
     every: int = 1,
-    engine: Engine = "local",
+    engine: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
     workers: int | None = None,
     on_result: Callable[[Result], None] | None = None,
@@ -95,18 +93,18 @@ def segment_all(
             frame is a picture; frame 12 of ``clip.mp4`` has the stem ``clip_000012``.
         out_dir: made if missing, or a URL; ``manifest.jsonl`` there remembers what is finished.
         formats: as :func:`asgnet.apply.output.save.save_prediction`; ``coco``, ``coco-polygons``,
-            ``labelstudio`` and ``voc`` write one file for the run (:data:`asgnet.apply.batch.run_files.COLLECTED`).
+            ``labelstudio`` and ``voc`` write one file for the run (:data:`asgnet.apply.batch.run_files.RUN_FILES`).
         overlay: write ``<stem>_overlay.jpg`` as well.
         explain: write ``<stem>_explained.png`` as well (:func:`asgnet.apply.figures.explain.explain`).
         overwrite: do every picture again and replace what exists.
         threshold: as :func:`asgnet.apply.inference.postprocess.decide`.
         absent: as :func:`asgnet.apply.inference.postprocess.decide`.
         instances: each connected piece is an object of its own.
-        min_area: pieces of fewer pixels are left out everywhere.
+        min_area: pieces of fewer pixels are dropped everywhere.
         simplify: as :func:`asgnet.apply.output.save.save_prediction`.
-        report: write ``report.html``: thumbnails and figures, the doubtful first.
+        report: write ``report.html``: thumbnails and figures, the uncertain first.
         every: of files with frames, take every so many.
-        engine: ``"local"``, or ``"ray"`` for a cluster (:mod:`asgnet.apply.batch.cluster`).
+        engine: ``"local"``, or ``"ray"`` for a cluster (:mod:`asgnet.apply.batch.ray_cluster`).
         ray_address: of the cluster; None starts one on this machine.
         workers: Segmenters on the cluster; None: one a core (or a GPU).
         on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
@@ -118,27 +116,56 @@ def segment_all(
             run is writing there.
         UsageError: an unknown format, a threshold outside [0, 1], nothing fitted, no Ray installed.
     """
-    if segmenter.concept is None:
-        raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
     options = RunOptions(
-        tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report
+        tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report,
+        every, engine, ray_address, workers,
     )  # fmt: skip
-    folder = folder_at(out_dir)
+    return run_batch(segmenter, pictures, out_dir, options, on_result, on_planned)
+
+
+def run_batch(
+    segmenter: Segmenter,
+    pictures: Iterable[str | os.PathLike[str]],
+    out_dir: str | os.PathLike[str],
+    options: RunOptions,
+    on_result: Callable[[Result], None] | None = None,
+    on_planned: Callable[[int], None] | None = None,
+) -> Summary:
+    """:func:`segment_all` with its options in one object."""
+    concept = segmenter.concept
+    if concept is None:
+        raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
+    folder, key = folder_at(out_dir), run_key(concept, options)
+    shared = shared_files(concept.classes, set(options.formats))
+    run_files = [name for form, name in RUN_FILES.items() if form in options.formats]
+    run_files += [REPORT] if options.report else []
     with opened(folder) as manifest:
-        key = options.key(fingerprint(segmenter.concept))
-        earlier = ResumeState(folder, manifest, options, key)
-        run = _Run(segmenter, folder, manifest, options, key, earlier)
-        shared = shared_files(segmenter.concept.classes, set(options.formats))
-        jobs = planned(without_results(pictures, folder, manifest.own), every)
-        jobs, refused = earlier.settled(jobs, run.files, shared)
+        resume = ResumeState(folder, manifest, options, key)
+        tasks = resume.settled(planned(pictures, options, folder, manifest.own), run_files, shared)
         if isinstance(folder, LocalFolder):
             _sweep(folder.path)
         if on_planned is not None:
-            on_planned(len(jobs))
-        outcomes = run.outcomes([job for job in jobs if job not in refused], engine, ray_address, workers)
-        summary = run.through(_with_refused(jobs, refused, outcomes), on_result)
-        run.collect(jobs, summary)
+            on_planned(len(tasks))
+        pipeline = Pipeline(segmenter, folder, options, key, shared)
+        todo = [task for task in tasks if task.refusal is None]
+        results = _executed(pipeline, todo, resume.known, manifest)
+        summary, broken = _told(tasks, results, on_result)
+        if run_files:
+            manifest.begin("", key, run_files)
+        settle(folder, manifest)
+
+        def entry(name: str) -> ManifestEntry | None:
+            return None if name in broken else manifest.event(name, key)
+
+        _write_run_files(folder, run_files, [task.name for task in tasks], entry, concept.classes, summary)
     return summary
+
+
+def run_key(concept: Concept, options: RunOptions) -> str:
+    """All that decides what is in the files of a picture."""
+    pieces = (options.instances, options.min_area, options.simplify)
+    tail = " ".join(["", *map(str, pieces)]) if any(pieces) else ""
+    return f"{fingerprint(concept)} {options.threshold} {options.absent}{tail}"
 
 
 def fingerprint(concept: Concept) -> str:
@@ -150,96 +177,71 @@ def fingerprint(concept: Concept) -> str:
     return digest.hexdigest()
 
 
-@dataclass
-class _Run:
-    segmenter: Segmenter
-    folder: Folder
-    manifest: Manifest
-    options: RunOptions
-    key: str
-    earlier: ResumeState
+def _executed(
+    pipeline: Pipeline, tasks: list[PictureTask], known: Known, manifest: Manifest
+) -> Iterator[TaskResult]:
+    """Every task with its manifest entry, or with its error."""
+    if pipeline.options.executor == "ray":
+        from asgnet.apply.batch.ray_cluster import on_cluster
 
-    def __post_init__(self) -> None:
-        self._broken: set[str] = set()
-
-    @property
-    def files(self) -> list[str]:
-        """Those of the whole run."""
-        return [*self.options.collected.values(), *([REPORT] if self.options.report else [])]
-
-    def outcomes(
-        self, jobs: list[Job], engine: Engine, address: str | None, workers: int | None
-    ) -> Iterator[Outcome]:
-        """Every job with its event, or with its error."""
-        steps = Steps(self.segmenter, self.folder, self.options, self.key)
-        known, clear = self.earlier.known, self.earlier.clear
-        if engine == "ray":
-            from asgnet.apply.batch.cluster import on_cluster
-
-            return on_cluster(steps, jobs, known, clear, address, workers)
-        if engine != "local":
-            raise UsageError(f"There is no engine {engine!r}; choose local or ray.")
-        if isinstance(self.folder, LocalFolder):
-            return through_steps(steps, jobs, known, self.manifest, clear)
-        return (one for group in groups(jobs) for one in in_a_part(steps, group, known, clear))
-
-    def through(self, outcomes: Iterator[Outcome], on_result: Callable[[Result], None] | None) -> Summary:
-        summary = Summary()
-        for job, outcome in outcomes:
-            picture = job.picture if is_url(job.picture) else Path(job.picture)
-            if isinstance(outcome, Exception):
-                result = Result(picture, "failed", _failure(job, outcome))
-                self._broken.add(job.name)
-                summary.failed.append((picture, result.record["error"]))
-            else:
-                status = "skipped" if outcome.get("skipped") else "done"
-                result = Result(picture, status, {**outcome["summary"], "status": status})
-                summary.done += status == "done"
-                summary.skipped += status == "skipped"
-                summary.absent += not outcome["summary"]["area_fraction"]
-            if on_result is not None:
-                on_result(result)
-        return summary
-
-    def collect(self, jobs: list[Job], summary: Summary) -> None:
-        """Write the files of the whole run from what the manifest holds."""
-        names = self.files
-        if names:
-            self.manifest.begin("", self.key, names)
-        settle(self.folder, self.manifest)
-
-        def events() -> Iterator[ManifestEntry]:
-            return filter(None, (self._event_of_this_run(job.name) for job in jobs))
-
-        for form in self.options.collected:
-            collect(self.folder, form, events, self.segmenter.concept.classes)
-        if self.options.report:
-            from asgnet.apply.output.report import save_report
-
-            event = self._event_of_this_run
-            save_report(self.folder, REPORT, [job.name for job in jobs], event, summary.failed)
-        summary.collected = [self.folder.place(name) for name in names]
-
-    def _event_of_this_run(self, name: str) -> ManifestEntry | None:
-        return None if name in self._broken else self.manifest.event(name, self.key)
+        return on_cluster(pipeline, tasks, known)
+    if isinstance(pipeline.folder, LocalFolder):
+        return pipeline.run(tasks, known, manifest)
+    return (result for group in groups(tasks) for result in pipeline.run_part(group, known))
 
 
-def _with_refused(
-    jobs: list[Job], refused: dict[Job, OutputError], outcomes: Iterator[Outcome]
-) -> Iterator[Outcome]:
-    """The outcomes, with the errors of those jobs that were not begun in their places."""
-    for job in jobs:
-        yield (job, refused[job]) if job in refused else next(outcomes)
+def _told(
+    tasks: list[PictureTask], results: Iterator[TaskResult], on_result: Callable[[Result], None] | None
+) -> tuple[Summary, set[str]]:
+    """What a run came to, told picture by picture; and the names of those that could not be done."""
+    summary, broken = Summary(), set()
+    for planned_task in tasks:
+        refusal = planned_task.refusal
+        task, outcome = next(results) if refusal is None else (planned_task, refusal)
+        result = _result(task, outcome)
+        if result.status == "failed":
+            broken.add(task.name)
+            summary.failed.append((result.picture, result.record["error"]))
+        else:
+            summary.done += result.status == "done"
+            summary.skipped += result.status == "skipped"
+            summary.absent += not result.record["area_fraction"]
+        if on_result is not None:
+            on_result(result)
+    return summary, broken
 
 
-def _failure(job: Job, error: Exception) -> dict[str, Any]:
-    reason = str(error) if isinstance(error, AsgnetError) else f"{type(error).__name__}: {error}"
-    record: dict[str, Any] = {"picture": job.picture, "status": "failed", "error": reason}
-    return record if job.frame is None else {**record, "frame": job.frame}
+def _result(task: PictureTask, outcome: ManifestEntry | Exception) -> Result:
+    picture = task.picture if is_url(task.picture) else Path(task.picture)
+    if not isinstance(outcome, Exception):
+        status: Literal["done", "skipped"] = "skipped" if outcome.get("skipped") else "done"
+        return Result(picture, status, {**outcome["summary"], "status": status})
+    reason = str(outcome) if isinstance(outcome, AsgnetError) else f"{type(outcome).__name__}: {outcome}"
+    record: dict[str, Any] = {"picture": task.picture, "status": "failed", "error": reason}
+    return Result(picture, "failed", record if task.frame is None else {**record, "frame": task.frame})
+
+
+def _write_run_files(
+    folder: Folder,
+    files: list[str],
+    names: list[str],
+    entry: Callable[[str], ManifestEntry | None],
+    classes: tuple[str, ...],
+    summary: Summary,
+) -> None:
+    """Write the files of the whole run from what the manifest holds."""
+    for form, name in RUN_FILES.items():
+        if name in files:
+            write_run_file(folder, form, lambda: filter(None, map(entry, names)), classes)
+    if REPORT in files:
+        from asgnet.apply.output.report import save_report
+
+        save_report(folder, REPORT, names, entry, summary.failed)
+    summary.collected = [folder.place(name) for name in files]
 
 
 def _sweep(folder: Path) -> None:
     """Remove the hidden half-written files of a killed run."""
-    for path in [path for path in folder.rglob(".asgnet-*") if path.is_file()]:
+    for path in [path for path in folder.rglob(f"{HALF}*") if path.is_file()]:
         with suppress(FileNotFoundError):
             path.unlink()

@@ -13,29 +13,28 @@ from typing import Any
 from urllib.parse import quote
 
 from asgnet.data.annotations import coco_file
-from asgnet.data.folder import Folder, folder_at, is_url
-from asgnet.errors import OutputError
-from asgnet.files import PathLike, named
+from asgnet.data.folder import Folder, is_url
 
-COLLECTED = {
+RUN_FILES = {
     "coco": "annotations.json",
     "coco-polygons": "annotations_polygons.json",
     "labelstudio": "label_studio.json",
     "voc": "ImageSets/Segmentation/default.txt",
 }
 """The formats that have a file for a run, and its name."""
+REPORT = "report.html"
 
 Entry = dict[str, Any]
 
 
-def collect(
+def write_run_file(
     folder: Folder, form: str, events: Callable[[], Iterable[dict[str, Any]]], classes: Sequence[str]
 ) -> None:
     """Write a format's file of a run.
 
     Args:
         folder: of the results.
-        form: one of :data:`COLLECTED`.
+        form: one of :data:`RUN_FILES`.
         events: a new pass over the manifest's events of the finished pictures, in order.
         classes: names in the order of their indices.
     """
@@ -47,34 +46,7 @@ def collect(
         images = (event["entries"][form]["image"] for event in events())
         annotations = (event["entries"][form]["annotations"] for event in events())
         parts = coco_parts(images, annotations, classes)
-    folder.save_parts(COLLECTED[form], parts)
-
-
-def write_coco(
-    path: PathLike,
-    images: Iterable[Entry],
-    annotations: Iterable[Sequence[Entry]],
-    classes: Sequence[str],
-    *,
-    overwrite: bool = False,
-) -> None:
-    """Collect a run's entries into one COCO file, whole or not at all.
-
-    Args:
-        path: ``annotations.json``, say.
-        images: ``save_prediction(...)["coco"]["image"]`` of every picture.
-        annotations: ``save_prediction(...)["coco"]["annotations"]`` of the same pictures, in the same order.
-        classes: names in the order of their indices; ids count from 1, those of pictures and annotations too.
-        overwrite: replace the file if it exists.
-
-    Raises:
-        OutputError: the file exists already or cannot be written.
-    """
-    parent, name = os.path.split(os.fspath(path))
-    folder = folder_at(parent or ".")
-    if not overwrite and folder.exists(name):
-        raise OutputError(f"{named(path)} exists already; add --overwrite or choose another output folder.")
-    folder.save_parts(name, coco_parts(images, annotations, classes))
+    folder.save_parts(RUN_FILES[form], parts)
 
 
 def coco_parts(

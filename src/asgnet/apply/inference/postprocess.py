@@ -28,10 +28,7 @@ def decide(prediction: Prediction, threshold: float | None = None, absent: Absen
     Raises:
         UsageError: a threshold outside [0, 1], or an unknown ``absent``.
     """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"The threshold is a probability from 0 to 1, not {threshold}.")
-    if absent not in ("mark", "empty"):
-        raise UsageError(f"absent is 'mark' or 'empty', not {absent!r}.")
+    check_decision(threshold, absent)
     if threshold is None and absent == "mark":
         return prediction
     if prediction.by_class:
@@ -40,6 +37,14 @@ def decide(prediction: Prediction, threshold: float | None = None, absent: Absen
     if absent == "empty" and prediction.presence < PRESENT:
         mask = np.zeros_like(mask)
     return replace(prediction, mask=mask)
+
+
+def check_decision(threshold: float | None, absent: str) -> None:
+    """UsageError where :func:`decide` would raise one."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"The threshold is a probability from 0 to 1, not {threshold}.")
+    if absent not in ("mark", "empty"):
+        raise UsageError(f"absent is 'mark' or 'empty', not {absent!r}.")
 
 
 def _decide_classes(prediction: Prediction, threshold: float | None, absent: Absent) -> Prediction:

@@ -48,7 +48,7 @@ def cutout_png(view: ResultView) -> bytes:
 
 def instances_png(view: ResultView) -> bytes:
     """16 bits: 0 is background, 1.. the objects in the order of ``--json``'s ``objects``."""
-    return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint16, MOST_INSTANCES))
+    return png_bytes(_numbered(view.objects, view.picture.shape[:2], np.uint16, MOST_INSTANCES))
 
 
 def voc_class_png(view: ResultView) -> bytes:
@@ -58,28 +58,30 @@ def voc_class_png(view: ResultView) -> bytes:
 
 def voc_object_png(view: ResultView) -> bytes:
     """Object numbers in the same colours."""
-    return png_bytes(_numbered(view.things, view.picture.shape[:2], np.uint8, 254), palette=voc_palette())
+    return png_bytes(_numbered(view.objects, view.picture.shape[:2], np.uint8, 254), palette=voc_palette())
 
 
 def yolo_txt(view: ResultView) -> bytes:
     """A line a polygon."""
-    return "".join(yolo_lines(part.region, i, view.simplify) for i, part in enumerate(view.parts)).encode()
+    return "".join(
+        yolo_lines(found.region, i, view.simplify) for i, found in enumerate(view.classes)
+    ).encode()
 
 
 def labelme_json(view: ResultView) -> bytes:
     """A polygon a piece; pieces of one object share their ``group_id``."""
     shapes = [
         {
-            "label": thing.name,
+            "label": one.name,
             "points": ring.round(2).tolist(),
             "group_id": number,
-            "description": f"score {thing.score:.3f}",
+            "description": f"score {one.score:.3f}",
             "shape_type": "polygon",
             "flags": {},
             "mask": None,
         }
-        for number, thing in enumerate(view.things, 1)
-        for ring in polygons(thing.region, view.simplify)
+        for number, one in enumerate(view.objects, 1)
+        for ring in polygons(one.region, view.simplify)
     ]
     height, width = view.picture.shape[:2]
     content = {
@@ -118,10 +120,10 @@ def labelstudio_entry(view: ResultView) -> dict[str, Any]:
             "original_width": width,
             "original_height": height,
             "image_rotation": 0,
-            "value": {"format": "rle", "rle": brush_rle(thing.region), "brushlabels": [thing.name]},
-            "score": thing.score,
+            "value": {"format": "rle", "rle": brush_rle(one.region), "brushlabels": [one.name]},
+            "score": one.score,
         }
-        for number, thing in enumerate(view.things, 1)
+        for number, one in enumerate(view.objects, 1)
     ]
     score = min((one["score"] for one in result), default=round(1 - float(view.prediction.presence), 6))
     prediction = {"model_version": f"asgnet {__version__}", "score": score, "result": result}
@@ -202,21 +204,21 @@ def _labelling(names: list[str]) -> str:
 
 
 def _numbered(
-    things: list[Instance], size: tuple[int, ...], dtype: type[np.unsignedinteger[Any]], most: int
+    objects: list[Instance], size: tuple[int, ...], dtype: type[np.unsignedinteger[Any]], most: int
 ) -> NDArray:
-    if len(things) > most:
+    if len(objects) > most:
         raise OutputError(
-            f"{len(things)} objects do not fit into a PNG that counts to {most}; give a larger --min-area."
+            f"{len(objects)} objects do not fit into a PNG that counts to {most}; give a larger --min-area."
         )
     numbers = np.zeros(size, dtype)
-    for number, thing in enumerate(things, 1):
-        numbers[thing.region] = number
+    for number, one in enumerate(objects, 1):
+        numbers[one.region] = number
     return numbers
 
 
 def _coco(view: ResultView, simplify: float | None) -> dict[str, Any]:
     height, width = view.picture.shape[:2]
-    found = (coco_annotation(t.region, t.index + 1, t.score, simplify) for t in view.things)
+    found = (coco_annotation(t.region, t.index + 1, t.score, simplify) for t in view.objects)
     return {
         "image": {"file_name": view.name, "height": height, "width": width},
         "annotations": [one for one in found if one is not None],

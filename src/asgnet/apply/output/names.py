@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from asgnet.data.folder import is_url
 from asgnet.errors import UsageError
 from asgnet.files import PathLike
 
@@ -24,24 +25,34 @@ FORMATS: dict[str, dict[str, str]] = {
 }
 """The formats, and each one's files of a picture; those without have one file for a run."""
 
+EXPLANATION = {"explain": "{stem}_explained.png"}
 OVERLAY = {"overlay": "{stem}_overlay.jpg"}
 _PNGS = ("", "_probability", "_explained", "_cutout", "_instances")
 
 
-def output_names(stem: str, formats: Iterable[str] = ("png",), *, overlay: bool = False) -> dict[str, str]:
+def output_names(
+    stem: str, formats: Iterable[str] = ("png",), *, overlay: bool = False, explain: bool = False
+) -> dict[str, str]:
     """The files of a stem, by kind, relative to their folder, in the order in which they are written.
 
     Raises:
         UsageError: an unknown format, or a stem that leads out of the folder.
     """
-    formats = list(formats)
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown:
-        raise UsageError(f"There is no format {unknown[0]!r}; choose from {', '.join(sorted(FORMATS))}.")
     if not stem or os.path.isabs(stem) or ".." in PurePosixPath(stem).parts:
         raise UsageError(f"The stem {stem!r} leads out of the output folder; give a relative name.")
-    files = [OVERLAY] * overlay + [names for form, names in FORMATS.items() if form in formats]
-    return {kind: name.replace("{stem}", stem) for names in files for kind, name in names.items()}
+    patterns = _patterns(formats, overlay, explain)
+    return {kind: name.replace("{stem}", stem) for kind, name in patterns.items()}
+
+
+def outputs_of(
+    paths: Iterable[PathLike], formats: Iterable[str], *, overlay: bool = False, explain: bool = False
+) -> list[tuple[str, dict[str, str]]]:
+    """The stem (:func:`output_stems`) and the files (:func:`output_names`) of every picture of a run."""
+    patterns = _patterns(formats, overlay, explain)
+    return [
+        (stem, {kind: name.replace("{stem}", stem) for kind, name in patterns.items()})
+        for stem in output_stems(paths)
+    ]
 
 
 def output_stems(paths: Iterable[PathLike]) -> list[str]:
@@ -49,9 +60,10 @@ def output_stems(paths: Iterable[PathLike]) -> list[str]:
 
     A stem is the picture's path from the common parent of all, without its ending: ``a/x.jpg`` and
     ``b/x.jpg`` give ``a/x`` and ``b/x``, pictures of one folder plain stems. Pictures that differ in their
-    ending alone keep it (``x.jpg``, ``x.png``); what still collides gets ``_2``, ``_3`` ...
+    ending alone keep it (``x.jpg``, ``x.png``); what still collides gets ``_2``, ``_3`` ... An address counts
+    as a path below folders of its protocol's and its bucket's name.
     """
-    absolute = [Path(os.path.abspath(p)) for p in paths]
+    absolute = [Path(_path_of(os.fspath(p)) if is_url(p) else os.path.abspath(p)) for p in paths]
     if not absolute:
         return []
     parent = os.path.commonpath([p.parent for p in absolute])
@@ -69,6 +81,25 @@ def output_stems(paths: Iterable[PathLike]) -> list[str]:
         taken |= _files_of(stem)
         stems.append(stem)
     return stems
+
+
+def check_formats(formats: Iterable[str]) -> None:
+    """UsageError if one of them is unknown."""
+    for form in sorted(set(formats) - set(FORMATS)):
+        raise UsageError(f"There is no format {form!r}; choose from {', '.join(sorted(FORMATS))}.")
+
+
+def _patterns(formats: Iterable[str], overlay: bool, explain: bool) -> dict[str, str]:
+    formats = list(formats)
+    check_formats(formats)
+    files = [EXPLANATION] * explain + [OVERLAY] * overlay
+    files += [names for form, names in FORMATS.items() if form in formats]
+    return {kind: name for names in files for kind, name in names.items()}
+
+
+def _path_of(address: str) -> str:
+    inside = address.replace("::", "/").replace("://", "/")
+    return "/" + "/".join(part for part in PurePosixPath(inside).parts if part not in ("..", "."))
 
 
 def _files_of(stem: str) -> set[str]:

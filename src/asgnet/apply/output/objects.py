@@ -1,4 +1,4 @@
-"""What a prediction says, taken apart: classes, the single objects of each, and facts about them."""
+"""What a prediction says, taken apart: classes, the single objects of each, and what is measured of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.apply.inference.postprocess import PRESENT
 from asgnet.imaging.regions import box, window
 from asgnet.types import Picture, Prediction
 
 
-class Part(NamedTuple):
+class ClassRegion(NamedTuple):
     """One class in a prediction: ``region`` is ``h w`` bool, ``probability`` ``h w`` in [0, 1]."""
 
     name: str
@@ -41,7 +42,7 @@ class ResultView:
         picture: ``h w 3`` uint8.
         name: of the picture, as files that name their picture should call it.
         link: the way to the picture from where its own files lie, if there is one.
-        instances: each connected piece is an object of its own, else all of a class in a picture is one.
+        apart: each connected piece is an object of its own, else all of a class in a picture is one.
         simplify: how many pixels an outline may stray from the mask; 0 is exact.
     """
 
@@ -49,34 +50,29 @@ class ResultView:
     picture: Picture
     name: str = ""
     link: str = ""
-    instances: bool = False
+    apart: bool = False
     simplify: float = 0.0
 
     @cached_property
-    def parts(self) -> list[Part]:
-        """The classes in order, whether something was found or not."""
-        return parts_of(self.prediction)
-
-    @cached_property
-    def things(self) -> list[Instance]:
-        """The objects that were found: class by class, the larger ones first."""
+    def classes(self) -> list[ClassRegion]:
+        """In order, whether something was found or not."""
+        found = self.prediction
+        if len(found.classes) == 1:
+            return [ClassRegion(found.classes[0], found.mask != 0, found.probability, found.presence)]
+        ones = [found.by_class.get(name, found) for name in found.classes]
         return [
-            Instance(i, part.name, region, confidence(region, part.probability) or 0.0)
-            for i, part in enumerate(self.parts)
-            for region in (_split(part.region) if self.instances else [part.region] * int(part.region.any()))
+            ClassRegion(name, found.mask == i, one.probability, one.presence)
+            for i, (name, one) in enumerate(zip(found.classes, ones, strict=True), 1)
         ]
 
-
-def parts_of(prediction: Prediction) -> list[Part]:
-    """A prediction's classes in order."""
-    if len(prediction.classes) == 1:
-        name = prediction.classes[0]
-        return [Part(name, prediction.mask != 0, prediction.probability, prediction.presence)]
-    ones = [prediction.by_class.get(name, prediction) for name in prediction.classes]
-    return [
-        Part(name, prediction.mask == i, one.probability, one.presence)
-        for i, (name, one) in enumerate(zip(prediction.classes, ones, strict=True), 1)
-    ]
+    @cached_property
+    def objects(self) -> list[Instance]:
+        """What was found: class by class, the larger ones first."""
+        return [
+            Instance(i, one.name, region, confidence(region, one.probability) or 0.0)
+            for i, one in enumerate(self.classes)
+            for region in (_split(one.region) if self.apart else [one.region] * int(one.region.any()))
+        ]
 
 
 def without_specks(prediction: Prediction, least: int) -> Prediction:
@@ -99,7 +95,7 @@ def confidence(region: NDArray[np.bool_], probability: NDArray[np.float32]) -> f
     return round(float(probability.sum(where=region, dtype=np.float64)) / area, 6) if area else None
 
 
-def facts(region: NDArray[np.bool_], probability: NDArray[np.float32], presence: float) -> dict[str, Any]:
+def measured(region: NDArray[np.bool_], probability: NDArray[np.float32], presence: float) -> dict[str, Any]:
     """Presence, area, box and confidence of a region, ready for ``json.dumps``."""
     return {
         "presence": round(float(presence), 6),
@@ -107,6 +103,19 @@ def facts(region: NDArray[np.bool_], probability: NDArray[np.float32], presence:
         "box": box(region),
         "confidence": confidence(region, probability),
     }
+
+
+def uncertainty(presence: float, confidence: float | None) -> float:
+    """How unsure a result is, in [0, 1]: of the presence, or, where the object is there, of its pixels.
+
+    Args:
+        presence: in [0, 1].
+        confidence: mean probability of the object's pixels; None where there are none.
+    """
+    unsure = 1 - abs(2 * float(presence) - 1)
+    if presence >= PRESENT:  # an object that is there and shows nothing is as unsure as it is present
+        unsure = max(unsure, float(presence) if confidence is None else 2 * (1 - max(confidence, 0.5)))
+    return round(min(unsure, 1.0), 6)
 
 
 def _pieces(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:

@@ -93,8 +93,13 @@ def overlay_jpeg(picture: Picture, mask: NDArray, name: str = "") -> bytes:
             f"The overlay of {name!r} ({mask.shape[1]}×{mask.shape[0]}) is larger than a JPEG can be; "
             "leave the overlay out."
         )
+    return jpeg_bytes(overlay(picture, mask), quality=90)
+
+
+def jpeg_bytes(picture: Picture, quality: int) -> bytes:
+    """A picture as a JPEG."""
     encoded = io.BytesIO()
-    Image.fromarray(overlay(picture, mask)).save(encoded, format="JPEG", quality=90)
+    Image.fromarray(picture).save(encoded, format="JPEG", quality=quality)
     return encoded.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""A page that shows a run: thumbnails, presence, confidence, timings; the doubtful first.
+"""A page that shows a run: thumbnails, presence, confidence, timings; the uncertain first.
 
 One HTML file without any other resource. It is made from the manifest, so that it is complete also after a
 run that was stopped, and written picture by picture, so that a thousand need no more memory than ten.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -22,39 +21,27 @@ from PIL import Image
 
 from asgnet import __version__
 from asgnet.apply.inference.postprocess import PRESENT
-from asgnet.apply.output.overlays import overlay
+from asgnet.apply.output.objects import uncertainty
+from asgnet.apply.output.overlays import jpeg_bytes, overlay
 from asgnet.data.folder import Folder, is_url
+from asgnet.data.results import ManifestEntry
 from asgnet.types import Picture
 
 MOST = 2000
-"""So many pictures are shown, the most doubtful ones; the figures count all."""
+"""So many pictures are shown, the most uncertain ones; the figures count all."""
 SIDE = 192
+UNCERTAIN = 0.5
+"""From this uncertainty on a result should be looked at."""
 _BINS = 10
-_Event = dict[str, Any]
 
 
 class _Count(NamedTuple):
-    """Of all finished pictures, in order: how doubtful, how present, how long."""
+    """Of all finished pictures, in order: how uncertain, how present, how long."""
 
     names: list[str]
-    doubts: list[float]
+    uncertainties: list[float]
     presences: list[float]
     seconds: list[float]
-
-
-def doubt(said: _Event) -> float:
-    """How unsure a result is, in [0, 1]: of the presence, or, where the object is there, of its pixels.
-
-    Args:
-        said: as :func:`asgnet.apply.output.save.summary`.
-    """
-    presence, sure = float(said["presence"]), said.get("confidence")
-    unsure = 1 - abs(2 * presence - 1)
-    if presence >= PRESENT and sure is not None:
-        unsure = max(unsure, 2 * (1 - max(float(sure), 0.5)))
-    if presence >= PRESENT and sure is None:  # there, it says, and shows nothing
-        unsure = max(unsure, presence)
-    return round(min(unsure, 1.0), 6)
 
 
 def thumbnail(picture: Picture, mask: NDArray) -> str:
@@ -64,16 +51,14 @@ def thumbnail(picture: Picture, mask: NDArray) -> str:
     rows = np.arange(image.height) * mask.shape[0] // image.height
     columns = np.arange(image.width) * mask.shape[1] // image.width
     shown = overlay(np.asarray(image), mask[rows[:, None], columns])
-    encoded = io.BytesIO()
-    Image.fromarray(shown).save(encoded, format="JPEG", quality=70)
-    return base64.b64encode(encoded.getvalue()).decode("ascii")
+    return base64.b64encode(jpeg_bytes(shown, quality=70)).decode("ascii")
 
 
 def save_report(
     folder: Folder,
     name: str,
     names: Sequence[str],
-    event: Callable[[str], _Event | None],
+    event: Callable[[str], ManifestEntry | None],
     failed: Sequence[tuple[str | os.PathLike[str], str]] = (),
 ) -> None:
     """Write the page.
@@ -86,25 +71,25 @@ def save_report(
         failed: pictures that could not be done, with the reason.
     """
     count = _counted(names, event)
-    order = nsmallest(MOST, range(len(count.names)), key=lambda i: (-count.doubts[i], i))
+    order = nsmallest(MOST, range(len(count.names)), key=lambda i: (-count.uncertainties[i], i))
     folder.save_parts(name, _page(count, order, event, failed))
 
 
-def _counted(names: Sequence[str], event: Callable[[str], _Event | None]) -> _Count:
+def _counted(names: Sequence[str], event: Callable[[str], ManifestEntry | None]) -> _Count:
     count = _Count([], [], [], [])
     for name in names:
         one = event(name)
         if one is not None and "thumbnail" in one:
             said = one["summary"]
             count.names.append(name)
-            count.doubts.append(doubt(said))
+            count.uncertainties.append(uncertainty(said["presence"], said.get("confidence")))
             count.presences.append(float(said["presence"]))
             count.seconds.append(float(said["seconds"] or 0))
     return count
 
 
 def _page(
-    count: _Count, order: Sequence[int], event: Callable[[str], _Event | None], failed: Sequence[Any]
+    count: _Count, order: Sequence[int], event: Callable[[str], ManifestEntry | None], failed: Sequence[Any]
 ) -> Iterator[bytes]:
     yield _head(count, len(order), len(failed)).encode()
     if failed:
@@ -116,29 +101,24 @@ def _page(
     for i in order:
         one = event(count.names[i])
         if one is not None:
-            yield _card(one, count.doubts[i]).encode()
+            yield _card(one, count.uncertainties[i]).encode()
     yield b"</main>\n</body>\n</html>\n"
 
 
 def _head(count: _Count, shown: int, failed: int) -> str:
     total = len(count.names)
     there = sum(p >= PRESENT for p in count.presences)
-    doubtful = sum(d >= 0.5 for d in count.doubts)
+    unsure = sum(one >= UNCERTAIN for one in count.uncertainties)
     pictures = "picture" if total == 1 else "pictures"
-    figures = [(f"{total:,}", pictures), (f"{there:,}", "with the object"), (f"{doubtful:,}", "doubtful")]
+    figures = [(f"{total:,}", pictures), (f"{there:,}", "with the object"), (f"{unsure:,}", "uncertain")]
     figures += [(f"{failed:,}", "failed")] if failed else []
     if total:
         figures.append((f"{1000 * statistics.median(count.seconds):.0f} ms", "a picture (median)"))
     tiles = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in figures)
-    words = (
-        ""
-        if total < 2
-        else "The doubtful come first: the model is torn whether the object is there, or where it ends."
-    )
-    if total < 2:
-        words = ""
+    words = "The uncertain come first: the model is torn whether the object is there, or where it ends."
+    words = words if total > 1 else ""
     if shown < total:
-        words = f"{words} The {shown:,} most doubtful of {total:,} are shown."
+        words = f"{words} The {shown:,} most uncertain of {total:,} are shown."
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>asgnet: {total:,} {pictures}</title>\n"
@@ -170,7 +150,7 @@ def _histogram(presences: Sequence[float]) -> str:
     )
 
 
-def _card(event: _Event, unsure: float) -> str:
+def _card(event: ManifestEntry, unsure: float) -> str:
     said = event["summary"]
     name = said["picture"] + (f" · frame {said['frame']}" if "frame" in said else "")
     kind, words = _verdict(said, unsure)
@@ -178,20 +158,22 @@ def _card(event: _Event, unsure: float) -> str:
     rows = [("presence", said["presence"]), ("confidence", said["confidence"])]
     meters = "".join(_meter(label, value) for label, value in rows)
     meters += "".join(_meter(one["name"], one["presence"]) for one in classes)
-    facts = f"{100 * said['area_fraction']:.1f}% of the picture · {1000 * (said['seconds'] or 0):.0f}&nbsp;ms"
-    facts += f" · at {said['time']:.2f}&nbsp;s" if said.get("time") is not None else ""
+    figures = (
+        f"{100 * said['area_fraction']:.1f}% of the picture · {1000 * (said['seconds'] or 0):.0f}&nbsp;ms"
+    )
+    figures += f" · at {said['time']:.2f}&nbsp;s" if said.get("time") is not None else ""
     return (
         f'<article class="{kind}"><a href="{_safe(_link(event))}"><img alt="{_safe(name)}" loading="lazy" '
         f'decoding="async" src="data:image/jpeg;base64,{event["thumbnail"]}"></a>'
         f'<div class="words"><h2 title="{_safe(name)}">{_safe(os.path.basename(name))}</h2>'
         f'<p class="verdict">{words}</p>{meters}'
-        f"<p>{facts}</p></div></article>\n"
+        f"<p>{figures}</p></div></article>\n"
     )
 
 
-def _verdict(said: _Event, unsure: float) -> tuple[str, str]:
-    if unsure >= 0.5:
-        return "doubtful", "doubtful"
+def _verdict(said: ManifestEntry, unsure: float) -> tuple[str, str]:
+    if unsure >= UNCERTAIN:
+        return "uncertain", "uncertain"
     return ("found", "found") if said["presence"] >= PRESENT else ("absent", "not there")
 
 
@@ -204,7 +186,7 @@ def _meter(label: str, value: float | None) -> str:
     )
 
 
-def _link(event: _Event) -> str:
+def _link(event: ManifestEntry) -> str:
     """From the page to the first of the picture's files, else to the picture."""
     name = next(reversed(event["files"].values()), None)
     if name is not None:
@@ -219,9 +201,9 @@ def _safe(text: str) -> str:
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--card:#f6f6f4;--ink:#1d1d1b;--soft:#62625d;--line:#dcdcd6;
---doubt:#b4540a;--good:#0b6e4f;--none:#5b5b66;--bar:#3d7ea6}
+--unsure:#b4540a;--good:#0b6e4f;--none:#5b5b66;--bar:#3d7ea6}
 @media (prefers-color-scheme:dark){:root{--ground:#161615;--card:#212120;--ink:#ecece8;--soft:#a5a59d;
---line:#3a3a37;--doubt:#f0a35e;--good:#6fcf9f;--none:#aaaab5;--bar:#7ab8dc}}
+--line:#3a3a37;--unsure:#f0a35e;--good:#6fcf9f;--none:#aaaab5;--bar:#7ab8dc}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.5rem;max-width:90rem;background:var(--ground);color:var(--ink);
 font:16px/1.45 system-ui,sans-serif}
@@ -231,16 +213,16 @@ header p,.words p{color:var(--soft)}
 .figures span,figcaption{color:var(--soft);font-size:.85rem}
 figure{margin:1rem 0 0;max-width:20rem}svg{width:100%;display:block;border-bottom:1px solid var(--line)}
 rect{fill:var(--bar)}figcaption{display:flex;justify-content:space-between}
-.failed{border:1px solid var(--doubt);border-radius:.5rem;padding:1rem;margin:1rem 0}
+.failed{border:1px solid var(--unsure);border-radius:.5rem;padding:1rem;margin:1rem 0}
 .failed ul{margin:.5rem 0 0;padding-left:1.2rem;overflow-wrap:anywhere}
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(21rem,1fr));gap:.8rem;margin-top:1.5rem}
 article{display:flex;gap:.8rem;background:var(--card);border:1px solid var(--line);border-left:4px solid;
 border-radius:.4rem;padding:.7rem;content-visibility:auto;contain-intrinsic-size:auto 9rem}
-article.doubtful{border-left-color:var(--doubt)}article.found{border-left-color:var(--good)}
+article.uncertain{border-left-color:var(--unsure)}article.found{border-left-color:var(--good)}
 article.absent{border-left-color:var(--none)}
 article img{width:9rem;max-height:9rem;object-fit:contain;display:block}
 .words{flex:1;min-width:0}.words p{margin:.15rem 0;font-size:.85rem}.words .verdict{font-weight:600}
-.doubtful .verdict{color:var(--doubt)}.found .verdict{color:var(--good)}.absent .verdict{color:var(--none)}
+.uncertain .verdict{color:var(--unsure)}.found .verdict{color:var(--good)}.absent .verdict{color:var(--none)}
 .meter{display:grid;grid-template-columns:5.5rem 1fr 2.3rem;gap:.4rem;align-items:center;font-size:.85rem}
 .meter span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .meter i{height:.5rem;border-radius:.25rem;background:var(--line)}

@@ -7,16 +7,18 @@ file holds is said in :mod:`asgnet.apply.output.formats`, what it is called in :
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import output_names
-from asgnet.apply.output.objects import ResultView, facts, parts_of
+from asgnet.apply.output.objects import ResultView, measured
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import PathLike, named
+from asgnet.imaging.regions import box
 from asgnet.types import IGNORE, Picture, Prediction
 
 REMEDY = "add --overwrite (overwrite=True) or choose another output folder"
@@ -34,7 +36,6 @@ def save_prediction(
     source: PathLike | None = None,
     instances: bool = False,
     simplify: float = 0.0,
-    kinds: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Write one picture's results, all of them or none.
 
@@ -64,7 +65,6 @@ def save_prediction(
             says.
         instances: each connected piece is an object of its own; else all of a class in a picture is one.
         simplify: how many pixels the outlines of polygons may stray from the mask; 0 is exact.
-        kinds: of the files only these; by default all.
 
     Returns:
         For each kind of file the path written, as text; for ``coco`` and its like the entry.
@@ -75,26 +75,56 @@ def save_prediction(
         OutputError: a file exists already or cannot be written.
     """
     formats = {formats} if isinstance(formats, str) else set(formats)
-    if prediction.mask.shape != picture.shape[:2]:
-        raise UsageError(
-            f"The prediction is {prediction.mask.shape} and its picture {picture.shape[:2]} (h, w); "
-            "give the picture that was segmented."
-        )
     if not simplify >= 0:  # so written, NaN is refused too
         raise UsageError(f"simplify is a number of pixels, not less than 0, not {simplify}.")
-    if len(prediction.classes) >= IGNORE and {"png", "voc"} & formats:
-        raise UsageError(
-            f"{len(prediction.classes)} classes do not fit into a PNG of 8 bits; choose coco or yolo instead."
-        )
-    names = output_names(stem, formats, overlay=overlay)
-    names = {kind: name for kind, name in names.items() if kinds is None or kind in kinds}
-    folder, shared = folder_at(out_dir), shared_files(prediction.classes, formats)
-    _refuse(folder, names.values(), shared, overwrite, source)
-    link = _link(folder, stem, source)
-    view = ResultView(prediction, picture, os.fspath(source) if source else stem, link, instances, simplify)
-    _write_all(folder, names, shared, view)
+    names, folder = output_names(stem, formats, overlay=overlay), folder_at(out_dir)
+    name = stem if source is None else os.fspath(source)
+    view = ResultView(prediction, picture, name, "", instances, simplify)
+    shared = shared_files(prediction.classes, formats)
+    write_files(view, folder, names, shared, source=source, overwrite=overwrite)
     done: dict[str, Any] = {kind: folder.place(name) for kind, name in names.items()}
     return done | {form: entry(view) for form, entry in ENTRIES.items() if form in formats}
+
+
+def write_files(
+    view: ResultView,
+    folder: Folder,
+    names: Mapping[str, str],
+    shared: Mapping[str, bytes],
+    *,
+    source: PathLike | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write these files of a picture, by kind, all of them or none.
+
+    Args:
+        view: what was found.
+        folder: of the results.
+        names: by kind, as :func:`asgnet.apply.output.names.output_names`.
+        shared: what the pictures of a run share: :func:`asgnet.apply.output.formats.shared_files`.
+        source: the picture's file, never overwritten.
+        overwrite: replace what exists.
+
+    Raises:
+        UsageError: the prediction is of another size than the picture, or has too many classes for a PNG.
+        OutputError: a file exists already or cannot be written.
+    """
+    _check(view, names)
+    _refuse(folder, names.values(), shared, overwrite, source)
+    if "labelme" in names:
+        view = replace(view, link=_link(folder, names["labelme"], source))
+    fresh = [name for name in names.values() if not folder.exists(name)]
+    try:
+        for name, content in shared.items():
+            if folder.read(name) != content:
+                folder.save(name, content)
+        for kind, name in names.items():  # the mask comes last: where it is, the picture is done
+            folder.save(name, WRITERS[kind](view))
+    except BaseException:
+        for name in fresh:
+            with suppress(OSError, OutputError):
+                folder.remove(name)
+        raise
 
 
 def summary(
@@ -117,42 +147,66 @@ def summary(
         seconds: how long it took.
         instances: say the same of every connected piece, too, as ``objects``.
     """
-    from asgnet.imaging.regions import box
+    return described(
+        ResultView(prediction, prediction.mask, os.fspath(name), apart=instances), mask=mask, seconds=seconds
+    )
 
+
+def described(
+    view: ResultView, name: str = "", *, mask: PathLike | None = None, seconds: float | None = None
+) -> dict[str, Any]:
+    """As :func:`summary`; ``name`` is the picture's, if it is not the one that its files are given."""
+    found = view.prediction
+    classes = [{"name": one.name, **measured(*one[1:])} for one in view.classes]
+    if len(classes) == 1:
+        whole = {key: value for key, value in classes[0].items() if key != "name"}
+    else:
+        whole = measured(found.mask != 0, found.probability, found.presence)
     said = {
-        "picture": os.fspath(name),
-        **facts(prediction.mask != 0, prediction.probability, prediction.presence),
+        "picture": name or view.name,
+        **whole,
         "mask": None if mask is None else os.fspath(mask),
-        "classes": [
-            {"name": part.name, **facts(part.region, part.probability, part.presence)}
-            for part in parts_of(prediction)
-        ],
+        "classes": classes,
         "seconds": None if seconds is None else round(float(seconds), 4),
     }
-    if instances:
-        height, width = prediction.mask.shape
-        things = ResultView(prediction, prediction.mask, instances=True).things
+    if view.apart:
         said["objects"] = [
             {
-                "name": thing.name,
-                "area_fraction": round(float(thing.region.sum()) / (height * width), 6),
-                "box": box(thing.region),
-                "confidence": thing.score,
+                "name": one.name,
+                "area_fraction": round(float(one.region.sum()) / one.region.size, 6),
+                "box": box(one.region),
+                "confidence": one.score,
             }
-            for thing in things
+            for one in view.objects
         ]
     return said
 
 
-def _link(folder: Folder, stem: str, source: PathLike | None) -> str:
-    """The way from a picture's own result files to the picture, if both are on this machine."""
+def _check(view: ResultView, names: Mapping[str, str]) -> None:
+    if view.prediction.mask.shape != view.picture.shape[:2]:
+        raise UsageError(
+            f"The prediction is {view.prediction.mask.shape} and its picture {view.picture.shape[:2]} (h, w); "
+            "give the picture that was segmented."
+        )
+    if len(view.prediction.classes) >= IGNORE and {"png", "voc"} & set(names):
+        raise UsageError(
+            f"{len(view.prediction.classes)} classes do not fit into a PNG of 8 bits; choose coco or yolo instead."
+        )
+
+
+def _link(folder: Folder, name: str, source: PathLike | None) -> str:
+    """The way from a file of a picture's results to the picture, if both are on this machine."""
     if source is None or is_url(source) or not isinstance(folder, LocalFolder):
         return ""
-    return os.path.relpath(os.path.abspath(source), (folder.path / stem).absolute().parent)
+    return os.path.relpath(os.path.abspath(source), (folder.path / name).absolute().parent)
 
 
 def _refuse(
-    folder: Folder, names: Iterable[str], shared: dict[str, bytes], overwrite: bool, source: PathLike | None
+    folder: Folder,
+    names: Iterable[str],
+    shared: Mapping[str, bytes],
+    overwrite: bool,
+    source: PathLike | None,
 ) -> None:
     """Raise before anything is written if something would be lost."""
     for name in names:
@@ -170,18 +224,3 @@ def _same(place: str, source: str) -> bool:
     if is_url(place) or is_url(source):
         return place == source
     return os.path.exists(source) and os.path.exists(place) and os.path.samefile(source, place)
-
-
-def _write_all(folder: Folder, names: dict[str, str], shared: dict[str, bytes], view: ResultView) -> None:
-    fresh = [name for name in names.values() if not folder.exists(name)]
-    try:
-        for name, content in shared.items():
-            if folder.read(name) != content:
-                folder.save(name, content)
-        for kind, name in names.items():  # the mask comes last: where it is, the picture is done
-            folder.save(name, WRITERS[kind](view))
-    except BaseException:
-        for name in fresh:
-            with suppress(OSError, OutputError):
-                folder.remove(name)
-        raise

@@ -1,11 +1,12 @@
 """Pictures, masks and frames out of files: the door to them. Touch a reader here when its kind of file changes."""
 
 from asgnet.data.read.decode import MOST_PIXELS, Source
-from asgnet.data.read.frames import VIDEOS, Frame, FrameReader, frame_count, is_video
+from asgnet.data.read.frames import FRAMED, VIDEOS, Frame, FrameReader, frame_count, is_video
 from asgnet.data.read.images import read_picture
 from asgnet.data.read.masks import read_labels, read_mask, read_support
 
 __all__ = [
+    "FRAMED",
     "MOST_PIXELS",
     "VIDEOS",
     "Frame",

@@ -31,6 +31,8 @@ VIDEOS = frozenset(
 )
 """Endings that make a file a video."""
 _PAGED = frozenset((".apng", ".avif", ".gif", ".tif", ".tiff", ".webp"))
+FRAMED = VIDEOS | _PAGED
+"""Endings of files that may have several frames or pages."""
 
 
 class Frame(NamedTuple):

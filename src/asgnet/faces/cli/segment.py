@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from asgnet.faces.cli import console
 from asgnet.faces.cli import segment_options as given
 
 if TYPE_CHECKING:
-    from asgnet.apply.batch.run import Result
+    from asgnet.apply.batch.run import Result, Summary
 
 
 class Format(StrEnum):
@@ -77,7 +77,7 @@ def segment(
         bool, typer.Option("--overlay", help="Also write each picture with the object tinted.")
     ] = False,
     report: Annotated[
-        bool, typer.Option("--report", help="Also write report.html: all at a glance, the doubtful first.")
+        bool, typer.Option("--report", help="Also write report.html: all at a glance, the uncertain first.")
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also draw how each result came about.")] = False,
     as_json: given.AsJson = False,
@@ -133,21 +133,19 @@ def segment(
 
     find . -name "*.jpg" | asgnet segment - --concept mug.concept --out masks/
     """
-    from asgnet.apply.batch.run import segment_all
+    from asgnet.apply.batch.plan import RunOptions
+    from asgnet.apply.batch.run import run_batch
     from asgnet.data.listing import list_sources
 
-    if bool(support or support_dir) == bool(concept):
-        raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     if engine is Engine.local and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
+    formats = tuple(one.value for one in form or [Format.png])
+    options = RunOptions(
+        formats, overlay, explain, overwrite, threshold, absent.value, instances, min_area, simplify, report,
+        every, engine.value, ray_address, workers,
+    )  # fmt: skip
     files = list_sources(_listed(pictures))
-    segmenter = given.load_segmenter(weights, device, runtime, precision)
-    if concept is not None:
-        from asgnet.types import Concept
-
-        segmenter.concept = Concept.load(concept)
-    else:
-        given.fit_examples(segmenter, support, adapt, support_dir=support_dir)
+    segmenter = given.learned(concept, support, support_dir, adapt, (weights, device, runtime, precision))
 
     def told(result: Result) -> None:
         step()
@@ -158,13 +156,7 @@ def segment(
                 console.put(path)
 
     with console.bar(None, "pictures") as step:
-        summary = segment_all(
-            segmenter, files, out, formats=[one.value for one in form or [Format.png]], overlay=overlay,
-            explain=explain, overwrite=overwrite, threshold=threshold, absent=absent.value,
-            instances=instances, min_area=min_area, simplify=simplify, report=report, every=every,
-            engine=engine.value, ray_address=ray_address, workers=workers, on_result=told,
-            on_planned=step,
-        )  # fmt: skip
+        summary = run_batch(segmenter, files, out, options, told, step)
     for path in () if as_json else summary.collected:
         console.put(path)
     for _, reason in summary.failed:
@@ -183,7 +175,7 @@ def _listed(pictures: list[str]) -> list[str]:
     return [name for word in pictures for name in (names if word == "-" else [word])]
 
 
-def _in_words(summary: Any, out: str) -> str:
+def _in_words(summary: Summary, out: str) -> str:
     parts = [f"{summary.done} segmented"] if summary.done else []
     if summary.skipped:
         parts.append(f"{summary.skipped} finished before")

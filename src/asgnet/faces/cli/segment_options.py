@@ -80,6 +80,30 @@ def load_segmenter(
     return Segmenter.from_pretrained(weights, device, runtime.value, precision.value)
 
 
+def learned(
+    concept: Path | None,
+    support: list[str] | None,
+    support_dir: Path | None,
+    adapt: bool | None,
+    model: tuple[Any, ...],
+) -> Segmenter:
+    """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
+
+    Raises:
+        UsageError: there are neither, or both.
+    """
+    if bool(support or support_dir) == bool(concept):
+        raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
+    segmenter = load_segmenter(*model)
+    if concept is None:
+        fit_examples(segmenter, support, adapt, support_dir=support_dir)
+    else:
+        from asgnet.types import Concept
+
+        segmenter.concept = Concept.load(concept)
+    return segmenter
+
+
 def some(support: list[Any] | None) -> list[Any]:
     """The examples; UsageError if there are none."""
     if not support:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from asgnet.errors import UsageError
 from asgnet.faces.cli import console
 from asgnet.faces.cli import segment_options as given
 
@@ -33,16 +32,8 @@ def suggest(
     from asgnet.apply.doctor.suggest import suggest as suggested
     from asgnet.data.listing import list_pictures
 
-    if (support is None and support_dir is None) == (concept is None):
-        raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     files = list_pictures(pictures)
-    segmenter = given.load_segmenter(weights, device)
-    if concept is not None:
-        from asgnet.types import Concept
-
-        segmenter.concept = Concept.load(concept)
-    else:
-        given.fit_examples(segmenter, support, None, support_dir=support_dir)
+    segmenter = given.learned(concept, support, support_dir, None, (weights, device))
     with console.bar(len(files), "pictures") as step:
         found = suggested(segmenter, files, count, step)
     for one in found.best:

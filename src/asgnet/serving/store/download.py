@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from asgnet.apply.batch.run_files import COLLECTED, collect
+from asgnet.apply.batch.run_files import RUN_FILES, write_run_file
 from asgnet.apply.inference.postprocess import Absent, decide
 from asgnet.apply.output import names
 from asgnet.apply.output.names import output_stems
@@ -78,9 +78,9 @@ def archive(
                 events.append({"stem": stem, "entries": {form: done.get(form)}})
                 _pack(zipped, Path(folder), written)
             yield sink.taken()
-        if form in COLLECTED:
+        if form in RUN_FILES:
             with TemporaryDirectory() as folder:
-                collect(folder_at(folder), form, lambda: events, job.classes)
+                write_run_file(folder_at(folder), form, lambda: events, job.classes)
                 _pack(zipped, Path(folder), written)
     yield sink.taken()
 

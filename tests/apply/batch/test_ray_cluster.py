@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.cluster import Worker
-from asgnet.apply.batch.manifest import NAME
+from asgnet.apply.batch.ray_cluster import Worker
 from asgnet.apply.batch.run import segment_all
 from asgnet.apply.segmenter import Segmenter
+from asgnet.data.results import MANIFEST
 from asgnet.errors import UsageError
 
 
@@ -45,7 +45,7 @@ def photos(tmp_path, paint) -> list[Path]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != NAME)
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != MANIFEST)
     return {str(p.relative_to(folder)): p.read_bytes() for p in found}
 
 
@@ -68,7 +68,7 @@ def test_two_workers_write_what_one_does_here(cluster, net, photos, paint, tmp_p
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
     assert [r.picture for r in there] == [r.picture for r in here] == photos
     assert [r.status for r in there] == ["done", "done", "failed", "done", "done"]
-    events = [json.loads(line) for line in (tmp_path / "there" / NAME).read_text().splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "there" / MANIFEST).read_text().splitlines()]
     assert {e["picture"] for e in events if e["event"] == "done"} == {
         str(p) for p in photos if p != photos[2]
     }
@@ -78,8 +78,8 @@ def test_two_workers_write_what_one_does_here(cluster, net, photos, paint, tmp_p
 
 
 def test_a_group_is_done_by_a_worker_in_its_own_words(monkeypatch, tmp_path):
+    from asgnet.apply.batch.pipeline import Pipeline
     from asgnet.apply.batch.plan import RunOptions
-    from asgnet.apply.batch.steps import Steps
     from asgnet.data.folder import folder_at
     from asgnet.types import Prediction
 
@@ -90,14 +90,17 @@ def test_a_group_is_done_by_a_worker_in_its_own_words(monkeypatch, tmp_path):
 
     Image.fromarray(np.full((4, 5, 3), 200, np.uint8)).save(tmp_path / "a.png")
     worker = Worker.__new__(Worker)
-    worker.steps = Steps(Bright(), folder_at(tmp_path / "out"), RunOptions(), "key")
-    group = [[str(tmp_path / name), name, name, None, None] for name in ("a.png", "missing.png")]
+    worker.pipeline = Pipeline(Bright(), folder_at(tmp_path / "out"), RunOptions(), "key", {})
+    group = [
+        [{"picture": str(tmp_path / name), "name": name, "stem": name, "outputs": {}, "missing": {}}, None]
+        for name in ("a.png", "missing.png")
+    ]
     (said,) = worker({"group": np.array([json.dumps(group)])})["said"]
     done, failed = json.loads(said)
     assert done["summary"]["area_fraction"] == 1
     assert "does not exist" in failed["error"]
     (tmp_path / "file").write_text("")
-    worker.steps = Steps(Bright(), folder_at(tmp_path / "file"), RunOptions(), "key")
+    worker.pipeline = Pipeline(Bright(), folder_at(tmp_path / "file"), RunOptions(), "key", {})
     (said,) = worker({"group": np.array([json.dumps(group)])})["said"]
     assert "cannot be written" in json.loads(said)[0]["hopeless"]
 

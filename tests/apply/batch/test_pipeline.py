@@ -1,4 +1,4 @@
-"""Groups of jobs with a part of the manifest for each: killed anywhere, nothing is lost or done twice."""
+"""Groups of tasks with a part of the manifest for each: killed anywhere, nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.execution import in_a_part
-from asgnet.apply.batch.manifest import PARTS, opened
+from asgnet.apply.batch.manifest import opened
+from asgnet.apply.batch.pipeline import Pipeline
 from asgnet.apply.batch.plan import RunOptions, planned
+from asgnet.apply.batch.reading import version_of
 from asgnet.apply.batch.run import segment_all
-from asgnet.apply.batch.steps import Steps, version_of
 from asgnet.data.folder import folder_at
+from asgnet.data.results import PARTS
 from asgnet.errors import OutputError
 from asgnet.types import Concept, Prediction
 
@@ -51,32 +52,32 @@ def folder(request, tmp_path):
     return folder_at(place)
 
 
-def part(folder, jobs, segmenter) -> list:
-    steps = Steps(segmenter, folder, RunOptions(), "key")
-    return list(in_a_part(steps, jobs, lambda job: None, lambda job: None))
+def part(folder, tasks, segmenter) -> list:
+    pipeline = Pipeline(segmenter, folder, RunOptions(), "key", {})
+    return list(pipeline.run_part(tasks, lambda task: None))
 
 
 def test_a_part_is_taken_in_and_goes(photos, folder):
-    jobs = planned(photos)
-    assert len(part(folder, jobs[:3], Segmenter())) == 3
-    assert len(part(folder, jobs[3:], Segmenter())) == 3
+    tasks = planned(photos, RunOptions(), folder)
+    assert len(part(folder, tasks[:3], Segmenter())) == 3
+    assert len(part(folder, tasks[3:], Segmenter())) == 3
     assert len(folder.list(PARTS)) == 2
     with opened(folder) as manifest:
-        assert all(manifest.event(job.name, "key")["sha256"] for job in jobs)
+        assert all(manifest.event(task.name, "key")["sha256"] for task in tasks)
     assert folder.list(PARTS) == []
     with opened(folder) as manifest:
-        assert all(manifest.event(job.name, "key") for job in jobs)
+        assert all(manifest.event(task.name, "key") for task in tasks)
 
 
 def test_a_worker_killed_in_the_middle_loses_at_most_its_last_pictures(photos, folder):
-    jobs = planned(photos)
+    tasks = planned(photos, RunOptions(), folder)
     with pytest.raises(KeyboardInterrupt):
-        part(folder, jobs, Segmenter(last=4))
+        part(folder, tasks, Segmenter(last=4))
     with opened(folder) as manifest:
-        done = [manifest.event(job.name, "key") is not None for job in jobs]
+        done = [manifest.event(task.name, "key") is not None for task in tasks]
         assert done == sorted(done, reverse=True)
         assert 1 <= sum(done) <= 4
-        assert all(manifest.owns(f"{job.stem}.png", job.name, "key") for job in jobs)
+        assert all(manifest.owns(f"{task.stem}.png", task.name, "key") for task in tasks)
 
 
 def test_a_run_after_a_killed_worker_finishes_the_rest(photos, folder):
@@ -89,14 +90,14 @@ def test_a_run_after_a_killed_worker_finishes_the_rest(photos, folder):
 
 
 def test_a_full_disk_ends_the_group(photos, folder, monkeypatch):
-    steps = Steps(Segmenter(), folder, RunOptions(), "key")
+    pipeline = Pipeline(Segmenter(), folder, RunOptions(), "key", {})
 
     def full(*_):
         raise OutputError("The disk is full.") from OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(steps, "write", full)
+    monkeypatch.setattr(pipeline, "write", full)
     with pytest.raises(OutputError, match="full"):
-        list(in_a_part(steps, planned(photos), lambda job: None, lambda job: None))
+        list(pipeline.run_part(planned(photos, RunOptions(), folder), lambda task: None))
 
 
 def test_the_version_changes_with_the_file(photos):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgnet.apply.batch.prefetch import overlapped
+from asgnet.apply.batch.pipeline import overlapped
 
 
 def _identity(job, value=None):

@@ -1,4 +1,4 @@
-"""The same job on a Ray cluster, or in several processes here: Ray Data streams, workers segment.
+"""The same run on a Ray cluster, or in several processes here: Ray Data streams, workers segment.
 
 Each worker holds one Segmenter. It takes groups of pictures, reads, segments and writes them itself, and
 keeps a part of the manifest; only what is said about each picture comes back. Ray hands out no more than
@@ -11,41 +11,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asgnet.apply.batch.execution import Finished, Outcome, in_a_part
-from asgnet.apply.batch.plan import Job, RunOptions, groups
-from asgnet.apply.batch.steps import ManifestEntry, Steps, version_of
+from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
+from asgnet.apply.batch.plan import PictureTask, RunOptions, groups
+from asgnet.apply.batch.reading import version_of
 from asgnet.data.folder import LocalFolder, folder_at
+from asgnet.data.results import ManifestEntry
 from asgnet.errors import AsgnetError, OutputError, PictureError, UsageError
-
-if TYPE_CHECKING:
-    pass
 
 MOST_BLOCKS = 10_000
 _STORE = 200 * 2**20  # bytes: names and JSON lines pass through it, never pictures
 
 
-def on_cluster(
-    steps: Steps,
-    jobs: list[Job],
-    finished: Finished,
-    clear: Callable[[Job], None],
-    address: str | None = None,
-    workers: int | None = None,
-) -> Iterator[Outcome]:
-    """Every job with what is said about it, or its error; what was finished before comes first.
+def on_cluster(pipeline: Pipeline, tasks: list[PictureTask], known: Known) -> Iterator[TaskResult]:
+    """Every task with its manifest entry, or its error; what was finished before comes first.
 
     Args:
-        steps: with the Segmenter that each worker gets a copy of.
-        jobs: of the run.
-        finished: what the manifest knows of a job that is finished.
-        clear: removes what a killed run left of a job.
-        address: of the cluster (``auto``, ``ray://host:10001``); None starts one here, and ends it.
-        workers: how many; None is one a core, or one a GPU for a Segmenter on one.
+        pipeline: with the Segmenter that each worker gets a copy of, and the options, which say where the
+            cluster is and how many workers there are.
+        tasks: of the run.
+        known: what the manifest knows of a picture that is finished.
 
     Raises:
         UsageError: Ray is not installed, or there is no cluster at the address.
@@ -53,19 +43,15 @@ def on_cluster(
     """
     ray = _ray()
     waiting = []
-    for job in jobs:
-        event = finished(job)
-        if event is None or not steps.options.satisfied(job.stem, event):
-            clear(job)
-            waiting.append(job)
-        elif event.get("version") and event["version"] == version_of(job.picture):
-            yield job, {"summary": event["summary"], "skipped": True}
+    for task in tasks:
+        entry = known(task) if task.complete else None
+        if entry is not None and entry.get("version") and entry["version"] == version_of(task.picture):
+            yield task, {"summary": entry["summary"], "skipped": True}
         else:
-            waiting.append(job)
-    if not waiting:
-        return
-    with _cluster(ray, address, workers):
-        yield from _streamed(ray, steps, waiting, finished, workers)
+            waiting.append(task)
+    if waiting:
+        with _cluster(ray, pipeline.options):
+            yield from _streamed(ray, pipeline, waiting, known)
 
 
 class Worker:
@@ -76,50 +62,58 @@ class Worker:
         place: the folder for the results.
         options: what to write.
         key: of the run.
+        shared: what the pictures share.
         here: the folder that relative names start from.
     """
 
-    def __init__(self, segmenter: Any, place: str, options: RunOptions, key: str, here: str):
+    def __init__(
+        self, segmenter: Any, place: str, options: RunOptions, key: str, shared: dict[str, bytes], here: str
+    ):
         import ray
 
         with suppress(OSError):  # on another machine names must be absolute or addresses
             os.chdir(here)
-        self.steps = Steps(ray.get(segmenter[0]), folder_at(place), options, key)
+        self.pipeline = Pipeline(ray.get(segmenter[0]), folder_at(place), options, key, shared)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Groups of jobs -> what is said about each group's, as JSON."""
+        """Groups of tasks -> what is said about each group's, as JSON."""
         return {"said": [json.dumps(self._said(json.loads(str(group)))) for group in batch["group"]]}
 
-    def _said(self, group: list[list[Any]]) -> list[ManifestEntry]:
-        known = {entry[1]: entry[4] for entry in group}
-        jobs = [Job(*entry[:4]) for entry in group]
+    def _said(self, group: list[Any]) -> list[ManifestEntry]:
+        tasks = [PictureTask(**values) for values, _ in group]
+        known = {task.name: entry for task, (_, entry) in zip(tasks, group, strict=True)}
         try:
-            done = in_a_part(self.steps, jobs, lambda job: known[job.name], lambda job: None)
+            done = self.pipeline.run_part(tasks, lambda task: known[task.name])
             return [_in_short(outcome) for _, outcome in done]
         except OutputError as error:  # every other picture would fail, too
             return [{"hopeless": str(error)}]
 
 
 def _streamed(
-    ray: ModuleType, steps: Steps, jobs: list[Job], finished: Finished, workers: int | None
-) -> Iterator[Outcome]:
-    device = getattr(getattr(steps.segmenter, "device", None), "type", "cpu")
+    ray: ModuleType, pipeline: Pipeline, tasks: list[PictureTask], known: Known
+) -> Iterator[TaskResult]:
+    options, folder = pipeline.options, pipeline.folder
+    device = getattr(getattr(pipeline.segmenter, "device", None), "type", "cpu")
     kind = "GPU" if device == "cuda" else "CPU"
-    count = workers or max(1, int(ray.cluster_resources().get(kind, 1)))
-    most = max(1, min(16, len(jobs) // (4 * count)))  # of a few pictures each worker gets some
-    rows = [{"group": json.dumps([[*job, finished(job)] for job in group])} for group in groups(jobs, most)]
-    place = steps.folder.place("")
-    place = os.path.abspath(place) if isinstance(steps.folder, LocalFolder) else place.rstrip("/")
+    count = options.workers or max(1, int(ray.cluster_resources().get(kind, 1)))
+    most = max(1, min(16, len(tasks) // (4 * count)))  # of a few pictures each worker gets some
+    rows = [
+        {"group": json.dumps([[asdict(task), known(task) if task.resumed else None] for task in group])}
+        for group in groups(tasks, most)
+    ]
+    place = folder.place("")
+    place = os.path.abspath(place) if isinstance(folder, LocalFolder) else place.rstrip("/")
+    segmenter = [ray.put(pipeline.segmenter)]
     data = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
     said = data.map_batches(
         Worker,
-        fn_constructor_args=([ray.put(steps.segmenter)], place, steps.options, steps.key, os.getcwd()),
+        fn_constructor_args=(segmenter, place, options, pipeline.key, dict(pipeline.shared), os.getcwd()),
         batch_size=1,
         num_cpus=1,
         num_gpus=1 if kind == "GPU" else 0,
         concurrency=count,
     )
-    waiting = iter(jobs)
+    waiting = iter(tasks)
     for row in said.iter_rows():
         for outcome in json.loads(row["said"]):
             if "hopeless" in outcome:
@@ -137,7 +131,7 @@ def _in_short(outcome: ManifestEntry | Exception) -> ManifestEntry:
 
 
 @contextmanager
-def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Iterator[None]:
+def _cluster(ray: ModuleType, options: RunOptions) -> Iterator[None]:
     """Connected to a cluster; one that was started here is ended."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # they would cross our own
@@ -147,9 +141,10 @@ def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Itera
         yield
         return
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = options.ray_address
     if address is None:
         address = "local"
-        settings |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
+        settings |= {"num_cpus": options.workers or os.cpu_count(), "include_dashboard": False}
         settings |= {"object_store_memory": _STORE}
     try:
         ray.init(address=address, **settings)

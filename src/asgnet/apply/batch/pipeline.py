@@ -1,0 +1,221 @@
+"""What happens to one picture: read, segmented, written; the next is read and the last written meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from asgnet.apply.batch.manifest import ManifestPart, ManifestWriter
+from asgnet.apply.batch.plan import PictureTask, RunOptions
+from asgnet.apply.batch.reading import LoadedPicture, PictureReader
+from asgnet.apply.inference.postprocess import PRESENT, decide
+from asgnet.apply.output.formats import ENTRIES
+from asgnet.apply.output.objects import ResultView, without_specks
+from asgnet.apply.output.save import described, write_files
+from asgnet.data.folder import Folder
+from asgnet.data.png import png_bytes
+from asgnet.data.results import ManifestEntry
+from asgnet.errors import OutputError
+
+if TYPE_CHECKING:
+    from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Prediction
+
+TaskResult = tuple[PictureTask, ManifestEntry | Exception]
+Known = Callable[[PictureTask], ManifestEntry | None]
+"""What the manifest knows of a picture that an earlier run finished."""
+
+_HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+Task, Read, Worked, Written = TypeVar("Task"), TypeVar("Read"), TypeVar("Worked"), TypeVar("Written")
+
+
+class PredictedPicture(NamedTuple):
+    """A picture segmented; no prediction if nothing of it was missing."""
+
+    loaded: LoadedPicture
+    prediction: Prediction | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Pipeline:
+    """Takes tasks through the three steps.
+
+    Attributes:
+        segmenter: fitted.
+        folder: for the results.
+        options: what to write.
+        key: of the run, :func:`asgnet.apply.batch.run.run_key`.
+        shared: what the pictures share: :func:`asgnet.apply.output.formats.shared_files`.
+    """
+
+    segmenter: Segmenter
+    folder: Folder
+    options: RunOptions
+    key: str
+    shared: Mapping[str, bytes]
+    _reader: PictureReader = field(default_factory=PictureReader)
+
+    def run(
+        self, tasks: Iterable[PictureTask], known: Known, manifest: ManifestWriter
+    ) -> Iterator[TaskResult]:
+        """Every task with its manifest entry, or with its error.
+
+        Raises:
+            OutputError: what would make every other picture fail as well.
+        """
+
+        def read(task: PictureTask) -> LoadedPicture:
+            return self._reader.read(task, known(task) if task.resumed else None)
+
+        def write(task: PictureTask, predicted: PredictedPicture) -> ManifestEntry:
+            return self.write(task, predicted, manifest)
+
+        for task, result in overlapped(tasks, read, self.predict, write):
+            if isinstance(result, OutputError) and getattr(result.__cause__, "errno", None) in _HOPELESS:
+                raise result
+            yield task, result
+
+    def run_part(self, tasks: list[PictureTask], known: Known) -> Iterator[TaskResult]:
+        """As :meth:`run`, with a part of the manifest for these tasks alone."""
+        claims = [
+            (task.name, self.key, [*task.missing.values()], task.resumed)
+            for task in tasks
+            if not task.complete
+        ]
+        yield from self.run(tasks, known, ManifestPart(self.folder, claims))
+
+    def predict(self, task: PictureTask, loaded: LoadedPicture) -> PredictedPicture:
+        """The prediction, decided as asked for."""
+        if loaded.picture is None:
+            return PredictedPicture(loaded)
+        began = time.perf_counter()
+        prediction = self.segmenter.predict(loaded.picture)
+        prediction = decide(prediction, self.options.threshold, self.options.absent)
+        if self.options.min_area > 1:
+            prediction = without_specks(prediction, self.options.min_area)
+        return PredictedPicture(loaded, prediction, time.perf_counter() - began)
+
+    def write(
+        self, task: PictureTask, predicted: PredictedPicture, manifest: ManifestWriter
+    ) -> ManifestEntry:
+        """All files of a picture that it lacks, and its line in the manifest; the entry of it."""
+        loaded, prediction, seconds = predicted
+        if loaded.picture is None or prediction is None:
+            assert loaded.entry is not None
+            return {**loaded.entry, "skipped": True}
+        options = self.options
+        source = task.picture if task.frame is None else f"{task.picture}#{task.frame:06}"
+        view = ResultView(prediction, loaded.picture, source, "", options.instances, options.simplify)
+        manifest.begin(task.name, self.key, task.missing.values(), task.resumed)
+        write_files(
+            view,
+            self.folder,
+            self._drawn(task, view),
+            self.shared,
+            source=source,
+            overwrite=options.overwrite,
+        )
+        entry = self._entry(task, loaded, view, seconds)
+        manifest.finish(task.name, self.key, entry["files"].values(), entry)
+        return entry
+
+    def _drawn(self, task: PictureTask, view: ResultView) -> dict[str, str]:
+        """The files still to be written; the explanation, which takes the Segmenter, is written here."""
+        names = dict(task.missing)
+        explained = names.pop("explain", None)
+        if explained is not None:
+            from asgnet.apply.figures.explain import explain
+
+            self.folder.save(explained, png_bytes(explain(self.segmenter, view.picture, view.prediction)))
+        return names
+
+    def _entry(
+        self, task: PictureTask, loaded: LoadedPicture, view: ResultView, seconds: float
+    ) -> ManifestEntry:
+        """What the manifest keeps of a finished picture, with what an earlier run left."""
+        before: ManifestEntry = loaded.entry or {"files": {}, "entries": {}}
+        files = before["files"] | task.missing
+        places = {kind: self.folder.place(name) for kind, name in files.items()}
+        said = described(view, task.picture, mask=places.get("png"), seconds=seconds)
+        said["present"] = view.prediction.presence >= PRESENT
+        if task.frame is not None:
+            said |= {"frame": task.frame, "time": loaded.time}
+        entries = {form: entry(view) for form, entry in ENTRIES.items() if form in self.options.formats}
+        entry = {
+            "stem": task.stem,
+            "sha256": loaded.digest,
+            "version": loaded.version,
+            "files": files,
+            "summary": {**said, "files": places},
+            "entries": before["entries"] | entries,
+        }
+        if "thumbnail" in before:
+            entry["thumbnail"] = before["thumbnail"]
+        elif self.options.report:
+            from asgnet.apply.output.report import thumbnail
+
+            entry["thumbnail"] = thumbnail(view.picture, view.prediction.mask)
+        return entry
+
+
+def overlapped(
+    tasks: Iterable[Task],
+    read: Callable[[Task], Read],
+    work: Callable[[Task, Read], Worked],
+    write: Callable[[Task, Worked], Written],
+    ahead: int = 2,
+) -> Iterator[tuple[Task, Written | Exception]]:
+    """Yield every task with what ``write`` returned, or with the error that one of its steps raised.
+
+    ``read`` runs in one thread, ``write`` in another, ``work`` in the caller's; at most ``ahead`` tasks wait
+    before and after ``work``. Results come in the order of the tasks. When the caller stops early, or is
+    interrupted, the write that runs is finished and those that wait are dropped.
+    """
+    source = iter(tasks)
+    reads: deque[tuple[Task, Future[Read]]] = deque()
+    writes: deque[tuple[Task, Future[Written]]] = deque()
+    reader, writer = ThreadPoolExecutor(1, "asgnet-read"), ThreadPoolExecutor(1, "asgnet-write")
+    try:
+        while True:
+            for task in islice(source, ahead + 1 - len(reads)):
+                reads.append((task, reader.submit(read, task)))
+            if not reads:
+                break
+            task, future = reads.popleft()
+            try:
+                worked = work(task, future.result())
+            except Exception as error:
+                writes.append((task, _failed(error)))
+            else:
+                writes.append((task, writer.submit(write, task, worked)))
+                del worked
+            while writes and (len(writes) > ahead or writes[0][1].done()):
+                yield _outcome(*writes.popleft())
+        while writes:
+            yield _outcome(*writes.popleft())
+    finally:
+        for pool in (reader, writer):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (reader, writer):
+            pool.shutdown(wait=True)
+
+
+def _failed(error: Exception) -> Future:
+    future: Future = Future()
+    future.set_exception(error)
+    return future
+
+
+def _outcome(task: Task, future: Future[Written]) -> tuple[Task, Written | Exception]:
+    try:
+        return task, future.result()
+    except Exception as error:
+        return task, error

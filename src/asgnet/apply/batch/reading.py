@@ -1,0 +1,99 @@
+"""A picture's pixels, and what tells whether its file is still the one that an earlier run saw."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cached_property
+from typing import NamedTuple
+
+from asgnet.apply.batch.plan import PictureTask
+from asgnet.data.folder import Remote, is_url, plain_path, read_source, store_of
+from asgnet.data.read import VIDEOS, FrameReader, read_picture
+from asgnet.data.results import ManifestEntry
+from asgnet.errors import OutputError
+from asgnet.types import Picture
+
+_MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
+
+
+class LoadedPicture(NamedTuple):
+    """A picture read, if it lacks anything of what is asked for; and what an earlier run left in ``entry``."""
+
+    picture: Picture | None
+    entry: ManifestEntry | None = None
+    digest: str = ""
+    version: str = ""
+    time: float | None = None
+
+
+class PictureReader:
+    """Reads pictures and frames one after another, and each file's SHA-256 once."""
+
+    _last = ("", "", "")  # of the last file with many frames: path, version, digest
+
+    def read(self, task: PictureTask, entry: ManifestEntry | None) -> LoadedPicture:
+        """A picture, unless an earlier run's ``entry`` has all of it and it is still the same file.
+
+        Raises:
+            PictureError: it cannot be read.
+            OutputError: it has changed since it was finished.
+        """
+        path, version = task.picture, version_of(task.picture)
+        if entry is not None and task.complete and version and version == entry.get("version"):
+            return LoadedPicture(None, entry)
+        framed = task.frame is not None or os.path.splitext(path)[1].lower() in VIDEOS
+        data = read_source(path) if is_url(path) and not framed else None
+        digest = self._digest(path, version) if data is None else hashlib.sha256(data).hexdigest()
+        if entry is not None and entry["sha256"] != digest:
+            raise OutputError(
+                f"{path!r} has changed since it was segmented; give --overwrite to do it again."
+            )
+        if task.complete:
+            return LoadedPicture(None, entry)
+        if framed:
+            frame = self._frames.read(path, task.frame or 0)
+            return LoadedPicture(frame.picture, entry, digest, version, frame.time)
+        return LoadedPicture(
+            read_picture(path if data is None else Remote(data, path)), entry, digest, version
+        )
+
+    @cached_property
+    def _frames(self) -> FrameReader:
+        return FrameReader()
+
+    def _digest(self, path: str, version: str) -> str:
+        if not version or self._last[:2] != (path, version):
+            self._last = (path, version, _file_digest(path))
+        return self._last[2]
+
+
+def version_of(path: str) -> str:
+    """What changes whenever a file does: size and time, or what its store says; empty if not to be had."""
+    try:
+        if not is_url(path):
+            status = os.stat(plain_path(path))
+            return f"{status.st_size} {status.st_mtime_ns}"
+        store, inside = store_of(path)
+        info = store.info(inside)
+        return " ".join(str(info[mark]) for mark in _MARKS if info.get(mark) is not None)
+    except Exception:  # reading it will say why
+        return ""
+
+
+def _file_digest(path: str) -> str:
+    """SHA-256 of a file; empty if it cannot be read (reading it as a picture will say why).
+
+    Only regular files are opened: a pipe would keep us waiting for ever.
+    """
+    try:
+        if is_url(path):
+            store, inside = store_of(path)
+            with store.open(inside, "rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        if not os.path.isfile(path):
+            return ""
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except Exception:
+        return ""
