@@ -1,4 +1,4 @@
-"""The machine's facts go into pytest-benchmark's report."""
+"""The machine is described in pytest-benchmark's report."""
 
 from __future__ import annotations
 

@@ -47,6 +47,10 @@ CLEAN = (
     "docs",
     "src/asgnet/errors.py",
     "src/asgnet/files.py",
+    "src/asgnet/progress.py",
+    "src/asgnet/data",
+    "src/asgnet/imaging",
+    "src/asgnet/study",
 )
 
 

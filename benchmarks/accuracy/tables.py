@@ -33,12 +33,12 @@ Row = Sequence[object]
 def about() -> str:
     """The machine and its peak."""
     speed, copies = machine_peak()
-    facts = machine() | {
+    found = machine() | {
         "best matrix product": f"{speed / 1e9:.0f} GFLOP/s",
         "best copy": f"{copies / 1e9:.1f} GB/s",
         "measured": time.strftime("%Y-%m-%d"),
     }
-    return table(["", ""], list(facts.items()))
+    return table(["", ""], list(found.items()))
 
 
 def pieces() -> str:
@@ -164,9 +164,9 @@ def int8() -> str:
         return "Needs onnxruntime: `pip install 'asgnet[onnx]'`."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
-        facts = export(work.segmenter("torch"), "onnx", path, int8=True)
+        found = export(work.segmenter("torch"), "onnx", path, int8=True)
         graph = path.read_bytes()
-    rows: list[Row] = [["IoU", f"{facts['iou_fp32']:.3f}", f"{facts['iou']:.3f}"]]
+    rows: list[Row] = [["IoU", f"{found['iou_fp32']:.3f}", f"{found['iou']:.3f}"]]
     for engine in [name for name in work.engines() if name != "torch"]:
         whole, quick = work.segmenter(engine), runner(graph, engine)
         asked, learnt = whole._prepare(work.scene()[1]), whole._learnt[False]

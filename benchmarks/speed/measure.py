@@ -1,4 +1,4 @@
-"""Clocks, and what needs no clock: bytes held, multiplications done; the machine's facts and its peak."""
+"""Clocks, and what needs no clock: bytes held, multiplications done; the machine and its peak."""
 
 from __future__ import annotations
 
@@ -106,17 +106,17 @@ def _is_tensor(value: object) -> bool:
 
 def machine() -> dict[str, str]:
     """What the figures depend on."""
-    facts = {"processor": _processor(), "cores": str(os.cpu_count()), "vectors": _vectors()}
-    facts |= {"memory": f"{_memory() / 2**30:.0f} GB", "system": platform.system()}
-    facts["python"] = platform.python_version()
+    found = {"processor": _processor(), "cores": str(os.cpu_count()), "vectors": _vectors()}
+    found |= {"memory": f"{_memory() / 2**30:.0f} GB", "system": platform.system()}
+    found["python"] = platform.python_version()
     for name in PACKAGES:
         try:
-            facts[name] = version(name)
+            found[name] = version(name)
         except PackageNotFoundError:
-            facts[name] = "not installed"
-    facts["torch threads"] = str(torch.get_num_threads())
-    facts["load before"] = f"{os.getloadavg()[0]:.1f}"
-    return facts
+            found[name] = "not installed"
+    found["torch threads"] = str(torch.get_num_threads())
+    found["load before"] = f"{os.getloadavg()[0]:.1f}"
+    return found
 
 
 def machine_peak(side: int = 2048, copied: int = 1 << 25) -> tuple[float, float]:

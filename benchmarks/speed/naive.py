@@ -139,10 +139,10 @@ def segment(net: ASGNet, query: Tensor, support_images: Tensor, support_masks: T
 
 
 @torch.no_grad()
-def answer(net: ASGNet, query: Tensor, learnt: Tensor) -> Tensor:
+def answer(net: ASGNet, query: Tensor, fitted: Tensor) -> Tensor:
     """``1 3 H W`` and prototypes ``n c`` of all shots -> ``1 2 H W`` logits."""
     seen = features(net, query[0])
-    guide, _, fits = allocate(seen, learnt)
+    guide, _, fits = allocate(seen, fitted)
     assert isinstance(net.decoder, FEM)
     logits = decode(net.decoder, torch.cat([seen, guide])[None], fits[None])
     return _resized(logits, query.shape[-2:])

@@ -1,6 +1,6 @@
 """Every piece of work by itself, with pytest-benchmark:
 
-make bench                                                      all of it, with the machine's facts
+make bench                                                      all of it, with the machine
 python -m pytest benchmarks -k "sgc or gpa"                     some of it
 python -m pytest benchmarks --benchmark-json speed.json         kept, to be compared
 """

@@ -63,8 +63,8 @@ def gpa(grid: int = GRID, prototypes: int = 25) -> Work:
     """Allocating prototypes to one query."""
     features = torch.randn(1, CHANNELS, grid, grid, generator=_random())
     vectors = torch.randn(1, prototypes, CHANNELS, generator=_random())
-    learnt = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
-    ours = partial(allocate, features, *learnt)
+    fitted = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
+    ours = partial(allocate, features, *fitted)
     return Work(ours, partial(naive.allocate, features[0], vectors[0]))
 
 
@@ -100,15 +100,15 @@ def paper_episode(shots: int, side: int = SIDE) -> Work:
 
 
 def paper_predict(prototypes: int = 5, side: int = SIDE) -> Work:
-    """``paper-r50`` on a query whose supports are learnt."""
+    """``paper-r50`` on a query whose supports are fitted."""
     net, quick = paper_nets()
     query = torch.randn(1, 3, side, side, generator=_random())
     vectors = torch.randn(1, prototypes, CHANNELS, generator=_random())
-    learnt = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
+    fitted = Prototypes(vectors, torch.ones(1, prototypes, dtype=torch.bool))
 
     def ours() -> Tensor:
         encoded = quick.encode(query)
-        return quick.decode(encoded, quick.allocate(encoded, learnt), (side, side)).logits
+        return quick.decode(encoded, quick.allocate(encoded, fitted), (side, side)).logits
 
     return Work(ours, partial(naive.answer, net, query, vectors[0]))
 

@@ -1,1 +1,1 @@
-"""Pictures and questions: the only room that trusts a file."""
+"""Files become arrays: the only room that reads foreign ones. Touch it when a kind of file or a dataset changes."""

@@ -27,7 +27,7 @@ def test_the_papers_variants_differ_where_they_should(dataset, net):
     assert [len(rows) for rows in tables.values()] == [4, 6, 4]
     supports = [dataset.picture("00")], [dataset.mask("00", 1)]
     slots = {
-        name: int(make().fit(*supports)._learnt["object"][0][1].sum())
+        name: int(make().fit(*supports)._fitted["object"][0][1].sum())
         for rows in tables.values()
         for name, make in rows.items()
     }

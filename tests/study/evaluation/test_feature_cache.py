@@ -1,11 +1,10 @@
-"""A network that looks at a picture once answers as it always would."""
+"""A network that encodes a picture once gives the features it always would."""
 
 import pytest
 import torch
 
 from asgnet.model import ASGNet
-from asgnet.study.evaluation import feature_cache as once
-from asgnet.study.evaluation.feature_cache import EncodesOnce
+from asgnet.study.evaluation.feature_cache import FeatureCache
 
 
 @pytest.fixture(scope="module")
@@ -15,41 +14,40 @@ def net():
 
 
 @pytest.fixture
-def looked(net, monkeypatch):
-    """How many pictures each look of the backbone was at."""
-    found, see = [], net.backbone.forward
-    monkeypatch.setattr(net.backbone, "forward", lambda images: found.append(len(images)) or see(images))
+def encoded(net, monkeypatch):
+    """How many pictures each call of the backbone was given."""
+    found, forward = [], net.backbone.forward
+    monkeypatch.setattr(net.backbone, "forward", lambda images: found.append(len(images)) or forward(images))
     return found
 
 
 @torch.no_grad()
-def test_a_picture_is_looked_at_once_and_its_features_stay_the_same(net, looked):
+def test_a_picture_is_encoded_once_and_its_features_stay_the_same(net, encoded):
     pictures = torch.rand(3, 3, 64, 64)
-    twin = EncodesOnce(net)
-    first, again = twin.encode(pictures), twin.encode(pictures[[2, 0]])
-    assert looked == [1, 1, 1]
+    encode = FeatureCache(net.encode)
+    first, again = encode(pictures), encode(pictures[[2, 0]])
+    assert encoded == [1, 1, 1]
     assert torch.equal(first.features[[2, 0]], again.features)
     torch.testing.assert_close(first.features, net.encode(pictures).features, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("most", "room"), [(2, 1 << 30), (None, 0)])
-def test_it_keeps_no_more_than_it_may(net, looked, monkeypatch, most, room):
+@pytest.mark.parametrize("bound", ["pictures", "bytes"])
+def test_it_keeps_no_more_than_it_may(net, encoded, bound):
     one, two, three = torch.rand(3, 1, 3, 64, 64)
     size = sum(part.nbytes for part in net.encode(one) if part is not None)
-    monkeypatch.setattr(once, "KEPT_BYTES", room or 2 * size)
-    looked.clear()
-    twin = EncodesOnce(net, most)
+    encode = FeatureCache(net.encode, **({"most": 2} if bound == "pictures" else {"most_bytes": 2 * size}))
+    encoded.clear()
     for picture in (one, two, one, three, one):
-        twin.encode(picture)
-    assert len(looked) == 3  # two are kept: the third took the second's place
-    twin.encode(two)
-    assert len(looked) == 4
+        encode(picture)
+    assert len(encoded) == 3  # two are kept: the third took the second's place
+    encode(two)
+    assert len(encoded) == 4
 
 
 @torch.no_grad()
-def test_the_original_forgets_nothing_because_it_keeps_nothing(net, looked):
-    picture = torch.rand(1, 3, 64, 64)
-    EncodesOnce(net, 1).encode(picture)
-    net.encode(picture)
-    assert len(looked) == 2
+def test_what_is_too_large_to_keep_is_encoded_each_time(net, encoded):
+    encode = FeatureCache(net.encode, most_bytes=1)
+    encode(torch.zeros(1, 3, 64, 64))
+    encode(torch.zeros(1, 3, 64, 64))
+    assert encoded == [1, 1]

@@ -53,8 +53,8 @@ def test_novel_pictures(boxes, cache_dir, tiny, backbone, novel):
     names = list(boxes.pictures)
     shows_novel = [any(boxes.pixels(names[row], c) for c in (1, 2)) for row in source.pictures]
     assert any(shows_novel) == (novel == "keep")
-    assert material.facts[0]["novel_images"] == novel
-    assert material.facts[0]["pictures"] == len(source.pictures)
+    assert material.datasets_used[0]["novel_images"] == novel
+    assert material.datasets_used[0]["pictures"] == len(source.pictures)
 
 
 def test_several_datasets(boxes, cache_dir, tiny, backbone, tmp_path):

@@ -1,6 +1,6 @@
 """How many pixels of which class each picture holds: counted once, in parallel, kept in the user's cache.
 
-A row is trusted while the label file's name, size and times are what they were, the time of its last change
+A row holds while the label file's name, size and times are what they were, the time of its last change
 included, which no program can set back. Otherwise its bytes are hashed, and counted again if they are others.
 What the cache cannot hold (a read-only home) is counted at every start.
 """

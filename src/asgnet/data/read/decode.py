@@ -1,4 +1,4 @@
-"""Open a picture file: the only place that trusts one, and it trusts none.
+"""Open a picture file, whatever it holds.
 
 What comes out is decoded and of a size that was checked before; whatever a file can provoke becomes one
 sentence, a :class:`PictureError`.

@@ -102,14 +102,12 @@ def evaluate(
     """
     from asgnet.data.benchmarks.episodes import load
     from asgnet.files import check_writable
-    from asgnet.study.evaluation.evaluate import as_predictor
     from asgnet.study.evaluation.evaluate import evaluate as run
     from asgnet.study.evaluation.report import markdown, save_curve
 
     for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
         console.free(file, overwrite)
     predictor, fit_options = given.predictor(weights, adapt, edges, net, network, keep)
-    asked = as_predictor(predictor, size=network.size, resize=network.resize.value)
     opened = drawn.open()
     by_shots: dict[int, list[EpisodeList]] = {}
     for one in [load(path, opened) for path in frozen or ()]:
@@ -122,14 +120,14 @@ def evaluate(
     for k, lists in sorted(by_shots.items()):
         folder = out if len(by_shots) == 1 else out / f"{k}-shot"
         report = reports[k] = run(
-            asked, opened, lists, presence=presence, boundary=boundary, fit_options=fit_options,
+            predictor, opened, lists, presence=presence, boundary=boundary, fit_options=fit_options,
             command=_command(), title=f"{k}-shot",
         )  # fmt: skip
         report.save(folder)
         for i, one in enumerate(lists):
             one.save(folder / f"list-{i}.jsonl")
         if pictures:
-            _draw(folder / "pictures.png", asked, opened, lists, report, pictures, fit_options)
+            _draw(folder / "pictures.png", predictor, opened, lists, report, pictures, fit_options)
         if not as_json:
             _print(report.table())
     if len(reports) == 1:

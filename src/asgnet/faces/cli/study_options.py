@@ -138,17 +138,18 @@ def predictor(
     given: Input,
     keep: int,
 ) -> tuple[Any, dict[str, Any]]:
-    """The Segmenter and its options of ``fit``, or with ``--net`` the network, which has none."""
+    """The Segmenter and its options of ``fit``, or with ``--net`` the network's predictor, which has none."""
     if net is not None:
         if weights is not None or adapt is not None or not edges:
             raise UsageError(
                 "--weights, --adapt and --no-edges are for the Segmenter; leave them out beside --net."
             )
-        from asgnet.model.paper.asgnet import ASGNet
-        from asgnet.study.evaluation.feature_cache import EncodesOnce
+        from asgnet.study.evaluation.feature_cache import FeatureCache
+        from asgnet.study.evaluation.predictor import NetPredictor
 
-        loaded = load_net(net, given)
-        return EncodesOnce(loaded, keep) if keep and isinstance(loaded, ASGNet) else loaded, {}
+        loaded: Any = load_net(net, given)  # of another kind is refused by name
+        encode = FeatureCache(loaded.encode, keep) if keep else None
+        return NetPredictor(loaded, size=given.size, resize=given.resize.value, encode=encode), {}
     if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.engines.feature_cache import FitsOnce, remembering
@@ -165,6 +166,7 @@ def load_net(net: str, given: Input) -> Network:
     from asgnet.model.checkpoint import load_published, load_weights
     from asgnet.model.paper.asgnet import ASGNet
 
+    found: Network
     path = Path(net).expanduser()
     if path.suffix in (".pth", ".pt"):
         found = load_published(path, given.preset)

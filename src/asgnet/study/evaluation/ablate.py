@@ -15,7 +15,7 @@ from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.episodes import EpisodeList
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.evaluation.evaluate import evaluate
-from asgnet.study.evaluation.feature_cache import EncodesOnce
+from asgnet.study.evaluation.feature_cache import FeatureCache
 from asgnet.study.evaluation.predictor import Fusion, NetPredictor, Resize
 
 FUSIONS: dict[str, Fusion] = {
@@ -65,15 +65,17 @@ def paper_variants(
 
     The variants keep the features of the pictures asked about: what they do with them is all that differs.
     """
-    once = EncodesOnce(net)
+    encode = FeatureCache(net.encode)
 
     def with_config(
         expand: bool = False, fusion: Fusion = "pooled", **changes: Any
     ) -> Callable[[], NetPredictor]:
         def make() -> NetPredictor:
-            variant = copy(once)  # the same tensors under another configuration
+            variant = copy(net)  # the same tensors under another configuration
             variant.config = replace(net.config, **changes)
-            return NetPredictor(variant, size=size, resize=resize, fusion=fusion, expand=expand)
+            return NetPredictor(
+                variant, size=size, resize=resize, fusion=fusion, expand=expand, encode=encode
+            )
 
         return make
 

@@ -1,37 +1,51 @@
-"""A network that encodes every picture once, for studies that ask about the same ones again and again."""
+"""Encode every picture once, for studies that run the same ones again and again."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+
 import torch
+from cachetools import LRUCache
 from torch import Tensor
 
-from asgnet.model.lru_cache import Recent
-from asgnet.model.paper.asgnet import ASGNet, Encoded
+from asgnet.model.paper.asgnet import Encoded
 
-KEPT_BYTES = 1 << 30
-"""Of pictures' features, at most; one picture's are always kept."""
+FEATURE_BYTES = 1 << 30
+"""Of pictures' features, at most."""
 
 
-class EncodesOnce(ASGNet):
-    """The same network, modules and tensors shared, that keeps what it encoded of the latest pictures.
+class FeatureCache:
+    """What ``encode`` makes of pictures, kept for the latest ones.
 
     Args:
-        net: any; its answers are this one's.
-        most: pictures kept, if they fit in KEPT_BYTES; None: as many as fit.
+        encode: ``b 3 H W`` normalised -> their features, as :meth:`ASGNet.encode`.
+        most: pictures that are kept at most.
+        most_bytes: of features that are kept.
     """
 
-    def __init__(self, net: ASGNet, most: int | None = None) -> None:
-        self.__dict__.update(net.__dict__)
-        self._recent: Recent[Encoded] = Recent(most)
+    def __init__(
+        self, encode: Callable[[Tensor], Encoded], most: int = 1 << 20, most_bytes: int = FEATURE_BYTES
+    ) -> None:
+        self._encode = encode
+        least = most_bytes // most  # what each counts for at least, so that no more than most fit
+        self._kept: LRUCache[bytes, Encoded] = LRUCache(most_bytes, lambda one: max(_bytes(one), least))
 
-    def encode(self, images: Tensor) -> Encoded:
-        """As :meth:`ASGNet.encode`."""
-        encode = super().encode
-        each = [self._recent(image[None], encode) for image in images]
-        fit = max(KEPT_BYTES // _bytes(each[0]), 1)
-        self._recent.most = fit if self._recent.most is None else min(self._recent.most, fit)
+    def __call__(self, images: Tensor) -> Encoded:
+        """``b 3 H W`` -> as ``encode`` of each alone."""
+        each = [self._one(image[None]) for image in images]
         low = [one.low for one in each if one.low is not None]
         return Encoded(torch.cat([one.features for one in each]), torch.cat(low) if low else None)
+
+    def _one(self, image: Tensor) -> Encoded:
+        key = hashlib.sha256(image.contiguous().cpu().numpy().tobytes()).digest()
+        found = self._kept.get(key)
+        if found is None:
+            found = self._encode(image)
+            with suppress(ValueError):  # too large to be kept
+                self._kept[key] = found
+        return found
 
 
 def _bytes(encoded: Encoded) -> int:

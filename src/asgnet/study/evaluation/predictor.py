@@ -7,7 +7,7 @@ input size, logits resized back, argmax at the picture's own size. A Segmenter n
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -52,6 +52,7 @@ class NetPredictor:
         fusion: what k supports come to: ``pooled`` prototypes (the paper), the mean of their ``masks``
             (probabilities), the mean of their guide ``features`` and maps, or HSNet's ``vote``.
         expand: every pixel gets the mean prototype instead of choosing one (the paper's ablation).
+        encode: instead of the network's own step, such as a FeatureCache of it.
 
     Attributes:
         decode_seconds: how long the last ``predict`` spent in the decoder and the way back to the picture.
@@ -65,6 +66,7 @@ class NetPredictor:
         resize: Resize = "pad",
         fusion: Fusion = "pooled",
         expand: bool = False,
+        encode: Callable[[Tensor], Encoded] | None = None,
     ) -> None:
         if not isinstance(net, ASGNet):
             raise UsageError(
@@ -77,10 +79,10 @@ class NetPredictor:
             raise UsageError(f"Supports are fused by pooled, masks, features or vote, not {fusion!r}.")
         if size < 32:
             raise UsageError(f"An input of {size} pixels is too small; give 32 or more.")
-        self.net = net.eval()
+        self.net, self.encode = net.eval(), encode or net.encode
         self.size, self.resize, self.fusion, self.expand = size, resize, fusion, expand
         self.decode_seconds = 0.0
-        self._learnt: dict[str, list[Prototypes]] = {}
+        self._fitted: dict[str, list[Prototypes]] = {}
 
     @torch.no_grad()
     def fit(self, images: Sequence[Picture], masks: Masks) -> NetPredictor:
@@ -92,29 +94,29 @@ class NetPredictor:
         """
         several = masks if isinstance(masks, Mapping) else {"object": masks}
         framed = torch.stack([self._frame(image) for image in images])  # k 3 s s
-        features = self.net.encode(framed).features  # k c h w
-        self._learnt = {}
+        features = self.encode(framed).features  # k c h w
+        self._fitted = {}
         for name, painted in several.items():
             shown = [i for i, mask in enumerate(painted) if (np.asarray(mask) == 1).any()]
             if not shown:
                 raise UsageError(f"No support shows {name}.")
             framed_masks = torch.stack([self._frame_mask(painted[i]) for i in shown])  # k s s
-            self._learnt[name] = self._prototypes(features[shown], framed_masks)
+            self._fitted[name] = self._prototypes(features[shown], framed_masks)
         self._wait()
         return self
 
     @torch.no_grad()
     def predict(self, image: Picture) -> Prediction:
-        """One picture ``h w 3`` uint8 → what was learnt, at its own size.
+        """One picture ``h w 3`` uint8 → what was learned, at its own size.
 
         ``presence`` is the highest object probability of any pixel.
         """
-        if not self._learnt:
+        if not self._fitted:
             raise UsageError("Fit supports before predicting.")
-        query = self.net.encode(self._frame(image)[None])
+        query = self.encode(self._frame(image)[None])
         spent = 0.0
         found = {}
-        for name, groups in self._learnt.items():
+        for name, groups in self._fitted.items():
             allocations = [self.net.allocate(query, group) for group in groups]
             self._wait()
             start = time.perf_counter()
@@ -196,9 +198,9 @@ class NetPredictor:
             torch.cuda.synchronize()
 
 
-def _mean_prototype(learnt: Prototypes) -> Prototypes:
+def _mean_prototype(learned: Prototypes) -> Prototypes:
     """Their mean alone, n = 1."""
-    prototypes, valid = learnt
+    prototypes, valid = learned
     weight = valid[..., None].to(prototypes.dtype)
     mean = (prototypes * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
     return Prototypes(mean, valid.any(1, keepdim=True))

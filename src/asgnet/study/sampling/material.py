@@ -29,7 +29,7 @@ class Material:
     train: list[Source]
     validation: list[Source]
     episodes: dict[int, list[Drawn]]
-    facts: list[dict[str, Any]]
+    datasets_used: list[dict[str, Any]]
 
 
 def cut_folds(
@@ -94,7 +94,7 @@ def prepare(
         DataError: too few pictures to train on, or to validate with.
         PictureError, OutputError: as :func:`open_features`.
     """
-    train, validation, facts = [], [], []
+    train, validation, datasets_used = [], [], []
     for place, (dataset, fold) in enumerate(zip(datasets, folds, strict=True)):
         stores: list[FeatureStore] = []
         if recipe.cached:
@@ -107,7 +107,7 @@ def prepare(
         allowed = np.array([name in kept for name in dataset.pictures]) & ~aside
         train.append(make_source(dataset, stores, allowed, fold.base, recipe, recipe.weight(place)))
         validation.append(make_source(dataset, stores[:1], aside, fold.base, recipe, fewest=2))
-        facts.append(_facts(dataset, fold, novel, train[-1], int(aside.sum())))
+        datasets_used.append(_used(dataset, fold, novel, train[-1], int(aside.sum())))
     train = usable(train)
     shots = sorted({1, max(recipe.shots)})
     episodes = {k: _validation(validation, k, recipe, len(shots)) for k in shots}
@@ -116,7 +116,7 @@ def prepare(
             f"Every {recipe.held_out}th picture validates, and no class has two of those; give more data, or "
             "set held_out lower."
         )
-    return Material(train, validation, {k: listed for k, listed in episodes.items() if listed}, facts)
+    return Material(train, validation, {k: listed for k, listed in episodes.items() if listed}, datasets_used)
 
 
 def _validation(sources: Sequence[Source], shots: int, recipe: Recipe, lists: int) -> list[Drawn]:
@@ -147,7 +147,7 @@ def _without(dataset: Dataset, tested: set[str], name: str) -> Fold:
     return Fold(title, gone, tuple(c for c in sorted(dataset.classes) if c not in gone))
 
 
-def _facts(dataset: Dataset, fold: Fold, novel: Novel, source: Source, aside: int) -> dict[str, Any]:
+def _used(dataset: Dataset, fold: Fold, novel: Novel, source: Source, aside: int) -> dict[str, Any]:
     """What training.json says of a dataset."""
     classes = sorted({c for shown in source.shown for c in shown})
     return {

@@ -271,6 +271,6 @@ def _story(
         "steps": steps,
         "processes": identity["processes"],
         "trained_parameters": trained,
-        "data": material.facts,
+        "data": material.datasets_used,
         "environment": environment(net, command),
     }
