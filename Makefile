@@ -1,7 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, import contracts and all tests
 # make bench  how long everything takes on this machine
-# make style · coverage · fuzz · soak · mutate · audit · sbom · fresh   see docs/reliability.md
+# make style · coverage · attack · fuzz · soak · mutate · audit · sbom · fresh   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -18,7 +18,7 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo test bench format style coverage fuzz soak mutate audit sbom fresh
+.PHONY: help demo test bench format style coverage attack fuzz soak mutate audit sbom fresh
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
@@ -43,6 +43,10 @@ coverage: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest tests/model tests/data tests/apply tests/test_files.py \
 		--cov=asgnet.model --cov=asgnet.data --cov=asgnet.apply --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=90
+
+# Everything that a stranger might try, ten minutes; the quick part of it is in make test.
+attack: $(VENV)/.ready-dev
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest tests/attack -m ''
 
 fuzz: $(VENV)/.ready-dev
 	ASGNET_FUZZ=$(or $(TIMES),40) $(BIN)/python -m pytest tests/hard/test_fuzz.py

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asgnet import quiet
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import save_bytes
 from asgnet.model.build import Network, build
@@ -178,9 +179,8 @@ def pretrained(source: str | os.PathLike[str] | None = None) -> Network:
     name = os.fspath(source)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise WeightsError(f"There are no weights at {name}; give a folder that asgnet train wrote.")
-    from huggingface_hub import snapshot_download
-
     try:
+        snapshot_download = quiet.huggingface_hub().snapshot_download
         return load_weights(snapshot_download(name, allow_patterns=[WEIGHTS_FILE, CONFIG_FILE]))
     except WeightsError:
         raise

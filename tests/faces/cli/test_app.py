@@ -209,6 +209,18 @@ def test_info_knows_the_version_and_prints_json(capsys):
     assert "torch" in capsys.readouterr().out
 
 
+def test_info_says_what_is_read_written_and_contacted(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["info", "--privacy", "--json"]) == 0
+    (said,) = lines(capsys.readouterr().out)
+    assert list(said) == ["reads", "writes", "contacts"]
+    assert said["contacts"][0] == "nothing"
+    assert main(["info", "--privacy"]) == 0
+    out = capsys.readouterr().out
+    assert "contacts  nothing\n" in out
+    assert str(tmp_path / "asgnet") in out
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("asgnet ")

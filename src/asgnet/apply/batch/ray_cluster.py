@@ -12,11 +12,12 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
+from asgnet import quiet
 from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups
 from asgnet.apply.batch.reading import version_of
@@ -41,7 +42,7 @@ def on_cluster(pipeline: Pipeline, tasks: list[PictureTask], known: Known) -> It
         UsageError: Ray is not installed, or there is no cluster at the address.
         OutputError: a worker cannot write.
     """
-    ray = _ray()
+    ray = _ray(pipeline.options.ray_address)
     waiting = []
     for task in tasks:
         entry = known(task) if task.complete else None
@@ -69,11 +70,9 @@ class Worker:
     def __init__(
         self, segmenter: Any, place: str, options: RunOptions, key: str, shared: dict[str, bytes], here: str
     ):
-        import ray
-
         with suppress(OSError):  # on another machine names must be absolute or addresses
             os.chdir(here)
-        self.pipeline = Pipeline(ray.get(segmenter[0]), folder_at(place), options, key, shared)
+        self.pipeline = Pipeline(quiet.ray().get(segmenter[0]), folder_at(place), options, key, shared)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Groups of tasks -> what is said about each group's, as JSON."""
@@ -142,12 +141,14 @@ def _cluster(ray: ModuleType, options: RunOptions) -> Iterator[None]:
         return
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     address = options.ray_address
-    if address is None:
+    alone = address is None
+    if alone:
         address = "local"
         settings |= {"num_cpus": options.workers or os.cpu_count(), "include_dashboard": False}
         settings |= {"object_store_memory": _STORE}
     try:
-        ray.init(address=address, **settings)
+        with quiet.no_metadata() if alone else nullcontext({}) as workers_environment:
+            ray.init(address=address, runtime_env={"env_vars": workers_environment}, **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"There is no Ray cluster at {address!r}: {reason}.") from error
@@ -157,14 +158,10 @@ def _cluster(ray: ModuleType, options: RunOptions) -> Iterator[None]:
         ray.shutdown()
 
 
-def _ray() -> ModuleType:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would warn of what is meant
+def _ray(address: str | None) -> ModuleType:
     try:
-        import ray
-        import ray.data
+        return quiet.ray(alone=address is None)
     except ImportError as error:
         raise UsageError(
             "The engine ray needs Ray Data: pip install 'asgnet[ray]', or leave --engine out."
         ) from error
-    return ray

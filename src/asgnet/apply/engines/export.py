@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 import asgnet
+from asgnet import quiet
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Graph, GraphOutput, tensors_of
 from asgnet.apply.engines.quantise import mean_iou, quantised
@@ -95,8 +96,7 @@ def save_openvino(onnx: bytes, path: Path) -> None:
     Raises:
         OutputError: they cannot be written.
     """
-    import openvino
-
+    openvino = quiet.openvino()
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "graph.xml"
         openvino.save_model(openvino.Core().read_model(onnx), made, compress_to_fp16=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asgnet import quiet
 from asgnet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
         UsageError: onnxruntime is not installed.
     """
     try:
-        from onnxruntime import quantization
+        quantization: Any = quiet.onnxruntime("quantization")
     except ImportError as error:
         raise UsageError("8 bits need onnxruntime; run: pip install 'asgnet[onnx]'") from error
 

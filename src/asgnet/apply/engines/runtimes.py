@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asgnet import quiet
 from asgnet.apply.engines.graph import PER_PROTOTYPE, PICTURES, Graph, GraphOutput, tensors_of
 from asgnet.errors import UsageError
 
@@ -137,8 +138,7 @@ class OnnxEngine:
     precision = "fp32"
 
     def __init__(self, graph: bytes, threads: int) -> None:
-        import onnxruntime
-
+        onnxruntime = quiet.onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -183,10 +183,9 @@ class OpenvinoEngine:
     """
 
     def __init__(self, graph: bytes, threads: int, precision: str = "fp32") -> None:
-        import openvino
-
         self.precision = precision
-        self._openvino, self._graph, self._core = openvino, graph, openvino.Core()
+        self._openvino, self._graph = quiet.openvino(), graph
+        self._core = self._openvino.Core()
         self._options = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else precision,
             "INFERENCE_NUM_THREADS": threads,

@@ -108,13 +108,24 @@ def fit(
 
 
 @app.command()
-def info(as_json: given.AsJson = False, weights: given.Weights = None) -> None:
+def info(
+    as_json: given.AsJson = False,
+    weights: given.Weights = None,
+    privacy: Annotated[
+        bool, typer.Option("--privacy", help="Instead: what is read, written and contacted.")
+    ] = False,
+) -> None:
     """Print versions, weights, devices and licence.
 
     asgnet info
 
     asgnet info --json
+
+    asgnet info --privacy
     """
+    if privacy:
+        _privacy(as_json)
+        return
     from asgnet.apply.about import about
 
     facts = about(given.load_segmenter(weights), weights or "bundled")
@@ -124,6 +135,17 @@ def info(as_json: given.AsJson = False, weights: given.Weights = None) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         console.put(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _privacy(as_json: bool) -> None:
+    from asgnet.apply.privacy import privacy
+
+    if as_json:
+        console.emit(privacy())
+        return
+    for does, sentences in privacy().items():
+        for number, sentence in enumerate(sentences):
+            console.put(f"{does if number == 0 else '':<10}{sentence}")
 
 
 for _command in (train, study.episodes, study.evaluate, study.ablate):

@@ -16,7 +16,7 @@ from asgnet.faces.cli import console
 from asgnet.faces.cli import study_options as given
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi  # noqa: TID251 (for its type alone)
 
     from asgnet.data.benchmarks.dataset import Dataset
 
@@ -159,9 +159,9 @@ def _hub(repository: str) -> HfApi:
     Raises:
         OutputError: it cannot be written to.
     """
-    from huggingface_hub import HfApi
+    from asgnet import quiet
 
-    api = HfApi()
+    api = quiet.huggingface_hub().HfApi()
     try:
         api.create_repo(repository, exist_ok=True)
     except Exception as problem:  # the hub raises whatever its transports raise
