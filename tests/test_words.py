@@ -34,8 +34,13 @@ RETIRED = {
 }
 CLASSES = {"Answering", "Earlier", "Event", "Kinds", "Moments", "Seen", "Steps", "Thing", "View", "Weigh"}
 
-# Names in files and answers that people keep, and which stay for their sake: where, what, why.
-KEPT: dict[str, dict[str, str]] = {}
+# Names in files, JSON lines and the HTTP API that people's programs read: where, what, why they stay.
+KEPT: dict[str, dict[str, str]] = {
+    "src/asgnet/apply/doctor/suggest.py": {
+        '"doubt"': "a field of asgnet suggest --json",
+        "``doubt``": "the same",
+    },
+}
 
 # The fusion rules are to be replaced as a whole, words and all.
 EXEMPT = ("src/asgnet/apply/fitting/rules/",)
@@ -45,10 +50,15 @@ CLEAN = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     "docs",
+    "src/asgnet/apply/batch",
+    "src/asgnet/apply/doctor",
+    "src/asgnet/apply/examples",
+    "src/asgnet/apply/figures",
+    "src/asgnet/apply/interactive",
+    "src/asgnet/apply/output",
+    "src/asgnet/data",
     "src/asgnet/errors.py",
     "src/asgnet/files.py",
-    "src/asgnet/progress.py",
-    "src/asgnet/data",
     "src/asgnet/imaging",
     "src/asgnet/study",
 )
