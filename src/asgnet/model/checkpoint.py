@@ -255,14 +255,14 @@ def _read_config(file: Path) -> Config | DefaultConfig:
         raise alien
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     made: type[Config] | type[DefaultConfig] = Config
+    ignored: dict[str, Any] = {}
     if values.get(NETWORK, values.get("decoder")) in ("default", FIRST_FORM["decoder"]):
-        made = DefaultConfig
-        ignored = {NETWORK, *FIRST_FORM} - {field.name for field in fields(made)}
-        values = {key: value for key, value in values.items() if key not in ignored}
-    default = asdict(made())
-    if set(values) - set(default):
+        made, ignored = DefaultConfig, {NETWORK: "", **FIRST_FORM}
+    known = ignored | asdict(made())
+    if set(values) - set(known):
         raise alien
     for key, value in values.items():
-        if not isinstance(value, type(default[key])):
+        if not isinstance(value, type(known[key])):
             raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
-    return made(**values)
+    own = {field.name for field in fields(made)}
+    return made(**{key: value for key, value in values.items() if key in own})
