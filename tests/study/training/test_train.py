@@ -1,7 +1,6 @@
 """Training end to end: it learns, it resumes exactly, it selects on base classes, it says what it did."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -43,19 +42,30 @@ def fresh():
     return make
 
 
-@pytest.fixture
-def go(boxes, cache_dir, fresh, tmp_path):
-    """Train on the boxes into ``tmp_path / name``."""
+@pytest.fixture(scope="module")
+def run(boxes, cache_dir, fresh):
+    """Train on the boxes."""
 
-    def go(recipe, name="run", **options):
+    def run(recipe, out, **options):
         torch.manual_seed(123)  # whatever the generator was, nothing may follow from it
         folds = cut_folds([boxes], "2-fold", options.pop("fold", None))
         net = fresh()
-        return net, story.train(
-            [boxes], folds, recipe, tmp_path / name, net=net, cache_dir=cache_dir, **options
-        )
+        return net, story.train([boxes], folds, recipe, out, net=net, cache_dir=cache_dir, **options)
 
-    return go
+    return run
+
+
+@pytest.fixture
+def go(run, tmp_path):
+    """Train into ``tmp_path / name``."""
+    return lambda recipe, name="run", **options: run(recipe, tmp_path / name, **options)
+
+
+@pytest.fixture(scope="module")
+def unbroken(run, tiny, tmp_path_factory):
+    """A run that nothing interrupted: the network's tensors and the folder."""
+    net, out = run(tiny, tmp_path_factory.mktemp("unbroken"))
+    return {name: t.clone() for name, t in net.state_dict().items()}, out
 
 
 def lines(out):
@@ -122,17 +132,15 @@ def test_learns(go, tiny):
     assert scores[-1] > 0.5
 
 
-def test_repeats_itself(go, tiny):
-    first, again = go(tiny, "a")[1], go(tiny, "b")[1]
-    assert lines(first) == lines(again)
-    assert lines(go(tiny, "c", seed=1)[1]) != lines(first)
+def test_repeats_itself(go, tiny, unbroken):
+    assert lines(go(tiny, "again")[1]) == lines(unbroken[1])
+    assert lines(go(tiny, "other", seed=1)[1]) != lines(unbroken[1])
 
 
 @pytest.mark.parametrize("step", [1, 3, 5])
-def test_resumed_equals_unbroken(go, tiny, step, monkeypatch):
+def test_resumed_equals_unbroken(go, tiny, unbroken, step, monkeypatch):
     """Before the first checkpoint (at 2), right after a validation, and between checkpoints."""
-    unbroken, whole = go(tiny, "whole")
-    expected = {name: t.clone() for name, t in unbroken.state_dict().items()}
+    expected, whole = unbroken
     with monkeypatch.context() as patch:
         interrupted_at(step, patch)
         with pytest.raises(MemoryError):
@@ -147,7 +155,6 @@ SCRIPT = """
 import sys, torch
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.model.paper.decoder import Outputs
 from asgnet.study.sampling.material import cut_folds
 from asgnet.study.recipe import load_recipe
 from asgnet.study.training.train import train
@@ -156,35 +163,29 @@ boxes = open_dataset(data, cache_dir=index, workers=1)
 torch.manual_seed(0)
 net = ASGNet.from_preset("default")
 folds = cut_folds([boxes], "2-fold", None)
-train([boxes], folds, load_recipe(recipe), out, net=net, cache_dir=cache, resume=True)
+train([boxes], folds, load_recipe(recipe), out, net=net, cache_dir=cache)
 """
 
 
-def test_killed_for_good_and_resumed(boxes, cache_dir, tiny, tmp_path):
+def test_killed_for_good_and_resumed(boxes, cache_dir, go, tiny, tmp_path):
     """kill -9, wherever it happens to be; then the same losses as a run left alone."""
-    recipe = tiny.model_copy(update={"steps": 16, "every": 6, "validation": 4})
+    recipe = tiny.model_copy(update={"steps": 12, "every": 4, "validation": 4})
     (tmp_path / "recipe.toml").write_text(recipe.toml())
     root = next(iter(boxes.pictures.values())).picture.parents[1]
-
-    def start(name):
-        words = [
-            tmp_path / "recipe.toml",
-            f"folder:{root}",
-            root.parent / "index",
-            cache_dir,
-            tmp_path / name,
-        ]
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, words)], stderr=subprocess.PIPE)
-
-    whole, run = start("whole"), start("killed")
-    _await_step(tmp_path / "killed" / "metrics.jsonl", 9, run)
-    os.kill(run.pid, signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL
-    assert 9 <= lines(tmp_path / "killed")[-1]["step"] < 16
-    last = start("killed")
-    for process in (whole, last):
-        assert process.wait(300) == 0, process.stderr.read().decode()
-    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+    words = [
+        tmp_path / "recipe.toml",
+        f"folder:{root}",
+        root.parent / "index",
+        cache_dir,
+        tmp_path / "killed",
+    ]
+    command = [sys.executable, "-c", SCRIPT, *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        _await_step(tmp_path / "killed" / "metrics.jsonl", 5, process)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert 5 <= lines(tmp_path / "killed")[-1]["step"] < 12
+    assert lines(go(recipe, "killed", resume=True)[1]) == lines(go(recipe, "whole")[1])
 
 
 def _await_step(file, step, run):
