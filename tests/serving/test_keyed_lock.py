@@ -1,4 +1,4 @@
-"""Turns: one at a time for each key."""
+"""KeyedLock: one at a time for each key."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
-from asgnet.serving.keyed_lock import Turns
+from asgnet.serving.keyed_lock import KeyedLock
 
 
 def test_one_key_is_held_by_one_and_others_go_on():
-    turns, both = Turns(), Barrier(2)
+    locks, both = KeyedLock(), Barrier(2)
 
     def meet(key: str) -> None:
-        with turns.turn(key):
+        with locks.hold(key):
             both.wait(0.3)
 
     with ThreadPoolExecutor(2) as pool:
@@ -25,10 +25,10 @@ def test_one_key_is_held_by_one_and_others_go_on():
                 one.result()
 
 
-def test_a_turn_ends_whatever_happens_and_is_forgotten():
-    turns = Turns()
-    with pytest.raises(KeyError), turns.turn("a"):
+def test_a_lock_is_released_whatever_happens_and_is_forgotten():
+    locks = KeyedLock()
+    with pytest.raises(KeyError), locks.hold("a"):
         raise KeyError
-    with turns.turn("a"):
-        assert len(turns._turns) == 1
-    assert not turns._turns
+    with locks.hold("a"):
+        assert len(locks._locks) == 1
+    assert not locks._locks

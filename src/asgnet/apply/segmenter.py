@@ -291,6 +291,14 @@ class Segmenter:
         """Until another engine takes over: no exporting, so the first answer does not wait."""
         self._answers = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
 
+    def use_engine_of(self, other: Segmenter) -> None:
+        """Predict with the graphs that another Segmenter with the same network has made."""
+        self._answers = other._answers
+
+    def forget_supports(self) -> None:
+        """Free the memory of the examples as they were read; the concept stays."""
+        self.supports, self._superpixels = [], []
+
     def _prepare(self, picture: Picture, closer: bool = False) -> Tensor:
         """``h w 3`` uint8 -> ``1 3 h' w'`` uint8, as the network sees it."""
         return channels_first(seen_picture(kept(picture, SIDE), side_of(SIDE, closer)))

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class KeyedLock:
     """Locks by key; a key that nobody holds or waits for takes no memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._turns: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
 
     @contextmanager
-    def turn(self, key: Hashable) -> Iterator[None]:
-        """Nobody else has this key's turn meanwhile."""
+    def hold(self, key: Hashable) -> Iterator[None]:
+        """Nobody else holds this key meanwhile."""
         with self._lock:
-            mine = self._turns.get(key) or threading.Lock()
-            self._turns[key] = mine
+            mine = self._locks.get(key) or threading.Lock()
+            self._locks[key] = mine
         with mine:
             yield

@@ -1,12 +1,13 @@
-"""Proposed masks for pictures that arrive again and again while somebody clicks: looked at once."""
+"""Proposed masks for pictures that arrive again and again while somebody clicks: encoded once."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
 
 from asgnet.serving.uploads import picture_of
 from asgnet.types import Mask
@@ -24,8 +25,8 @@ class Proposals:
     """
 
     def __init__(self, held: int = 6):
-        self._held, self._lock = held, threading.Lock()
-        self._known: OrderedDict[bytes, tuple[Proposer, threading.Lock]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._held: LRUCache[bytes, tuple[Proposer, threading.Lock]] = LRUCache(held)
 
     def propose(
         self,
@@ -46,14 +47,11 @@ class Proposals:
 
         key = hashlib.sha256(data).digest()
         with self._lock:
-            known = self._known.get(key)
-        if known is None:
-            known = (Proposer(segmenter, picture_of(data, name, most_pixels)), threading.Lock())
-        with self._lock:
-            self._known[key] = known
-            self._known.move_to_end(key)
-            while len(self._known) > self._held:
-                self._known.popitem(last=False)
-        proposer, alone = known
+            held = self._held.get(key)
+        if held is None:
+            held = (Proposer(segmenter, picture_of(data, name, most_pixels)), threading.Lock())
+            with self._lock:
+                held = self._held.setdefault(key, held)
+        proposer, alone = held
         with alone:
             return proposer.propose(points=list(points), box=box)

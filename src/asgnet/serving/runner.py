@@ -1,93 +1,76 @@
-"""The pictures of jobs, one at a time, the jobs taking turns."""
+"""The pictures of jobs, one at a time: of each job one, round and round."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asgnet.errors import AsgnetError, PictureError, UsageError
-from asgnet.serving.store.jobs import KeptPicture
+from asgnet.errors import AsgnetError
+from asgnet.serving.store.jobs import Jobs, KeptPicture
 from asgnet.serving.worker_pool import Work
 from asgnet.types import Prediction
 
-if TYPE_CHECKING:
-    from asgnet.serving.service import Service
+Segmented = tuple[Prediction, dict[str, Any]]
+"""What was found in a picture, and its record."""
 
 
 class Runner:
-    """Gives the workers the next picture when nothing else waits.
+    """Gives the pool the next picture when nothing else waits.
 
     Args:
-        service: keeps the jobs and segments the pictures.
+        jobs: where they are kept.
+        segment: does a picture.
+        ended: called with a job's id and whether its picture is done, when one has ended.
     """
 
-    def __init__(self, service: Service):
-        self._service, self._lock = service, threading.Lock()
-        self._turns: deque[str] = deque()
+    def __init__(
+        self, jobs: Jobs, segment: Callable[[KeptPicture], Segmented], ended: Callable[[str, bool], None]
+    ):
+        self._jobs, self._segment, self._ended = jobs, segment, ended
+        self._lock = threading.Lock()
+        self._rotation: deque[str] = deque()
 
     def run(self, job: str) -> None:
-        """Have a job's queued pictures done."""
+        """Have a job's queued pictures done; the pool is to be woken."""
         with self._lock:
-            if job not in self._turns:
-                self._turns.append(job)
-        self._service.workers.wake()
+            if job not in self._rotation:
+                self._rotation.append(job)
 
     def spare(self) -> Work | None:
-        """Work on the picture of the job whose turn it is; None if none waits."""
+        """Work on a picture of the next job; None if none waits."""
         with self._lock:
-            if not self._turns or self._service.segmenter is None:
+            if not self._rotation:
                 return None
-            job = self._turns.popleft()
-            self._turns.append(job)
+            job = self._rotation.popleft()
+            self._rotation.append(job)
             return partial(self._one, job)
 
     def _one(self, job: str) -> None:
         """Do the next picture of a job."""
-        taken = self._service.jobs.take(job)
+        taken = self._jobs.take(job)
         if taken is None:
             with self._lock:
-                if job in self._turns:
-                    self._turns.remove(job)
-            if self._service.jobs.waiting_in(job):
+                if job in self._rotation:
+                    self._rotation.remove(job)
+            if self._jobs.waiting_in(job):
                 self.run(job)  # one was queued in between
             return
-        with ExitStack() as turn:  # nobody reads new masks beside old facts
+        with ExitStack() as alone:  # nobody reads new masks beside an old record
             try:
-                prediction, facts = self._answer(taken)
-                turn.enter_context(self._service.jobs.turn((job, taken.position)))
-                self._service.jobs.files(job, taken.position).write(prediction)
+                prediction, record = self._segment(taken)
+                alone.enter_context(self._jobs.alone((job, taken.position)))
+                self._jobs.files(job, taken.position).write(prediction)
                 error = None
             except AsgnetError as problem:
-                facts, error = None, str(problem)
+                record, error = None, str(problem)
             except Exception as problem:
-                facts, error = None, f"unexpected: {type(problem).__name__}"
-            self._service.tally["job_done" if facts is not None else "job_failed"] += 1
-            if not self._service.jobs.finish(job, taken.position, facts, error):
-                self.run(job)  # it may have left the turns meanwhile
-        if self._service.jobs.get(job) is None:  # deleted meanwhile: the files just written as well
-            self._service.jobs.delete(job)
-        self._service.on_change(job)
-
-    def _answer(self, taken: KeptPicture) -> tuple[Prediction, dict[str, Any]]:
-        from asgnet.serving.store.results import facts
-        from asgnet.serving.uploads import picture_of
-
-        job = self._service.jobs.get(taken.job)
-        concept = self._service.concepts.get(job.concept) if job else None
-        if job is None or concept is None:
-            raise UsageError("The concept was deleted before this picture's turn; start another job.")
-        try:
-            data = self._service.jobs.files(taken.job, taken.position).picture.read_bytes()
-        except OSError as error:
-            raise PictureError(f"{taken.name!r} is no longer there; upload it again.") from error
-        picture = picture_of(data, taken.name, self._service.bounds.pixels)
-        began = time.perf_counter()
-        concept, prediction = self._service.segment(concept, picture, job.threshold, job.absent)
-        seconds = round(time.perf_counter() - began, 4)
-        if concept.classes != job.classes:
-            raise UsageError("The concept has other classes by now; start another job.")
-        return prediction, {**facts(prediction), "seconds": seconds, "concept_version": concept.version}
+                record, error = None, f"unexpected: {type(problem).__name__}"
+            if not self._jobs.finish(job, taken.position, record, error):
+                self.run(job)  # it may have left the rotation meanwhile
+        if self._jobs.get(job) is None:  # deleted meanwhile: the files just written as well
+            self._jobs.delete(job)
+        self._ended(job, record is not None)

@@ -17,7 +17,7 @@ from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError
 from asgnet.serving.store.concepts import Example
 from asgnet.types import IGNORE, Mask, Picture
 
-_heard = threading.local()
+_local = threading.local()
 
 
 class Named(io.BytesIO):
@@ -37,6 +37,16 @@ def picture_of(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Pictur
     return read_picture(Named(data, name), most_pixels=most_pixels)
 
 
+def labels_in(data: bytes, name: str) -> Mask:
+    """A mask's bytes as ``h w`` class indices, untouched.
+
+    Raises:
+        PictureError, DataError: as :func:`asgnet.data.read.masks.read_labels`.
+    """
+    source: Any = Named(data, name)  # typed as a path, but a file will do
+    return read_labels(source)
+
+
 def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Mask:
     """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 background, 255 ignore.
 
@@ -49,7 +59,7 @@ def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Ma
     if classes == 1 and not _blank(data):
         return read_mask(Named(data, name), size)
     try:
-        labels = read_labels(Named(data, name))
+        labels = labels_in(data, name)
     except (PictureError, DataError) as error:
         raise SupportError(f"The mask cannot be used: {error}") from error
     if labels.shape != size:
@@ -80,7 +90,7 @@ def example_of(
     return Example(picture, png_bytes(labels_of(mask, size, classes, f"of {name}")), name, size)
 
 
-def taught(
+def fit_inputs(
     examples: Sequence[tuple[Picture, Mask]], classes: Sequence[str]
 ) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
     """What ``Segmenter.fit`` takes, of pictures with class indices: a class is None where it is not shown."""
@@ -95,14 +105,14 @@ def taught(
 
 @contextmanager
 def guesses() -> Iterator[list[str]]:
-    """What was decided for the user in here, in this thread, one sentence each, once."""
+    """What was guessed for the user in here, in this thread, one sentence each, once."""
     with _listening:
         _install()
-    before, _heard.notes = getattr(_heard, "notes", None), []
+    before, _local.notes = getattr(_local, "notes", None), []
     try:
-        yield _heard.notes
+        yield _local.notes
     finally:
-        _heard.notes = before
+        _local.notes = before
 
 
 _listening = threading.Lock()
@@ -115,7 +125,7 @@ def _install() -> None:
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-        notes = getattr(_heard, "notes", None)
+        notes = getattr(_local, "notes", None)
         if notes is None or not issubclass(category, AsgnetWarning):
             others(message, category, *where, **more)
         elif str(message) not in notes:
@@ -129,6 +139,6 @@ def _install() -> None:
 def _blank(data: bytes) -> bool:
     """A mask, readable, in which nothing is painted."""
     try:
-        return not read_labels(Named(data, "")).any()
+        return not labels_in(data, "").any()
     except (PictureError, DataError):
         return False

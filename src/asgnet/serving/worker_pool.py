@@ -1,4 +1,4 @@
-"""A few threads and bounded queues before them: who comes too late is told when to come again."""
+"""A few threads with bounded queues before them; a full queue says when there should be room."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from asgnet.errors import AsgnetError
 
 T = TypeVar("T")
 Work = Callable[[], Any]
-_TURN = 4
-"""One choice in so many begins with those that usually come last, so that nobody waits for ever."""
+_REVERSED_EVERY = 4
+"""One choice in so many begins with the kinds that usually come last, so that nothing waits for ever."""
 
 
-class BusyError(AsgnetError):
+class QueueFullError(AsgnetError):
     """The queue is full; ``retry_after`` seconds from now there should be room."""
 
     def __init__(self, message: str, retry_after: float):
@@ -30,7 +30,7 @@ class _Task(NamedTuple):
     work: Work
 
 
-class Workers:
+class WorkerPool:
     """Threads that do quick work first, slow work on some of them only, and spare work when nothing waits.
 
     However much slow or spare work there is, quick work waits for one picture at most, and one thread at
@@ -39,7 +39,7 @@ class Workers:
     Args:
         threads: how many, at least two, so that slow work leaves one for the rest.
         waiting: how many tasks of each kind may wait.
-        spare: asked for work when nothing else waits; None when there is none. :meth:`wake` says there is.
+        spare: called for work when nothing else waits; None when there is none. :meth:`wake` says there is.
     """
 
     def __init__(self, threads: int, waiting: int, spare: Callable[[], Work | None] = lambda: None):
@@ -58,13 +58,13 @@ class Workers:
         """Queue work.
 
         Raises:
-            BusyError: as much waits as may wait.
+            QueueFullError: as much waits as may wait.
         """
         with self._changed:
             queue = self._queues[kind]
             if self._stopped or len(queue) >= self._waiting:
                 wait = 1 + len(queue) * self._pace[kind] / len(self._threads)
-                raise BusyError(f"{len(queue)} requests wait already; come again in {wait:.0f} s.", wait)
+                raise QueueFullError(f"{len(queue)} requests wait already; come again in {wait:.0f} s.", wait)
             future: Future[T] = Future()
             queue.append(_Task(future, work))
             self._changed.notify()
@@ -115,7 +115,7 @@ class Workers:
             return None
         self._choices += 1
         kinds = ["quick", "slow", "spare"]
-        for kind in kinds if self._choices % _TURN else reversed(kinds):
+        for kind in kinds if self._choices % _REVERSED_EVERY else reversed(kinds):
             if kind == "slow" and self._slow >= self._most_slow:
                 continue
             if kind != "spare" and self._queues[kind]:

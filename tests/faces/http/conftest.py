@@ -52,12 +52,15 @@ def serve(tmp_path, segmenter):
 
     from asgnet.faces.http.app import create_app
     from asgnet.faces.http.settings import Settings
+    from asgnet.faces.integrations import labelstudio
 
     with ExitStack() as stack:
 
         def started(base_url: str = "http://127.0.0.1:8008", **settings) -> TestClient:
             settings = {"workers": 2, **settings}
-            app = create_app(Settings(tmp_path / "data", **settings), load=lambda: segmenter)
+            app = create_app(
+                Settings(tmp_path / "data", **settings), lambda: segmenter, [labelstudio.install]
+            )
             client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
             stack.enter_context(client)
             app.state.service.loaded.result(300)

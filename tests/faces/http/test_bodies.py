@@ -16,6 +16,7 @@ from tests.hard.damage import damaged, fuzz, placed
 
 from asgnet.faces.http.app import create_app
 from asgnet.faces.http.settings import Settings
+from asgnet.faces.integrations import labelstudio
 from asgnet.types import Concept
 
 EDGE = "edge"
@@ -48,7 +49,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder, segmenter):
     """One server for all these tests: none may leave anything."""
-    app = create_app(Settings(folder / "data", workers=2, label_studio=NOWHERE), load=lambda: segmenter)
+    app = create_app(
+        Settings(folder / "data", workers=2, label_studio=NOWHERE), lambda: segmenter, [labelstudio.install]
+    )
     with TestClient(app, base_url="http://127.0.0.1:8008", raise_server_exceptions=False) as client:
         app.state.service.loaded.result(60)
         yield client

@@ -58,7 +58,7 @@ def test_maps_are_the_library_s_own(client, started, finish, painted, segmenter)
     finish(client, started["id"])
     service = client.app.state.service
     concept = service.concepts.get(started["concept"])
-    expected = service.ready(concept).predict(_pixels(painted(1)[0]))
+    expected = service.models.ready(concept).predict(_pixels(painted(1)[0]))
     base = f"/v1/jobs/{started['id']}/results/0"
     assert np.array_equal(_pixels(client.get(f"{base}/mask.png").content), expected.mask.astype(np.uint8))
     probability = _pixels(client.get(f"{base}/probability.png").content)
@@ -189,13 +189,13 @@ def test_what_computes_the_answers_is_made_once_for_all_concepts(client, learn, 
     """Two workers that each made it, of one network, once failed both."""
     service = client.app.state.service
     concept = learn(client)
-    if service.warming is not None:
-        service.warming.join()
+    if service.models.warming is not None:
+        service.models.warming.join()
     files = [("pictures", (f"{i}.png", painted(i)[0])) for i in range(4)]
     job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
     assert finish(client, job)[-1][1]["done"] == 4
     kept = service.concepts.get(concept["id"])
-    assert service.ready(kept)._answers is service.segmenter._answers is not None
+    assert service.models.ready(kept)._answers is service.segmenter._answers is not None
 
 
 def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
@@ -219,7 +219,7 @@ def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
     first = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
     assert not asked
     started.set()
-    service.warming.join()
+    service.models.warming.join()
     asked.clear()
     second = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
     assert asked == [("object",)]

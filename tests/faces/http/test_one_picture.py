@@ -20,7 +20,7 @@ def _pixels(content: bytes) -> np.ndarray:
 def test_every_format_is_of_the_same_prediction(client, learn, painted):
     concept, picture = learn(client), painted(1)[0]
     kept = client.app.state.service.concepts.get(concept["id"])
-    expected = client.app.state.service.ready(kept).predict(_pixels(picture))
+    expected = client.app.state.service.models.ready(kept).predict(_pixels(picture))
 
     def asked(form: str, **fields):
         data = {"concept": concept["id"], "format": form, **fields}
@@ -69,7 +69,7 @@ def test_a_click_or_a_box_proposes_a_mask(client, painted):
         assert set(np.unique(found)) <= {0, 255}
         assert found[int(click["y"]), int(click["x"])] == 255
         assert ((found > 0) & truth).sum() / ((found > 0) | truth).sum() > 0.5
-    assert len(client.app.state.proposals._known) == 1  # looked at once
+    assert len(client.app.state.proposals._held) == 1  # encoded once
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,19 @@ def test_metrics_count(client, learn, painted):
     assert 'asgnet_requests_total{method="POST",route="/v1/segment",status="200"} 1.0' in text
     assert "asgnet_ready 1.0" in text
     assert "process_resident_memory_bytes" in text
+
+
+def test_whatever_clients_invent_metrics_stay_as_long_as_they_are(client):
+    for method in ("PROPFIND", "FROB0"):
+        client.request(method, "/v1/nowhere-0")
+    before = len(client.get("/metrics").text.splitlines())
+    before = len(client.get("/metrics").text.splitlines())
+    for i in range(50):
+        client.request(f"FROB{i}", f"/v1/nowhere-{i}")
+        client.get(f"/v1/jobs/{i:016x}/", follow_redirects=False)
+        client.get(f"/v1/jobs/{i:016x}")
+    text = client.get("/metrics").text
+    assert len(text.splitlines()) - before < 40  # two more routes, each a counter and a histogram's buckets
+    assert 'method="other"' in text
+    assert "FROB" not in text
+    assert "nowhere" not in text

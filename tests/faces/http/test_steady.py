@@ -104,7 +104,7 @@ def test_who_comes_too_late_is_told_when_to_come_again_and_health_answers_meanwh
     client = serve(bounds=Bounds(waiting=2))
     concept = learn(client)
     gate = threading.Event()
-    workers = client.app.state.service.workers
+    workers = client.app.state.service.pool
     held = [workers.submit(gate.wait) for _ in range(2)]
     while workers.busy < 2:
         time.sleep(0.01)
@@ -127,7 +127,7 @@ def test_who_comes_too_late_is_told_when_to_come_again_and_health_answers_meanwh
 def test_slow_work_leaves_a_worker_for_the_rest(client, learn, painted):
     concept = learn(client)
     gate = threading.Event()
-    workers = client.app.state.service.workers
+    workers = client.app.state.service.pool
     held = [workers.submit(gate.wait, "slow") for _ in range(3)]
     try:
         files = {"picture": ("a.png", painted(1)[0])}

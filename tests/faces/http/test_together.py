@@ -302,7 +302,7 @@ def test_what_is_being_redone_is_not_corrected(client, learn, painted, finish):
     job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
     finish(client, job)
     store = client.app.state.service.jobs
-    facts = store.picture(job, 0).facts
+    record = store.picture(job, 0).record
     store.again(job)
-    assert not store.correct(job, 0, facts)
+    assert not store.correct(job, 0, record)
     assert not store.picture(job, 0).corrected

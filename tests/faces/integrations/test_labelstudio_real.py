@@ -104,12 +104,13 @@ def backend(studio, tmp_path, segmenter) -> Iterator[tuple[str, Any]]:
     """The address of a server that this Label Studio can reach, and its app."""
     from asgnet.faces.http.app import create_app
     from asgnet.faces.http.settings import Settings
+    from asgnet.faces.integrations import labelstudio
 
     key = studio.post("/api/token/").json()["token"]
     settings = Settings(
         tmp_path / "data", workers=2, label_studio=str(studio.base_url), label_studio_key=key, token="t" * 20
     )
-    app = create_app(settings, load=lambda: segmenter)
+    app = create_app(settings, lambda: segmenter, [labelstudio.install])
     port = _free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
@@ -161,11 +162,11 @@ def test_accepted_masks_teach_and_the_rest_is_annotated_beforehand(studio, backe
         answer = studio.post(f"/api/tasks/{task['id']}/annotations/", json={"result": [region]})
         assert answer.status_code == 201, answer.text
 
-    def taught() -> bool:
+    def fitted() -> bool:
         kept = projects.concept(project)
         return kept is not None and kept.shots == 2
 
-    _until(taught, 300, "both annotations are learnt from")
+    _until(fitted, 300, "both annotations are learnt from")
     assert projects.concept(project).classes == ("disc",)
 
     chosen = {"selectedItems": {"all": False, "included": [task["id"] for task in tasks[2:]]}}

@@ -84,8 +84,9 @@ def _run(settings: Settings, port: int, no_browser: bool) -> int:
 
     with _listening(settings.host, port) as listener:
         from asgnet.faces.http.app import create_app
+        from asgnet.faces.integrations import labelstudio
 
-        app = create_app(settings)
+        app = create_app(settings, extensions=[labelstudio.install])
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
             timeout_keep_alive=30, h11_max_incomplete_event_size=64 << 10,
@@ -152,6 +153,7 @@ def _home() -> Path:
 def _needs_extra() -> None:
     from importlib.util import find_spec
 
-    missing = [n for n in ("fastapi", "uvicorn", "python_multipart", "prometheus_client") if not find_spec(n)]
+    needed = ("fastapi", "uvicorn", "python_multipart", "prometheus_fastapi_instrumentator")
+    missing = [name.replace("_", "-") for name in needed if not find_spec(name)]
     if missing:
         raise UsageError(f"asgnet serve needs {missing[0]}; install it with: pip install 'asgnet[serve]'")

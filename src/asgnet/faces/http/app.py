@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
@@ -14,10 +15,20 @@ from starlette.staticfiles import StaticFiles
 
 from asgnet import __version__
 from asgnet.apply.segmenter import Segmenter
-from asgnet.faces.http import concepts, health, jobs, problems, propose, results, samples, schemas, segment
+from asgnet.faces.http import (
+    concepts,
+    health,
+    jobs,
+    measures,
+    problems,
+    propose,
+    results,
+    samples,
+    schemas,
+    segment,
+)
 from asgnet.faces.http.guard import Guard
 from asgnet.faces.http.settings import Settings
-from asgnet.faces.integrations import labelstudio
 from asgnet.serving.proposals import Proposals
 from asgnet.serving.service import Service
 
@@ -71,12 +82,21 @@ class Watchers:
             event.set()
 
 
-def create_app(settings: Settings, load: Callable[[], Segmenter] | None = None) -> FastAPI:
+Extension = Callable[[FastAPI, Service, Settings], None]
+"""Adds routes to the app: how another program's protocol is spoken."""
+
+
+def create_app(
+    settings: Settings,
+    load: Callable[[], Segmenter] | None = None,
+    extensions: Sequence[Extension] = (),
+) -> FastAPI:
     """The app; its model loads in the background.
 
     Args:
         settings: how to run.
         load: makes the Segmenter, instead of the settings' weights.
+        extensions: add their routes to the app.
 
     Raises:
         OutputError: the data folder cannot be used.
@@ -109,14 +129,14 @@ def create_app(settings: Settings, load: Callable[[], Segmenter] | None = None) 
     )  # fmt: skip
     app.state.service, app.state.watchers = service, watchers
     app.state.proposals = Proposals()
-    app.state.projects = labelstudio.Projects(service, settings)
-    app.state.measures = health.Measures(service)
     problems.install(app)
-    for part in (health, concepts, segment, propose, jobs, results, samples, labelstudio):
+    for part in (health, concepts, segment, propose, jobs, results, samples):
         app.include_router(part.router)
+    for extend in extensions:
+        extend(app, service, settings)
     _mount_page(app)
     _name_problems(app)
-    app.add_middleware(health.Measured, measures=app.state.measures)
+    measures.install(app, service)
     app.add_middleware(Guard, settings=settings)
     return app
 
@@ -142,7 +162,7 @@ def _name_problems(app: FastAPI) -> None:
     """The problem document's schema, which no route returns by itself."""
     plain = app.openapi
 
-    def described() -> dict:
+    def described() -> dict[str, Any]:
         document = plain()
         shape = schemas.ProblemDocument.model_json_schema()
         document["components"]["schemas"]["ProblemDocument"] = shape

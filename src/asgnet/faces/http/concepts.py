@@ -1,4 +1,4 @@
-"""``/v1/concepts``: learn from examples, keep, share, examine."""
+"""``/v1/concepts``: learn from examples, keep, give away, examine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from asgnet.apply.examples.read import ONE_CLASS
 from asgnet.errors import AsgnetError, WeightsError
-from asgnet.faces.http import dependencies as asked
-from asgnet.faces.http import schemas
+from asgnet.faces.http import dependencies, schemas
 from asgnet.faces.http.dependencies import Identity, Index, Kept, Ready
 from asgnet.faces.http.pictures import viewable
 from asgnet.faces.http.problems import Problem, missing
@@ -58,9 +57,9 @@ async def create(
     def work() -> KeptConcept:
         with guesses() as notes:
             examples = _examples(service, uploads, len(names))
-            return service.learn(asked.label(name, "object"), names, adapt, examples, notes)
+            return service.learn(dependencies.label(name, "object"), names, adapt, examples, notes)
 
-    return said(await asked.do(work, service, "slow"))
+    return said(await dependencies.do(work, service, "slow"))
 
 
 @router.post("/file", status_code=201, responses=problems(413, 429, 507))
@@ -70,8 +69,8 @@ async def create_from_file(
     name: Annotated[str, Form(max_length=schemas.NAME)] = "",
 ) -> schemas.Concept:
     """Take a concept that was learnt elsewhere, with the same weights."""
-    data = await asked.contents(file, service)
-    called = asked.label(name, asked.named(file, "concept").removesuffix(".concept"))
+    data = await dependencies.contents(file, service)
+    called = dependencies.label(name, dependencies.named(file, "concept").removesuffix(".concept"))
 
     def work() -> KeptConcept:
         with TemporaryDirectory() as folder:
@@ -85,7 +84,7 @@ async def create_from_file(
             raise WeightsError(f"{called!r} names a class in signs that cannot be shown; fit it again.")
         return service.adopt(called, concept)
 
-    return said(await asked.do(work, service))
+    return said(await dependencies.do(work, service))
 
 
 @router.get("", responses=problems())
@@ -97,7 +96,7 @@ def every(service: Kept) -> schemas.Concepts:
 @router.get("/{concept}", responses=problems(404))
 async def one(service: Kept, concept: Identity) -> schemas.Concept:
     """Show a concept."""
-    return said(await asked.concept_of(service, concept))
+    return said(await dependencies.concept_of(service, concept))
 
 
 @router.delete("/{concept}", status_code=204, responses=problems(404))
@@ -126,7 +125,7 @@ async def replace_examples(
     service: Ready, concept: Identity, images: Images, masks: Masks
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples instead."""
-    kept = await asked.concept_of(service, concept)
+    kept = await dependencies.concept_of(service, concept)
     return await _relearnt(service, kept, await _uploads(service, images, masks), False)
 
 
@@ -140,7 +139,7 @@ async def add_examples(
     index: Annotated[int | None, Form(ge=0, le=1_000_000, description="Which of its pictures.")] = None,
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples as well ("use as example")."""
-    kept = await asked.concept_of(service, concept)
+    kept = await dependencies.concept_of(service, concept)
     if not await run_in_threadpool(service.concepts.examples, concept):
         raise Problem(409, "This concept came as a file, without its examples; replace them all (PUT).")
     if job is None or index is None:
@@ -154,14 +153,14 @@ async def add_examples(
         data = await run_in_threadpool(service.jobs.files(picture.job, index).picture.read_bytes)
     except FileNotFoundError:  # deleted meanwhile
         raise missing("picture", f"{index} in job {job}") from None
-    upload = (picture.name, data, await asked.contents(masks[0], service))
+    upload = (picture.name, data, await dependencies.contents(masks[0], service))
     return await _relearnt(service, kept, [upload], True)
 
 
 @router.get("/{concept}/supports", responses=problems(404))
 async def examples_of(service: Kept, concept: Identity) -> schemas.Examples:
     """List what the concept was learnt from."""
-    await asked.concept_of(service, concept)
+    await dependencies.concept_of(service, concept)
     kept = await run_in_threadpool(service.concepts.examples, concept)
     shown_ones = [
         schemas.Example(index=i, name=e.name, width=e.width, height=e.height) for i, e in enumerate(kept)
@@ -191,14 +190,14 @@ async def doctor(
     concept: Identity,
     wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for it.")] = 0,
 ) -> schemas.Doctor:
-    """Do the examples agree with each other, and if not, why? Examines them when first asked."""
-    kept = await asked.concept_of(service, concept)
+    """Do the examples agree with each other, and if not, why? The first request starts it."""
+    kept = await dependencies.concept_of(service, concept)
     future = await run_in_threadpool(service.diagnosis, kept)
     done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=wait or 0.01)
     if not done:
-        return schemas.Doctor(status="running", version=kept.version)
+        return schemas.Doctor(status="running", version=kept.version, usable=None, advice=None)
     if future.cancelled() or future.exception() is not None:
-        return schemas.Doctor(status="failed", version=kept.version)
+        return schemas.Doctor(status="failed", version=kept.version, usable=None, advice=None)
     return schemas.Doctor(status="ready", version=kept.version, **future.result())
 
 
@@ -211,9 +210,13 @@ async def _uploads(
 ) -> list[Upload]:
     if len(images) != len(masks) or not images:
         raise Problem(422, f"{len(images)} pictures but {len(masks)} masks; give one each, at least one.")
-    asked.within(images, service.bounds.supports, "examples")
+    dependencies.within(images, service.bounds.supports, "examples")
     return [
-        (asked.named(i), await asked.contents(i, service), await asked.contents(m, service))
+        (
+            dependencies.named(i),
+            await dependencies.contents(i, service),
+            await dependencies.contents(m, service),
+        )
         for i, m in zip(images, masks, strict=True)
     ]
 
@@ -226,7 +229,7 @@ async def _relearnt(
     service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
 ) -> schemas.Concept:
     work = partial(_relearn, service, kept, uploads, further)
-    new = await asked.do(work, service, "slow")
+    new = await dependencies.do(work, service, "slow")
     if new is None:
         raise missing("concept", kept.id)
     return said(new)
@@ -235,16 +238,16 @@ async def _relearnt(
 def _relearn(
     service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
 ) -> KeptConcept | None:
-    """Learn from these examples, ``further``: and from those that are there when it is their turn."""
-    with guesses() as notes, service.turn(kept.id):
+    """Learn from these examples, ``further``: and from those that are there by then."""
+    with guesses() as notes, service.alone(kept.id):
         kept = service.concepts.get(kept.id) or kept
         try:
             before = _kept_examples(service, kept.id) if further else []
         except FileNotFoundError:  # deleted meanwhile
             return None
-        asked.within([*before, *uploads], service.bounds.supports, "examples")
+        dependencies.within([*before, *uploads], service.bounds.supports, "examples")
         new = _examples(service, uploads, len(kept.classes))
-        return service.learn_again(kept, [*before, *new], [*(kept.notes if further else ()), *notes])
+        return service.refit(kept, [*before, *new], [*(kept.notes if further else ()), *notes])
 
 
 def _kept_examples(service: Service, concept: str) -> list[Example]:
@@ -269,7 +272,7 @@ async def _read(
 
 
 def _classes(text: str, service: Service) -> list[str]:
-    names = [asked.label(name, "") for name in asked.listed(text, "classes", str)]
+    names = [dependencies.label(name, "") for name in dependencies.listed(text, "classes", str)]
     if not names or "" in names or len(set(names)) != len(names):
         raise Problem(422, "classes names at least one class, each once, none without a name.")
     if len(names) > service.bounds.classes:

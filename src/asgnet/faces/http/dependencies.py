@@ -1,4 +1,4 @@
-"""What routes share: the service behind the app, uploads within bounds, work handed to the workers."""
+"""What routes share: the service behind the app, uploads within bounds, work handed to the pool."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WhenAbsent = Annotated[
 
 async def do(work: Callable[[], T], service: Service, kind: Literal["quick", "slow"] = "quick") -> T:
     """Have a worker do it, and wait without holding anybody else up."""
-    return await wait(service.workers.submit(work, kind))
+    return await wait(service.pool.submit(work, kind))
 
 
 async def wait(future: Future[T]) -> T:

@@ -1,6 +1,6 @@
 """What a request must pass before anybody reads it, and the headers that every answer carries.
 
-- The Host header must be an address of this machine, unless a token is asked for: a foreign name that was
+- The Host header must be an address of this machine, unless a token is needed: a foreign name that was
   made to point here (DNS rebinding) is refused.
 - What changes something must come from the page itself or from no page at all (Origin, Sec-Fetch-Site): no
   other site can have a visitor's browser do it.
@@ -89,9 +89,9 @@ class Guard:
         if not _own(headers, host, method):
             return _refused(403, "Another site asked for this; only the server's own page may.")
         if self.settings.token and path not in OPEN:
-            asked = self._token(scope, headers)
-            if asked is not None:
-                return asked
+            refusal = self._token(scope, headers)
+            if refusal is not None:
+                return refusal
         length = headers.get("content-length", "")
         if re.fullmatch("[0-9]+", length) and float(length) > self.settings.bounds.request_bytes:
             return _refused(413, self._large())

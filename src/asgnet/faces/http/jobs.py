@@ -11,14 +11,13 @@ from fastapi import APIRouter, File, Form, Header, Query, Request, Response, Upl
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from asgnet.faces.http import dependencies as asked
-from asgnet.faces.http import schemas
+from asgnet.faces.http import dependencies, schemas
 from asgnet.faces.http.dependencies import Identity, Kept, Ready, Threshold, WhenAbsent
 from asgnet.faces.http.problems import Problem, missing
 from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.jobs import DAY, KeptJob, KeptPicture
-from asgnet.serving.worker_pool import BusyError
+from asgnet.serving.worker_pool import QueueFullError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -38,14 +37,16 @@ async def start(
     absent: WhenAbsent = "mark",
 ) -> schemas.Job:
     """Start finding a concept in many pictures; answers as soon as they are stored."""
-    kept = await asked.concept_of(service, concept)
+    kept = await dependencies.concept_of(service, concept)
     if bool(pictures) == bool(from_job):
         raise Problem(422, "Give pictures, or the job to take them from (from_job), one of the two.")
     taken: list[tuple[str, Path]] = []
     if from_job:
         taken = await run_in_threadpool(_of_job, service, from_job, indices)
     _room(service, len(pictures or taken))
-    job = await run_in_threadpool(service.jobs.add, concept, kept.classes, threshold, asked.absent_of(absent))
+    job = await run_in_threadpool(
+        service.jobs.add, concept, kept.classes, threshold, dependencies.absent_of(absent)
+    )
     try:
         if taken:
             await run_in_threadpool(service.jobs.add_pictures, job.id, taken)
@@ -60,7 +61,7 @@ async def start(
 @router.post("/{job}/pictures", status_code=202, responses=problems(404, 413, 429, 507))
 async def add_pictures(service: Ready, job: Identity, pictures: Pictures) -> schemas.Job:
     """Add pictures to a job, finished or not."""
-    kept = await asked.job_of(service, job)
+    kept = await dependencies.job_of(service, job)
     if kept.total + len(pictures) > service.bounds.queued:
         raise Problem(413, f"A job holds at most {service.bounds.queued} pictures; start another.")
     _room(service, len(pictures))
@@ -77,7 +78,7 @@ async def redo(
     ] = None,
 ) -> schemas.Job:
     """Find the concept, as it is now, in the pictures again; masks that a person corrected stay."""
-    kept = await asked.job_of(service, job)
+    kept = await dependencies.job_of(service, job)
     if await run_in_threadpool(service.concepts.get, kept.concept) is None:
         raise Problem(409, "The job's concept was deleted; start another job (from_job) with another one.")
     _room(service, kept.total)
@@ -88,10 +89,10 @@ async def redo(
 @router.post("/{job}/cancel", responses=problems(404))
 async def cancel(service: Kept, job: Identity) -> schemas.Job:
     """Stop; results so far stay."""
-    await asked.job_of(service, job)
+    await dependencies.job_of(service, job)
     await run_in_threadpool(service.jobs.cancel, job)
     service.on_change(job)
-    return said(await asked.job_of(service, job), service)
+    return said(await dependencies.job_of(service, job), service)
 
 
 @router.delete("/{job}", status_code=204, responses=problems(404))
@@ -112,7 +113,7 @@ def every(service: Kept) -> schemas.Jobs:
 @router.get("/{job}", responses=problems(404))
 async def one(service: Kept, job: Identity) -> schemas.Job:
     """Show a job."""
-    return said(await asked.job_of(service, job), service)
+    return said(await dependencies.job_of(service, job), service)
 
 
 @router.get(
@@ -127,7 +128,7 @@ async def events(
     last_event_id: Annotated[int, Header(ge=-1, lt=2**63, description="Only what came after it.")] = -1,
 ) -> StreamingResponse:
     """Server-sent events: ``result`` for every finished picture, ``progress``, and at last ``end``."""
-    await asked.job_of(service, job)
+    await dependencies.job_of(service, job)
     stream = _events(request, service, job, last_event_id)
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -161,6 +162,7 @@ def said(job: KeptJob, service: Service) -> schemas.Job:
     """A job as the API shows it."""
     counts = job.counts
     cancelled = counts.get("cancelled", 0)
+    status: Literal["running", "done", "cancelled"]
     status = "running" if job.waiting else "cancelled" if cancelled else "done"
     return schemas.Job(
         id=job.id, concept=job.concept, classes=list(job.classes), threshold=job.threshold, absent=job.absent,
@@ -172,9 +174,9 @@ def said(job: KeptJob, service: Service) -> schemas.Job:
 
 def result_of(picture: KeptPicture) -> schemas.Result:
     """A job's picture as the API shows it."""
-    facts = {k: v for k, v in picture.facts.items() if k in schemas.Result.model_fields}
+    record = {k: v for k, v in picture.record.items() if k in schemas.Result.model_fields}
     return schemas.Result(
-        **facts, index=picture.position, name=picture.name, status=picture.status, error=picture.error,
+        **record, index=picture.position, name=picture.name, status=picture.status, error=picture.error,
         corrected=picture.corrected,
     )  # fmt: skip
 
@@ -189,13 +191,13 @@ def _room(service: Service, more: int) -> None:
         raise Problem(413, f"{more} pictures; give at most {service.bounds.queued}.")
     waiting = service.jobs.queued()
     if waiting + more > service.bounds.queued:
-        raise BusyError(f"{waiting} pictures wait already; come again later.", 60)
+        raise QueueFullError(f"{waiting} pictures wait already; come again later.", 60)
 
 
 async def _store(service: Service, job: str, pictures: Sequence[UploadFile]) -> None:
-    asked.within(pictures, service.bounds.pictures, "pictures")
+    dependencies.within(pictures, service.bounds.pictures, "pictures")
     for file in pictures:  # one at a time: memory holds one file, whatever the count
-        stored = (asked.named(file), await asked.contents(file, service))
+        stored = (dependencies.named(file), await dependencies.contents(file, service))
         await run_in_threadpool(service.jobs.add_pictures, job, [stored])
 
 
@@ -203,7 +205,7 @@ def _of_job(service: Service, identity: str, indices: str | None) -> list[tuple[
     pictures = {p.position: p for p in service.jobs.pictures(identity)}
     if not pictures:
         raise missing("job", identity[:40])
-    chosen = list(pictures) if indices is None else asked.listed(indices, "indices", int)
+    chosen = list(pictures) if indices is None else dependencies.listed(indices, "indices", int)
     unknown = [i for i in chosen if i not in pictures]
     if unknown:
         raise missing("picture", f"{unknown[0]} in job {identity}")
@@ -215,4 +217,4 @@ def _of_job(service: Service, identity: str, indices: str | None) -> list[tuple[
 async def _running(service: Service, job: str) -> schemas.Job:
     service.run(job)
     service.on_change(job)
-    return said(await asked.job_of(service, job), service)
+    return said(await dependencies.job_of(service, job), service)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
-from asgnet.faces.http import dependencies as asked
+from asgnet.faces.http import dependencies
 from asgnet.faces.http.problems import missing
 from asgnet.serving.service import Service
 
@@ -35,7 +35,7 @@ async def viewable(service: Service, data: bytes, name: str, side: int | None) -
     """The same of bytes."""
     media = None if side else await run_in_threadpool(_media, data)
     if media is None:
-        data, media = await asked.do(lambda: _drawn(data, name, service.bounds.pixels, side), service)
+        data, media = await dependencies.do(lambda: _drawn(data, name, service.bounds.pixels, side), service)
     return Response(data, media_type=media, headers={"Cache-Control": "private, max-age=3600"})
 
 

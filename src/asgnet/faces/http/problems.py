@@ -15,11 +15,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from asgnet import errors
-from asgnet.serving.worker_pool import BusyError
+from asgnet.serving.worker_pool import QueueFullError
 
 MEDIA = "application/problem+json"
 _TYPES: dict[type[Exception], tuple[int, str, str]] = {
-    BusyError: (429, "busy", "Too much waits already"),
+    QueueFullError: (429, "busy", "Too much waits already"),
     errors.PictureError: (422, "picture", "The picture cannot be used"),
     errors.SupportError: (422, "support", "The example cannot be used"),
     errors.WeightsError: (422, "concept-file", "The concept cannot be used"),
@@ -89,7 +89,7 @@ async def _ours(request: Request, error: Any) -> JSONResponse:
     if isinstance(error, errors.OutputError):  # names a file of this machine
         _log(detail)
         detail = "The server's data folder cannot be written: the disk is full, or it may not be written to."
-    headers = _retry(error.retry_after) if isinstance(error, BusyError) else None
+    headers = _retry(error.retry_after) if isinstance(error, QueueFullError) else None
     return answer(status, document(status, detail, kind, title), headers)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from asgnet.data.png import png_bytes
-from asgnet.faces.http import dependencies as asked
+from asgnet.faces.http import dependencies
 from asgnet.faces.http.dependencies import Ready
 from asgnet.faces.http.problems import Problem
 from asgnet.faces.http.schemas import problems
@@ -38,7 +38,7 @@ _BOX = TypeAdapter(tuple[float, float, float, float])
 async def propose(
     request: Request,
     service: Ready,
-    picture: Annotated[UploadFile, File(description="The same file again is not looked at again.")],
+    picture: Annotated[UploadFile, File(description="The same file again is not encoded again.")],
     clicks: Annotated[
         str, Form(description="JSON: [{x, y, object}].", examples=['[{"x": 90, "y": 70, "object": true}]'])
     ] = "[]",
@@ -49,7 +49,7 @@ async def propose(
     """A mask, 0 and 255, around what a box or clicks point at; shown to a person before it is an example."""
     points = [(c.x, c.y, c.object) for c in _read(_CLICKS, clicks, "clicks")]
     corners = _read(_BOX, box, "box") if box else None
-    data, name = await asked.contents(picture, service), asked.named(picture)
+    data, name = await dependencies.contents(picture, service), dependencies.named(picture)
     proposals, pixels = request.app.state.proposals, service.bounds.pixels
 
     def work() -> bytes:
@@ -57,7 +57,7 @@ async def propose(
         mask = proposals.propose(service.segmenter, data, name, points, corners, pixels)
         return png_bytes((mask == 1).astype(np.uint8) * 255)
 
-    return Response(await asked.do(work, service), media_type="image/png")
+    return Response(await dependencies.do(work, service), media_type="image/png")
 
 
 def _read(shape: TypeAdapter, text: str, what: str) -> Any:

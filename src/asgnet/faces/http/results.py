@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from asgnet.data.png import png_bytes
-from asgnet.faces.http import dependencies as asked
-from asgnet.faces.http import schemas
+from asgnet.faces.http import dependencies, schemas
 from asgnet.faces.http.dependencies import Identity, Index, Kept, Ready
 from asgnet.faces.http.jobs import result_of
 from asgnet.faces.http.pictures import shown
@@ -25,13 +24,13 @@ from asgnet.serving.store.jobs import KeptJob, KeptPicture
 from asgnet.serving.uploads import labels_of
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
-_PNG = {200: {"content": {"image/png": {}}}}
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
 
 @router.get("/results", responses=problems(404))
 async def every(service: Kept, job: Identity) -> schemas.Results:
     """List a job's pictures and what is known of each."""
-    await asked.job_of(service, job)
+    await dependencies.job_of(service, job)
     pictures = await run_in_threadpool(service.jobs.pictures, job)
     return schemas.Results(results=[result_of(picture) for picture in pictures])
 
@@ -77,7 +76,7 @@ async def probability(
     class_: Annotated[str | None, Query(alias="class", description="Number from 1, or name.")] = None,
 ) -> Response:
     """Probabilities of a class (default: of any), 255 is 1: object where the value is > 255 × threshold."""
-    kept, batch = await _picture(service, job, index), await asked.job_of(service, job)
+    kept, batch = await _picture(service, job, index), await dependencies.job_of(service, job)
     files = service.jobs.files(job, index)
     if class_ is not None or len(batch.classes) == 1:
         return await _png(files.probability(_number(batch, class_)), kept)
@@ -89,11 +88,11 @@ async def probability(
 
         if not files.mask.exists():
             raise _unfinished(kept)
-        with service.jobs.turn((job, index)):
+        with service.jobs.alone((job, index)):
             maps = [files.probabilities(number) for number in range(1, len(batch.classes) + 1)]
         return png_bytes(eight_bits(np.maximum.reduce(maps)))
 
-    return Response(await asked.do(top, service), media_type="image/png")
+    return Response(await dependencies.do(top, service), media_type="image/png")
 
 
 @router.put("/results/{index}/mask", responses=problems(404, 409, 413, 429, 507))
@@ -104,26 +103,26 @@ async def correct(
     mask: Annotated[UploadFile, File(description="Class indices 1.., 0 background, 255 ignore.")],
 ) -> schemas.Result:
     """Take this mask instead of the one that was found; downloads contain it."""
-    kept, batch = await _picture(service, job, index), await asked.job_of(service, job)
+    kept, batch = await _picture(service, job, index), await dependencies.job_of(service, job)
     if kept.status != "done":
         raise _unfinished(kept)
-    data = await asked.contents(mask, service)
+    data = await dependencies.contents(mask, service)
 
     def work() -> bool:
-        from asgnet.serving.store.results import facts
+        from asgnet.serving.store.results import record_of
 
-        size = (kept.facts["height"], kept.facts["width"])
+        size = (kept.record["height"], kept.record["width"])
         labels = labels_of(data, size, len(batch.classes), f"of {kept.name}")
         files, presences = service.jobs.files(job, index), [0.0] * len(batch.classes)
-        with service.jobs.turn((job, index)):
+        with service.jobs.alone((job, index)):
             now = service.jobs.picture(job, index)
-            if now is None or now.status != "done":  # deleted, or redone, since it was asked for
+            if now is None or now.status != "done":  # deleted, or redone, meanwhile
                 return False
             save_bytes(files.corrected, png_bytes(labels))
-            painted = facts(files.read(batch.classes, presences, 0.0, True))
+            painted = record_of(files.read(batch.classes, presences, 0.0, True))
             return service.jobs.correct(job, index, painted)
 
-    done = await asked.do(work, service)
+    done = await dependencies.do(work, service)
     kept = await _picture(service, job, index)
     if not done:
         raise _unfinished(kept)
@@ -153,7 +152,7 @@ async def download(
     absent: Annotated[Literal["mark", "empty"] | None, Query()] = None,
 ) -> StreamingResponse:
     """All finished results in one zip file, made while it is sent."""
-    batch = await asked.job_of(service, job)
+    batch = await dependencies.job_of(service, job)
     if format not in FORMATS:
         raise Problem(422, f"There is no format {format[:40]!r}; choose from {', '.join(FORMATS)}.")
     pictures = [p for p in await run_in_threadpool(service.jobs.pictures, job) if p.status == "done"]

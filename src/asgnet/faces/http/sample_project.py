@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.data.png import png_bytes
+
 
 @dataclass(frozen=True)
 class Sample:
-    """A painted example and pictures in which to look for the same.
+    """A painted example and pictures that show the same.
 
     Attributes:
         classes: what is painted, in the order of the masks' numbers.
@@ -45,8 +46,12 @@ def sample_project() -> Sample:
     from asgnet.apply.examples.samples import painted_coins
 
     picture, mask = painted_coins()
-    pieces = tuple((name, _png(_cut(picture, at))) for name, at in _PICTURES.items())
-    example = ("coins.png", _png(_cut(picture, _EXAMPLE)), _png(_cut(mask.astype(np.uint8), _EXAMPLE)))
+    pieces = tuple((name, png_bytes(_cut(picture, at))) for name, at in _PICTURES.items())
+    example = (
+        "coins.png",
+        png_bytes(_cut(picture, _EXAMPLE)),
+        png_bytes(_cut(mask.astype(np.uint8), _EXAMPLE)),
+    )
     return Sample(("coin",), (example,), pieces)
 
 
@@ -67,11 +72,3 @@ def sample_file(name: str) -> bytes:
 def _cut(pixels: NDArray[np.uint8], at: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     top, bottom, left, right = at
     return pixels[top:bottom, left:right]
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    out = BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(out, "PNG")
-    return out.getvalue()

@@ -116,7 +116,7 @@ class Found(BaseModel):
     area_fraction: float = Field(examples=[0.12])
     box: list[int] | None = Field(examples=[_BOX])
     confidence: float | None = Field(examples=[0.93])
-    doubt: float = Field(description="In [0, 1]; the doubtful deserve a look first.", examples=[0.08])
+    doubt: float = Field(description="In [0, 1]; the uncertain are worth checking first.", examples=[0.08])
     classes: list[ClassResult]
 
 

@@ -14,14 +14,13 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.data.annotations import coco_annotation, coco_file, yolo_lines
 from asgnet.data.png import png_bytes
-from asgnet.faces.http import dependencies as asked
-from asgnet.faces.http import schemas
+from asgnet.faces.http import dependencies, schemas
 from asgnet.faces.http.dependencies import Ready, Threshold, WhenAbsent
 from asgnet.faces.http.pictures import viewable
 from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import KeptConcept
-from asgnet.serving.store.results import eight_bits, facts
+from asgnet.serving.store.results import eight_bits, record_of
 from asgnet.serving.uploads import picture_of
 from asgnet.types import Prediction
 
@@ -41,13 +40,13 @@ async def segment(
     absent: WhenAbsent = "mark",
 ) -> Response:
     """Find a concept in a picture."""
-    kept = await asked.concept_of(service, concept)
-    data, name = await asked.contents(picture, service), asked.named(picture)
+    kept = await dependencies.concept_of(service, concept)
+    data, name = await dependencies.contents(picture, service), dependencies.named(picture)
 
     def work() -> tuple[bytes, str]:
         return _answer(service, kept, data, name, format, threshold, absent)
 
-    body, media = await asked.do(work, service)
+    body, media = await dependencies.do(work, service)
     return Response(body, media_type=media)
 
 
@@ -56,8 +55,8 @@ async def view(
     service: Ready, picture: Picture, side: Annotated[int | None, Form(ge=16, le=4096)] = None
 ) -> Response:
     """A picture as browsers can show it: upright, 8 bits; with ``side`` fitted into a square, as JPEG."""
-    data = await asked.contents(picture, service)
-    return await viewable(service, data, asked.named(picture), side)
+    data = await dependencies.contents(picture, service)
+    return await viewable(service, data, dependencies.named(picture), side)
 
 
 def _answer(
@@ -81,7 +80,7 @@ def _answer(
     regions = _regions(prediction)
     if format == "yolo":
         return "".join(yolo_lines(region, i) for i, region in enumerate(regions)).encode(), "text/plain"
-    said = facts(prediction)
+    said = record_of(prediction)
     found = (
         coco_annotation(region, i, one["confidence"])
         for i, (region, one) in enumerate(zip(regions, said["classes"], strict=True), 1)

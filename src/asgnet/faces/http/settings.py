@@ -23,7 +23,7 @@ class Settings:
         weights: as ``Segmenter.from_pretrained``.
         device: ``"cpu"`` or ``"cuda"``.
         workers: threads that compute.
-        bounds: what may be asked for.
+        bounds: what may be brought.
         label_studio: address of the Label Studio that pictures may be fetched from.
         label_studio_key: its API token.
     """

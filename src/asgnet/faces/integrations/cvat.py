@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Prediction
 
 
 class Detector:
@@ -57,7 +58,8 @@ class Detector:
         from asgnet.imaging.regions import polygons, window
 
         least = PRESENT if context.conf_threshold is None else context.conf_threshold
-        prediction = self._segmenter.predict(image)
+        picture: Any = image
+        prediction: Prediction = self._segmenter.predict(picture)
         parts = prediction.by_class or {prediction.classes[0]: prediction}
         shapes = []
         for number, part in enumerate(parts.values(), 1):

@@ -13,12 +13,12 @@ import threading
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from asgnet.data.png import png_bytes
 from asgnet.errors import AsgnetError, UsageError
-from asgnet.faces.http import dependencies as asked
+from asgnet.faces.http import dependencies
 from asgnet.faces.http.dependencies import Ready
 from asgnet.faces.http.problems import Problem
 from asgnet.faces.http.schemas import example
@@ -33,11 +33,11 @@ from asgnet.faces.integrations.labelling import (
 )
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept
-from asgnet.serving.store.results import facts
+from asgnet.serving.store.results import record_of
 from asgnet.serving.uploads import picture_of
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
-UNTAUGHT = "asgnet-untaught"
+UNFITTED = "asgnet-untaught"
 _TASKS = 200
 _VERSION = "asgnet-5f0c9a4be1d27c38-2"
 _REGION = {
@@ -97,7 +97,7 @@ class Projects:
     def version(self, project: int) -> str:
         """What Label Studio calls the model now."""
         kept = self.concept(project)
-        return _version(kept) if kept else UNTAUGHT
+        return _version(kept) if kept else UNFITTED
 
     def learn_soon(self, project: int) -> bool:
         """Have a project learnt anew; False if that waits already, and will see all there is."""
@@ -106,7 +106,7 @@ class Projects:
                 return False
             self._waiting.add(project)
         try:
-            self.service.workers.submit(lambda: self._learn(project), "slow")
+            self.service.pool.submit(lambda: self._learn(project), "slow")
         except AsgnetError:
             with self._lock:
                 self._waiting.discard(project)
@@ -115,9 +115,9 @@ class Projects:
 
     def _learn(self, project: int) -> None:
         with self._lock:
-            self._waiting.discard(project)  # what is annotated from now on needs another turn
+            self._waiting.discard(project)  # what is annotated from now on is for the next time
         try:
-            with self.service.turn(f"label-studio/{project}"):
+            with self.service.alone(f"label-studio/{project}"):
                 self.learn(project)
         except AsgnetError as error:
             print(f"asgnet: Label Studio's project {project}: {error}", file=sys.stderr, flush=True)
@@ -141,7 +141,7 @@ class Projects:
         ]
         kept = self.concept(project)
         if kept is not None:
-            kept = self.service.learn_again(kept, examples, [], classes)
+            kept = self.service.refit(kept, examples, [], classes)
         if kept is None:
             kept = self.service.learn(f"Label Studio project {project}", classes, "auto", examples, [])
             self.service.database.put(f"label-studio/{project}/concept", kept.id)
@@ -175,13 +175,19 @@ class Projects:
         """A task's pre-annotation, its picture fetched; to be called by a worker."""
         interface, kept = self.interface(project), self.concept(project)
         if kept is None or data is None:
-            return {"model_version": UNTAUGHT, "score": 0.0, "result": []}
+            return {"model_version": UNFITTED, "score": 0.0, "result": []}
         picture = picture_of(data, f"task {task.get('id')}", self.service.bounds.pixels)
         kept, prediction = self.service.segment(kept, picture, None, "empty")
-        said = facts(prediction)
+        said = record_of(prediction)
         scores = [one["confidence"] for one in said["classes"]]
         score = round(1 - said["doubt"], 4)
         return prediction_of(prediction, interface, _version(kept), score, scores)
+
+
+def install(app: FastAPI, service: Service, settings: Settings) -> None:
+    """Have the app answer Label Studio."""
+    app.state.projects = Projects(service, settings)
+    app.include_router(router)
 
 
 Sent = Annotated[dict[str, Any], Body(examples=[{"project": "1.1764000000"}])]
@@ -215,7 +221,7 @@ async def predict(request: Request, service: Ready, sent: Sent) -> dict[str, Any
     found = []
     for task in tasks:
         data = await run_in_threadpool(projects.fetch, project, task)
-        found.append(await asked.do(partial(projects.predict, project, task, data), service))
+        found.append(await dependencies.do(partial(projects.predict, project, task, data), service))
     return {"results": found, "model_version": await run_in_threadpool(projects.version, project)}
 
 

@@ -56,7 +56,7 @@ class KeptConcept:
     Attributes:
         version: counts its fits from 1; the id stays.
         counts: of each class, how many examples show it.
-        notes: what was decided for the user when its examples were read.
+        notes: what was guessed for the user when its examples were read.
         doctor: the diagnosis of this version, once there is one.
     """
 
@@ -121,7 +121,7 @@ class Concepts:
     def read(self, identity: str) -> tuple[KeptConcept, bytes] | None:
         """A concept and its file, of one version, whoever replaces it meanwhile; None if there is none."""
         before = None
-        while (kept := self.get(identity)) != before:
+        while (kept := self.get(identity)) is not None and kept != before:
             before = kept
             with suppress(FileNotFoundError):
                 return kept, self.file(identity, kept.version).read_bytes()
@@ -151,7 +151,7 @@ class Concepts:
         with self._database.transaction() as index:
             index.execute(
                 "INSERT INTO concept VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, NULL)",
-                (identity, name, *_facts(concept), adapt, now, now, json.dumps(list(notes))),
+                (identity, name, *_columns(concept), adapt, now, now, json.dumps(list(notes))),
             )
             self._index_examples(index, identity, files, examples)
         return self._there(identity)
@@ -174,7 +174,7 @@ class Concepts:
             index.execute(
                 "UPDATE concept SET classes = ?, counts = ?, network = ?, version = version + 1, "
                 "updated = ?, notes = ?, doctor = NULL WHERE id = ?",
-                (*_facts(concept), time.time(), json.dumps(list(notes)), identity),
+                (*_columns(concept), time.time(), json.dumps(list(notes)), identity),
             )
             index.execute("DELETE FROM support WHERE concept = ?", (identity,))
             self._index_examples(index, identity, files, examples)
@@ -232,5 +232,5 @@ class Concepts:
         )  # fmt: skip
 
 
-def _facts(concept: Concept) -> tuple[str, str, str]:
+def _columns(concept: Concept) -> tuple[str, str, str]:
     return json.dumps(concept.classes), json.dumps(concept.counts), concept.network

@@ -55,7 +55,7 @@ def archive(
     Args:
         jobs: where it is kept.
         job: with at least one finished picture.
-        pictures: the finished ones. What is found anew meanwhile goes out as it is when its turn comes.
+        pictures: the finished ones. What is found anew meanwhile goes out as it is by then.
         form: any of :data:`FORMATS`.
         threshold: as :func:`asgnet.apply.inference.postprocess.decide`, on probabilities in steps of 1/255;
             None keeps the masks that were found. Masks that a person corrected stay as they are.
@@ -66,7 +66,7 @@ def archive(
     """
     stems = output_stems([Path("/", p.name) for p in pictures])
     sink, events = _Sink(), []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:
         written: set[str] = set()
         for picture, stem in zip(pictures, stems, strict=True):
             prediction = _decided(jobs, job, picture, threshold, absent)
@@ -89,15 +89,15 @@ def _decided(
     jobs: Jobs, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
 ) -> Prediction | None:
     """As it is now; None if it was found anew meanwhile, and that failed."""
-    with jobs.turn((job.id, picture.position)):
+    with jobs.alone((job.id, picture.position)):
         now = jobs.picture(job.id, picture.position)
         if now is None:
             raise UsageError("The job was deleted while its results were sent; start another.")
-        if not now.facts:
+        if not now.record:
             return None
-        presences = [one["presence"] for one in now.facts["classes"]]
+        presences = [one["presence"] for one in now.record["classes"]]
         files = jobs.files(job.id, picture.position)
-        found = files.read(job.classes, presences, now.facts["presence"], now.corrected)
+        found = files.read(job.classes, presences, now.record["presence"], now.corrected)
     return found if now.corrected else decide(found, threshold, absent)
 
 

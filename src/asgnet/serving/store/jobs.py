@@ -18,7 +18,7 @@ from typing import Any, Literal
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.errors import UsageError
 from asgnet.files import HALF
-from asgnet.serving.keyed_lock import Turns
+from asgnet.serving.keyed_lock import KeyedLock
 from asgnet.serving.store.database import Database, new_id, sweep
 from asgnet.serving.store.results import Files
 
@@ -32,7 +32,7 @@ class KeptPicture:
 
     Attributes:
         seq: grows with every result of the job, whatever picture it is of.
-        facts: as :func:`asgnet.serving.store.results.facts`, with ``seconds`` and
+        record: as :func:`asgnet.serving.store.results.record_of`, with ``seconds`` and
             ``concept_version``; empty before.
     """
 
@@ -42,7 +42,7 @@ class KeptPicture:
     status: Status
     seq: int
     error: str | None
-    facts: dict[str, Any]
+    record: dict[str, Any]
     corrected: bool
 
 
@@ -77,14 +77,16 @@ class Jobs:
         database: its index.
 
     Attributes:
-        turn: of ``(job, position)``: nobody writes this picture's results meanwhile.
+        alone: of ``(job, position)``: nobody else writes this picture's results meanwhile.
     """
 
     def __init__(self, database: Database):
         self._database = database
-        self.turn = Turns().turn
+        self.alone = KeyedLock().hold
         self._adding = threading.Lock()  # two uploads to one job must not take the same places
-        self._once_more: set[tuple[str, int]] = set()  # running, but asked for again; guarded by transactions
+        self._once_more: set[tuple[str, int]] = (
+            set()
+        )  # running, but to be done again; guarded by transactions
         self._folder = database.folder / "jobs"
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
@@ -186,13 +188,13 @@ class Jobs:
         return _picture(row) if row else None
 
     def finish(
-        self, identity: str, position: int, facts: dict[str, Any] | None, error: str | None = None
+        self, identity: str, position: int, record: dict[str, Any] | None, error: str | None = None
     ) -> bool:
-        """Record what became of a running picture: its facts, or why it failed.
+        """Note what became of a running picture: its record, or why it failed.
 
-        False: that is no longer what was asked for; the picture is queued again.
+        False: it was to be done again meanwhile; the picture is queued again.
         """
-        status: Status = "failed" if facts is None else "done"
+        status: Status = "failed" if record is None else "done"
         with self._database.transaction() as index:
             if (identity, position) in self._once_more:
                 self._once_more.discard((identity, position))
@@ -200,13 +202,13 @@ class Jobs:
             index.execute(
                 "UPDATE picture SET status = ?, record = ?, error = ?, seq = ? "
                 "WHERE job = ? AND position = ? AND status = 'running'",
-                (status, json.dumps(facts or {}), error, self._next(index, identity), identity, position),
+                (status, json.dumps(record or {}), error, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
         return status != "queued"
 
-    def correct(self, identity: str, position: int, facts: dict[str, Any] | None) -> bool:
-        """A person painted the mask, with these facts; None: back to what was found, whose facts are kept.
+    def correct(self, identity: str, position: int, record: dict[str, Any] | None) -> bool:
+        """A person painted the mask, with this record; None: back to what was found, whose record is kept.
 
         False: the picture has no result to correct (any more).
         """
@@ -217,12 +219,12 @@ class Jobs:
             ).fetchone()
             if row is None:  # deleted, or redone, meanwhile
                 return False
-            record = json.loads(row["record"])
-            found = record.pop("found", None) or dict(record)
-            record = found if facts is None else {**found, **facts, "found": found}
+            before = json.loads(row["record"])
+            found = before.pop("found", None) or dict(before)
+            after = found if record is None else {**found, **record, "found": found}
             index.execute(
                 "UPDATE picture SET record = ?, corrected = ?, seq = ? WHERE job = ? AND position = ?",
-                (json.dumps(record), facts is not None, self._next(index, identity), identity, position),
+                (json.dumps(after), record is not None, self._next(index, identity), identity, position),
             )
             self._touch(index, identity)
         return True

@@ -98,7 +98,7 @@ class Files:
 
     def probabilities(self, number: int) -> NDArray[np.float32]:
         """A class's probability map, ``h w`` in [0, 1]."""
-        return read_labels(self.probability(number)).astype(np.float32) / 255
+        return read_labels(self.probability(number)).astype(np.float32) / np.float32(255)
 
 
 def eight_bits(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -106,7 +106,7 @@ def eight_bits(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (probability * 255 + 0.5).astype(np.uint8)
 
 
-def doubt(prediction: Prediction) -> float:
+def uncertainty(prediction: Prediction) -> float:
     """In [0, 1]: how far the expected overlap of mask and truth is from 1, were all probabilities right.
 
     Where nothing was found, how likely the object is there all the same.
@@ -120,8 +120,8 @@ def doubt(prediction: Prediction) -> float:
     return round(1 - inside / union, 6)
 
 
-def facts(prediction: Prediction) -> dict[str, Any]:
-    """What there is to say about one picture's result, plain values for JSON."""
+def record_of(prediction: Prediction) -> dict[str, Any]:
+    """What is known of one picture's result, plain values for JSON."""
     from asgnet.apply.inference.postprocess import PRESENT
     from asgnet.apply.output.save import summary
 
@@ -133,7 +133,7 @@ def facts(prediction: Prediction) -> dict[str, Any]:
         "height": height,
         **{key: said[key] for key in kept},
         "present": prediction.presence >= PRESENT,
-        "doubt": doubt(prediction),
+        "doubt": uncertainty(prediction),
     }
 
 
