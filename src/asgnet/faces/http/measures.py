@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -35,7 +36,9 @@ def install(app: FastAPI, service: Service) -> None:
         seconds.labels(route).observe(info.modified_duration_without_streaming)
 
     counted = Instrumentator(should_group_status_codes=False, registry=registry).add(count).instrument(app)
-    counted.expose(app, tags=["server"], summary="For Prometheus", name="metrics")
+    plain: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+    described: dict[str, Any] = {"response_class": Response, "responses": plain, "name": "metrics"}
+    counted.expose(app, tags=["server"], description="For Prometheus.", **described)
 
 
 class ServiceCollector(Collector):
