@@ -34,12 +34,19 @@ RETIRED = {
 }
 CLASSES = {"Answering", "Earlier", "Event", "Kinds", "Moments", "Seen", "Steps", "Thing", "View", "Weigh"}
 
+_DOUBT = {"doubt": "the HTTP API's name of the uncertainty"}
 # Names in files, JSON lines and the HTTP API that people's programs read: where, what, why they stay.
 KEPT: dict[str, dict[str, str]] = {
     "src/asgnet/apply/doctor/suggest.py": {
         '"doubt"': "a field of asgnet suggest --json",
         "``doubt``": "the same",
     },
+    "src/asgnet/faces/http/schemas.py": _DOUBT,
+    "src/asgnet/faces/integrations/labelstudio.py": _DOUBT,
+    "src/asgnet/faces/page/job/project.js": _DOUBT,
+    "src/asgnet/faces/page/panel/card.js": _DOUBT,
+    "src/asgnet/faces/page/panel/results.js": _DOUBT,
+    "src/asgnet/serving/store/results.py": _DOUBT,
 }
 
 # The fusion rules are to be replaced as a whole, words and all.
@@ -61,6 +68,10 @@ CLEAN = (
     "src/asgnet/files.py",
     "src/asgnet/imaging",
     "src/asgnet/study",
+    "src/asgnet/faces/http",
+    "src/asgnet/faces/integrations",
+    "src/asgnet/faces/page",
+    "src/asgnet/serving",
 )
 
 

@@ -77,7 +77,7 @@ class Models:
         """A Segmenter that holds this version of a concept.
 
         Raises:
-            ReplacedError: the concept was deleted, or learnt anew, meanwhile.
+            ReplacedError: the concept was deleted, or learned anew, meanwhile.
             WeightsError: it was fitted with other weights than the server's.
         """
         with self._lock:

@@ -118,7 +118,7 @@ def test_time_left_stop_and_the_rest(begun, address, cups, tmp_path):
     assert page.locator("#find").is_disabled()
     doubts = {r["name"]: r["doubt"] for r in after}
     shown = [doubts[name] for name in page.locator("#cards .name").all_inner_texts()]
-    assert shown == sorted(shown, reverse=True)  # the most doubtful first
+    assert shown == sorted(shown, reverse=True)  # the most uncertain first
 
 
 def test_stop_while_it_learns_and_while_pictures_are_sent(begun, address, cups):

@@ -50,7 +50,7 @@ async def create(
     classes: Annotated[str, Form(description="A JSON list of names.")] = f'["{ONE_CLASS}"]',
     adapt: Annotated[Literal["auto", "true", "false"], Form()] = "auto",
 ) -> schemas.Concept:
-    """Learn a concept from painted examples; answers when it is learnt."""
+    """Learn a concept from painted examples; answers when it is learned."""
     names = _classes(classes, service)
     uploads = await _uploads(service, images, masks)
 
@@ -68,7 +68,7 @@ async def create_from_file(
     file: Annotated[UploadFile, File(description="What asgnet fit, or GET …/file, made.")],
     name: Annotated[str, Form(max_length=schemas.NAME)] = "",
 ) -> schemas.Concept:
-    """Take a concept that was learnt elsewhere, with the same weights."""
+    """Take a concept that was learned elsewhere, with the same weights."""
     data = await dependencies.contents(file, service)
     called = dependencies.label(name, dependencies.named(file, "concept").removesuffix(".concept"))
 
@@ -159,7 +159,7 @@ async def add_examples(
 
 @router.get("/{concept}/supports", responses=problems(404))
 async def examples_of(service: Kept, concept: Identity) -> schemas.Examples:
-    """List what the concept was learnt from."""
+    """List what the concept was learned from."""
     await dependencies.concept_of(service, concept)
     kept = await run_in_threadpool(service.concepts.examples, concept)
     shown_ones = [
@@ -260,7 +260,7 @@ def _kept_examples(service: Service, concept: str) -> list[Example]:
 async def _read(
     service: Service, concept: str, index: int, what: Literal["picture", "mask"]
 ) -> tuple[KeptExample, bytes]:
-    """An example and one of its files; of the newest version if the concept is learnt anew meanwhile."""
+    """An example and one of its files; of the newest version if the concept is learned anew meanwhile."""
     before = None
     while True:
         kept = await run_in_threadpool(service.concepts.examples, concept)

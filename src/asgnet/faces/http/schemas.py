@@ -37,7 +37,7 @@ class About(BaseModel):
 
 
 class Concept(BaseModel):
-    """What was learnt from examples."""
+    """What was learned from examples."""
 
     id: str = Field(examples=[_ID])
     name: str = Field(examples=["mug"])

@@ -34,7 +34,7 @@ class Detector:
         import cvat_sdk.auto_annotation as cvat
 
         if segmenter.concept is None:
-            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+            raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
         self._segmenter = segmenter
         names = enumerate(segmenter.concept.classes, 1)
         self.spec = cvat.DetectionFunctionSpec(
@@ -42,7 +42,7 @@ class Detector:
         )
 
     def detect(self, context: Any, image: Image) -> list[Any]:
-        """One mask for each class that is there; polygons, if CVAT wishes them.
+        """One mask for each class that is there; polygons, if CVAT asks for them.
 
         Args:
             context: CVAT's; its ``conf_threshold`` is the least presence (0.5 if it is None).

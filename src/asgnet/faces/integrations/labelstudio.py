@@ -1,7 +1,7 @@
 """``/label-studio``: the machine-learning backend that Label Studio talks to.
 
 Masks that people accept in a project become examples of one concept; the project's other pictures get brush
-pre-annotations with scores. Whatever is annotated, changed or deleted, the concept is learnt anew from what
+pre-annotations with scores. Whatever is annotated, changed or deleted, the concept is learned anew from what
 the project holds then.
 """
 
@@ -52,12 +52,12 @@ _PREDICTED = {
 
 
 class Projects:
-    """What is known of Label Studio's projects: their interface, and the concept learnt from them.
+    """What is known of Label Studio's projects: their interface, and the concept learned from them.
 
     Args:
         service: keeps and learns concepts.
         settings: which Label Studio.
-        most: so many of the latest annotated pictures are learnt from.
+        most: so many of the latest annotated pictures are learned from.
     """
 
     def __init__(self, service: Service, settings: Settings, most: int = 20):
@@ -90,7 +90,7 @@ class Projects:
         return interface_of(config)
 
     def concept(self, project: int) -> KeptConcept | None:
-        """What was learnt from a project, if anything was."""
+        """What was learned from a project, if anything was."""
         identity = self.service.database.value(f"label-studio/{project}/concept")
         return self.service.concepts.get(identity) if identity else None
 
@@ -100,7 +100,7 @@ class Projects:
         return _version(kept) if kept else UNFITTED
 
     def learn_soon(self, project: int) -> bool:
-        """Have a project learnt anew; False if that waits already, and will see all there is."""
+        """Have a project learned anew; False if that waits already, and will see all there is."""
         with self._lock:
             if project in self._waiting:
                 return False
@@ -164,7 +164,7 @@ class Projects:
         return [one[1:] for one in latest]
 
     def fetch(self, project: int, task: dict[str, Any]) -> bytes | None:
-        """A task's picture, as a file; None if nothing is learnt as yet."""
+        """A task's picture, as a file; None if nothing is learned as yet."""
         interface = self.interface(project)
         if self.concept(project) is None:
             return None

@@ -107,7 +107,7 @@ class Concepts:
         """The concept itself, of this version.
 
         Raises:
-            ReplacedError: it was deleted, or learnt anew, meanwhile.
+            ReplacedError: it was deleted, or learned anew, meanwhile.
             WeightsError: its file is damaged.
         """
         path = self.file(kept.id, kept.version)

@@ -232,7 +232,7 @@ class Jobs:
     def again(self, identity: str, unfinished: bool = False) -> None:
         """Queue every picture that no person corrected; ``unfinished``: those cancelled or failed only.
 
-        One that is running, maybe with what was learnt before, is queued when it ends.
+        One that is running, maybe with what was learned before, is queued when it ends.
         """
         which = "status IN ('cancelled', 'failed')" if unfinished else "status != 'running'"
         question = "SELECT position FROM picture WHERE job = ? AND status = 'running' AND corrected = 0"

@@ -46,7 +46,7 @@ export class Result {
   /** Its number in the job; null before. */
   index = null;
   /** Its painting became an example. */
-  taught = false;
+  learned = false;
 
   constructor(picture) {
     this.picture = picture;
@@ -111,7 +111,7 @@ export class Project extends EventTarget {
   teach(result) {
     const example = new Example(result.picture, result.mask.slice());
     this.examples.push(example);
-    result.taught = true;
+    result.learned = true;
     this.touched();
     this.tell("examples");
     this.tell("result", result);
@@ -120,7 +120,7 @@ export class Project extends EventTarget {
 
   removeExample(example) {
     this.examples = this.examples.filter((one) => one !== example);
-    for (const result of this.results) if (result.picture === example.picture) result.taught = false;
+    for (const result of this.results) if (result.picture === example.picture) result.learned = false;
     this.touched();
     this.tell("examples");
   }
@@ -141,7 +141,7 @@ export class Project extends EventTarget {
     return Boolean(this.job && this.concept) && this.jobConcept !== this.concept.id;
   }
 
-  /** Still to be looked at: new, stopped, or found with an older version of what was learnt. */
+  /** Still to be segmented: new, stopped, or found with an older version of what was learned. */
   open({ index, record }) {
     if (index === null || record.status === "cancelled") return true;
     if (record.status !== "done" || record.corrected) return false;
@@ -154,7 +154,7 @@ export class Project extends EventTarget {
     this.tell("results");
   }
 
-  /** Examples or classes changed: what is learnt is no longer what is painted. */
+  /** Examples or classes changed: what is learned is no longer what is painted. */
   touched() {
     this.stale = true;
     this.tell("stale");

@@ -69,7 +69,7 @@ export class Run {
       throw error;
     }
     if (old && !same) await api.forget(old.id).catch(() => {}); // it was of other classes; nobody asks for it any more
-    project.taught = shown;
+    project.learned = shown;
     project.tell("stale");
     for (const note of project.concept.notes ?? []) project.tell("note", note);
   }
@@ -77,14 +77,14 @@ export class Run {
   /** The doctor's word on each example the concept was fitted with. */
   async examine() {
     const { project } = this;
-    const { concept, taught } = project;
-    if (!concept || !taught) return;
+    const { concept, learned } = project;
+    if (!concept || !learned) return;
     project.tell("examining", true);
     try {
       for (let answer = { status: "running" }; answer.status === "running" && project.concept === concept; ) {
         answer = await api.doctor(concept.id);
         if (answer.status !== "ready" || project.concept !== concept) continue;
-        for (const finding of answer.findings) taught[finding.index].finding = finding;
+        for (const finding of answer.findings) learned[finding.index].finding = finding;
         project.advice = answer.advice;
       }
     } finally {
@@ -93,7 +93,7 @@ export class Run {
     }
   }
 
-  /** What is done stays; what is being learnt is learnt to its end. */
+  /** What is done stays; what is being learned is learned to its end. */
   async stop() {
     const { phase } = this;
     this.#cancelled = true;
@@ -123,7 +123,7 @@ export class Run {
     this.project.tell("result", result);
   }
 
-  /** What was stopped goes on; if what was learnt is new, every picture is looked at again. */
+  /** What was stopped goes on; if what was learned is new, every picture is segmented again. */
   async #again(open) {
     const { project } = this;
     const { elsewhere } = project;

@@ -24,9 +24,9 @@ export async function restored(project) {
     const results = job ? (await api.results(job.id)).map((record) => resultOf(job.id, record)) : [];
     await Promise.all(results.filter(({ record }) => record.corrected).map((result) => corrected(job.id, result)));
     const names = new Set(examples.map(({ picture }) => picture.name));
-    for (const result of results) result.taught = result.record.corrected && names.has(result.record.name);
+    for (const result of results) result.learned = result.record.corrected && names.has(result.record.name);
     Object.assign(project, {
-      concept, examples, results, classes: [...concept.classes], stale: false, taught: examples,
+      concept, examples, results, classes: [...concept.classes], stale: false, learned: examples,
       job: job?.id ?? null, jobConcept: job?.concept ?? null, unfinished: job?.status === "running",
       sample: Boolean(kept.sample),
     });

@@ -1,4 +1,4 @@
-// Undo and redo of a mask: what changed between two moments, kept as the smallest rectangle around it.
+// Undo and redo of a mask: what changed between two times, kept as the smallest rectangle around it.
 
 const MOST_BYTES = 64 * 1024 * 1024;
 

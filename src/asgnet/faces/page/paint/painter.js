@@ -92,7 +92,7 @@ export class Painter extends EventTarget {
   /** A result on which nothing was painted after all is again what was found. */
   #untouched() {
     const { item } = this;
-    if (item?.kind !== "result" || !item.mask || item.taught || item.record.corrected) return;
+    if (item?.kind !== "result" || !item.mask || item.learned || item.record.corrected) return;
     if (!item.history?.canUndo && !item.history?.canRedo) item.mask = item.history = null;
   }
 

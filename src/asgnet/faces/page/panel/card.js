@@ -50,17 +50,17 @@ export class Card {
   write() {
     const { result } = this;
     const [kind, sign, words] = wordsOf(result);
-    const { doubt } = result.record;
+    const { doubt: uncertainty } = result.record;
     this.element.toggleAttribute("data-waiting", !result.found);
-    this.flag.hidden = !result.taught;
+    this.flag.hidden = !result.learned;
     this.flag.textContent = "example";
-    const shown = result.found && !result.mask && doubt != null;
+    const shown = result.found && !result.mask && uncertainty != null;
     this.text.replaceChildren(
       h("span", { class: "name" }, result.picture.name),
       h(
         "span", { class: "line" },
         h("span", { class: "mark", "data-is": kind }, icon(sign), words),
-        shown && doubtBar(doubt),
+        shown && uncertaintyBar(uncertainty),
       ),
     );
   }
@@ -87,12 +87,12 @@ export class Card {
   }
 }
 
-function doubtBar(doubt) {
-  const percent = Math.round(doubt * 100);
+function uncertaintyBar(uncertainty) {
+  const percent = Math.round(uncertainty * 100);
   const fill = h("i");
   fill.style.width = `${percent}%`;
   return h(
-    "span", { class: "doubt", title: `Doubt ${percent} %` },
-    "doubt", h("span", { class: "hidden" }, ` ${percent} %`), h("b", { "aria-hidden": "true" }, fill),
+    "span", { class: "uncertainty", title: `Uncertainty ${percent} %` },
+    "uncertainty", h("span", { class: "hidden" }, ` ${percent} %`), h("b", { "aria-hidden": "true" }, fill),
   );
 }

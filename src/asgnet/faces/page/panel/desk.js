@@ -54,7 +54,7 @@ export class Desk {
 
   teach() {
     const { item } = this.stage;
-    if (item?.kind !== "result" || !item.mask || item.taught || this.run.busy) return;
+    if (item?.kind !== "result" || !item.mask || item.learned || this.run.busy) return;
     this.project.teach(item);
     say(`${item.picture.name} is an example now; the other pictures are looked at again.`);
     this.onTeach();
@@ -98,7 +98,7 @@ export class Desk {
     place.hidden = !finding;
     if (!finding) return;
     const [kind, sign, words] = verdictOf(item);
-    const alone = this.project.taught?.length === 1;
+    const alone = this.project.learned?.length === 1;
     const how = alone ? "in an altered view of itself" : "by the other examples";
     const told = finding.iou == null ? "" : ` It was found ${how} with an overlap (IoU) of ${finding.iou.toFixed(2)}.`;
     place.replaceChildren(
@@ -111,10 +111,10 @@ export class Desk {
     const result = item?.kind === "result" && item.found ? item : null;
     $("#correct").hidden = !result;
     if (!result) return;
-    $("#teach").hidden = !result.mask || result.taught;
+    $("#teach").hidden = !result.mask || result.learned;
     $("#teach").disabled = this.run.busy;
-    $("#revert").hidden = !result.mask || result.taught;
-    $("#correct-words").textContent = result.taught
+    $("#revert").hidden = !result.mask || result.learned;
+    $("#correct-words").textContent = result.learned
       ? "This picture is one of your examples now."
       : result.mask
         ? "You painted here. Let the model learn from it?"

@@ -48,7 +48,7 @@ export class Files {
     const pictures = files.filter(({ name, blob }) => blob.type.startsWith("image/") || KNOWN.test(name));
     const others = files.length - pictures.length;
     if (others && !pictures.length) say("There is no picture among these files.", true);
-    else if (others) say(`${others} of the files are no pictures and were left out.`);
+    else if (others) say(`${others} of the files are no pictures and are not used.`);
     if (pictures.length) this.take(kind, pictures);
   }
 }

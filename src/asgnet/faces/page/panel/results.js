@@ -8,7 +8,7 @@ import { Card } from "./card.js";
 
 const CARD_SIDE = 480;
 const ORDERS = {
-  doubt: (a, b) => doubtOf(b) - doubtOf(a),
+  uncertainty: (a, b) => uncertaintyOf(b) - uncertaintyOf(a),
   order: () => 0,
   name: (a, b) => a.picture.name.localeCompare(b.picture.name, undefined, { numeric: true }),
   area: (a, b) => (b.record.area_fraction ?? -1) - (a.record.area_fraction ?? -1),
@@ -167,8 +167,8 @@ export class Results {
 }
 
 /** Pictures that nobody needs to check come last. */
-function doubtOf({ record, mask, taught }) {
-  if (mask || taught) return -1;
+function uncertaintyOf({ record, mask, learned }) {
+  if (mask || learned) return -1;
   if (record.status === "failed") return 2;
   return record.status === "done" ? (record.doubt ?? 0) : -0.5;
 }
