@@ -124,6 +124,6 @@ def test_create_takes_the_file_of_a_concept(two, segmenter, monkeypatch, tmp_pat
         create(str(tmp_path / "nothing.concept"))
 
 
-def test_nothing_learnt_is_said():
-    with pytest.raises(UsageError, match="Nothing is learnt"):
+def test_nothing_fitted_is_said():
+    with pytest.raises(UsageError, match="Nothing is fitted"):
         Detector(SimpleNamespace(concept=None))

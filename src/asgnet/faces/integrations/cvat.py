@@ -34,7 +34,7 @@ class Detector:
         import cvat_sdk.auto_annotation as cvat
 
         if segmenter.concept is None:
-            raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
+            raise UsageError("Nothing is fitted yet: call fit(images, masks), or set a concept.")
         self._segmenter = segmenter
         names = enumerate(segmenter.concept.classes, 1)
         self.spec = cvat.DetectionFunctionSpec(
