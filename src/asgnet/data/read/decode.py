@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from asgnet.data.read.bombs import refuse_bombs, too_large
 from asgnet.errors import PictureError, note
 from asgnet.files import PathLike
 
@@ -54,11 +55,18 @@ def decoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Image.
         _check_header(source, name, most_pixels)
         source.load()
         return source
-    with _opened(source, name) as stream:
-        image = _identify(stream)
+    with undecoded(source, name, most_pixels) as image:
         _check_header(image, name, most_pixels)
         image.load()
     return image
+
+
+@contextmanager
+def undecoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Iterator[Image.Image]:
+    """A file of a known format, open, nothing of it decoded; no bomb, but of any number of frames."""
+    with _opened(source, name) as stream:
+        refuse_bombs(stream, name, most_pixels)
+        yield _identify(stream)
 
 
 def _opened(source: Any, name: str) -> BinaryIO:
@@ -159,11 +167,3 @@ def refusals(name: str) -> Iterator[None]:
             raise PictureError(f"{name} cannot be opened: {error.strerror}; check the path.") from error
         reason = repr(" ".join(str(error).split())[:100])[1:-1] or type(error).__name__
         raise PictureError(f"{name} {_DAMAGED.format(reason)}.") from error
-
-
-def too_large(name: str, pixels: int, most: int, size: str = "") -> str:
-    """The sentence about a picture of too many pixels."""
-    return (
-        f"{name} has {pixels / 1e6:.0f} megapixels{size}, more than the {most / 1e6:.0f} that are read; "
-        "shrink it or cut it into tiles."
-    )

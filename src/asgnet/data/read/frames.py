@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from asgnet.data.folder import is_url, plain_path, read_source, store_of
-from asgnet.data.read.decode import MOST_PIXELS, refusals, too_large
+from asgnet.data.read.bombs import too_large
+from asgnet.data.read.decode import MOST_PIXELS, refusals, undecoded
 from asgnet.data.read.images import read_picture
 from asgnet.errors import PictureError, note
 from asgnet.files import PathLike, named
@@ -62,7 +63,10 @@ def frame_count(path: PathLike) -> int | None:
             return found
     regular = is_url(path) or os.path.isfile(plain_path(path))  # opening a pipe would wait for ever
     if regular and _ending(path) in _PAGED:
-        with suppress(Exception), Image.open(_stream(path)) as image:  # reading it says what is wrong
+        with (
+            suppress(Exception),
+            undecoded(_stream(path), named(path)) as image,
+        ):  # reading it says what is wrong
             count = int(getattr(image, "n_frames", 1))
             return count if count > 1 else None
     return None
@@ -96,7 +100,7 @@ class FrameReader:
 
 
 def _pages(path: PathLike) -> Iterator[Any]:
-    with Image.open(_stream(path)) as image:
+    with undecoded(_stream(path), named(path)) as image:
         for index in range(getattr(image, "n_frames", 1)):
             yield lambda i=index: Frame(_page(image, i, named(path)), None)
 

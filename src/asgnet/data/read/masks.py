@@ -7,13 +7,13 @@ What had to be decided for the user (soft edges, 255 beside other values) is sai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.read.decode import Source, decoded, refusals, upright
+from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, refusals, upright
 from asgnet.data.read.images import image_of_array, read_picture
 from asgnet.errors import DataError, PictureError, SupportError, note
 from asgnet.files import PathLike, named
@@ -24,7 +24,12 @@ VOID = (224, 224, 192)
 
 
 def read_mask(
-    source: Source, size: tuple[int, int] | None = None, *, name: str = "", ignore: bool = True
+    source: Source,
+    size: tuple[int, int] | None = None,
+    *,
+    name: str = "",
+    ignore: bool = True,
+    most_pixels: int = MOST_PIXELS,
 ) -> Mask:
     """Read a painted object as ``h w`` uint8 in {0, 1, 255}: background, object, ignore.
 
@@ -39,6 +44,7 @@ def read_mask(
         size: ``(h, w)`` of the picture that it belongs to.
         name: what to call it in messages.
         ignore: False makes 255 an object value like any other.
+        most_pixels: refuse larger masks, before decoding.
 
     Raises:
         SupportError: unreadable, of another size than the picture, or nothing painted.
@@ -46,7 +52,7 @@ def read_mask(
     name = name or named(source, "mask")
     try:
         with refusals(name):
-            levels = _levels(source, name)
+            levels = _levels(source, name, most_pixels)
     except PictureError as error:
         raise SupportError(f"The mask cannot be used: {error}") from error
     name = name if name.startswith("The mask") else f"The mask {name}"
@@ -73,21 +79,27 @@ def read_support(image: Source, mask: Source, *, name: str = "") -> Support:
     return Support(picture, read_mask(mask, picture.shape[:2]), name or named(image))
 
 
-def read_labels(path: PathLike, colours: Sequence[tuple[int, int, int]] = ()) -> NDArray[np.uint8]:
+def read_labels(
+    source: PathLike | BinaryIO,
+    colours: Sequence[tuple[int, int, int]] = (),
+    *,
+    most_pixels: int = MOST_PIXELS,
+) -> NDArray[np.uint8]:
     """Read class indices as ``h w`` uint8, untouched: palette indices or grey values, no EXIF turn.
 
     Args:
-        path: of the file.
+        source: the file, or a stream of it.
         colours: of the classes from 1 on, for files that hold those instead of indices, as CVAT writes them;
             black is background, VOC's colour of the void is 255.
+        most_pixels: refuse larger ones, before decoding.
 
     Raises:
         PictureError: missing or unreadable.
         DataError: the file holds colours (or others than those) or values beyond 255: no class indices.
     """
-    name = named(path)
+    name = named(source)
     with refusals(name):
-        image = decoded(path, name)
+        image = decoded(source, name, most_pixels)
         values = np.array(image)
     if values.ndim == 3 and colours:
         return _labels_of_colours(np.asarray(image.convert("RGB")), colours, name)
@@ -128,7 +140,7 @@ class _Levels(NamedTuple):
     lossy: bool = False
 
 
-def _levels(source: Any, name: str) -> _Levels:
+def _levels(source: Any, name: str, most_pixels: int) -> _Levels:
     if isinstance(source, np.ndarray):
         source = source[..., 0] if source.ndim == 3 and source.shape[2] == 1 else source
         if source.ndim == 2 and source.size and source.dtype.kind in "buif":
@@ -136,7 +148,7 @@ def _levels(source: Any, name: str) -> _Levels:
                 raise PictureError(f"{name} has negative or undefined values; use 0 (background) and 1.")
             return _Levels(source)
         source = image_of_array(source, name)
-    image = decoded(source, name)
+    image = decoded(source, name, most_pixels)
     lossy = image.format in ("JPEG", "MPO")
     image = upright(image)
     if image.mode[-1] in "Aa":
