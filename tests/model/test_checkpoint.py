@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
-from asgnet.model.checkpoint import load_published, load_weights, save_weights
+from asgnet.model.checkpoint import fingerprint, load_published, load_weights, save_weights
+from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.config import Config
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
@@ -136,7 +137,35 @@ def test_nor_is_its_classifier(tmp_path):
     save_weights(net, tmp_path)
     assert not any(name.startswith("kinds.") for name in load_file(tmp_path / "model.safetensors"))
     again = load_weights(tmp_path)
-    assert torch.equal(again.kinds.classifier.weight, net.kinds.classifier.weight)
+    assert torch.equal(again.imagenet.classifier.weight, net.imagenet.classifier.weight)
+
+
+def test_the_calibration_comes_back_and_older_files_have_the_usual_one(tmp_path):
+    usual = ASGNet.from_preset("default")
+    numbers = replace(usual.config.calibration, logit_shift=0.5, relit=(2.0,), pixel_gain=3)
+    net = DefaultNet.from_config(replace(usual.config, calibration=numbers))
+    assert load_weights(save_weights(net, tmp_path)).config.calibration == numbers
+    assert fingerprint(net) != fingerprint(usual)
+    file = tmp_path / "config.json"
+    written = json.loads(file.read_text())
+    file.write_text(json.dumps({**written, "calibration": {"logit_shift": 0.5}}))
+    assert load_weights(tmp_path).config.calibration == replace(usual.config.calibration, logit_shift=0.5)
+    del written["calibration"]
+    file.write_text(json.dumps(written))
+    assert load_weights(tmp_path).config == usual.config
+    for wrong, says in ((3, "not the configuration"), ({"colour": 3}, "not the configuration")):
+        file.write_text(json.dumps({**written, "calibration": wrong}))
+        with pytest.raises(WeightsError, match=says):
+            load_weights(tmp_path)
+    file.write_text(json.dumps({**written, "calibration": {"logit_shift": "much"}}))
+    with pytest.raises(WeightsError, match="'logit_shift' cannot be 'much'"):
+        load_weights(tmp_path)
+
+
+def test_files_keep_the_names_of_tensors_that_the_first_version_gave_them(tmp_path):
+    save_weights(ASGNet.from_preset("default"), tmp_path)
+    names = load_file(tmp_path / "model.safetensors").keys()
+    assert {"known", "decoder.direct.weight", "presence.judge.0.weight"} <= names
 
 
 def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "scikit
 
 
 def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
-    """All that a result depends on: versions, weights with their fingerprint, backbone, devices; the licence.
+    """All that a result depends on: versions, weights with their fingerprint and tuned numbers, devices; the licence.
 
     Args:
         segmenter: whose weights are meant.
@@ -27,6 +28,7 @@ def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
         "weights": weights,
         "fingerprint": segmenter.fingerprint,
         "backbone": segmenter.net.config.backbone,
+        "calibration": asdict(segmenter.net.config.calibration),
         "parameters": sum(p.numel() for p in segmenter.net.parameters()),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

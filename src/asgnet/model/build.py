@@ -8,7 +8,7 @@ from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.config import Config
 
 Network = ASGNet | DefaultNet
-"""Both offer :class:`~asgnet.model.steps.Steps`."""
+"""Both offer :class:`~asgnet.model.steps.FourSteps`."""
 
 
 def build(config: Config | DefaultConfig) -> Network:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from asgnet import quiet
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import save_bytes
 from asgnet.model.build import Network, build
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.config import FIRST_FORM, DefaultConfig
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.config import Config
@@ -24,6 +25,13 @@ from asgnet.model.presets import preset_config
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+STORED = {
+    "imagenet.": "kinds.",
+    "reference_bank": "known",
+    "decoder.linear_skip.": "decoder.direct.",
+    "presence.head.": "presence.judge.",
+}
+"""Beginnings of tensors' names and what they are in files and fingerprints, which stay as they were first."""
 NETWORK = "network"
 """Key of ``config.json`` with the value "default": the configuration is a :class:`DefaultConfig`."""
 
@@ -109,9 +117,7 @@ def save_weights(net: Network, folder: str | os.PathLike[str]) -> Path:
     from safetensors.torch import save
 
     folder = Path(folder)
-    tensors = {
-        name: t.detach().cpu().contiguous() for name, t in net.state_dict().items() if _stored(name, net)
-    }
+    tensors = {name: t.detach().cpu().contiguous() for name, t in _named(net).items() if _stored(name, net)}
     save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt"}))
     save_bytes(folder / CONFIG_FILE, json.dumps(_written(net.config), indent=1).encode() + b"\n")
     return folder
@@ -143,7 +149,7 @@ def load_weights(path: str | os.PathLike[str]) -> Network:
         raise WeightsError(
             f"The weights {file} cannot be read ({_reason(error)}); copy the folder again."
         ) from error
-    own = {name: t for name, t in net.state_dict().items() if _stored(name, net)}
+    own = {name: t for name, t in _named(net).items() if _stored(name, net)}
     for name in sorted(own.keys() | found.keys()):
         if name not in found or name not in own:
             what = "is missing from" if name not in found else "does not belong in"
@@ -157,7 +163,8 @@ def load_weights(path: str | os.PathLike[str]) -> Network:
                 f"The tensor {name!r} of {file} has the shape {shapes}: take both files of one folder that "
                 "asgnet train wrote."
             )
-    net.load_state_dict(found, strict=False)
+    ours = {_in_files(name): name for name in net.state_dict()}
+    net.load_state_dict({ours[name]: t for name, t in found.items()}, strict=False)
     return net.eval()
 
 
@@ -193,7 +200,7 @@ def pretrained(source: str | os.PathLike[str] | None = None) -> Network:
 def fingerprint(net: Network) -> str:
     """SHA-256 of everything that decides what the network computes: configuration and weights."""
     digest = hashlib.sha256(json.dumps(net.config.identity(), sort_keys=True).encode())
-    for name, tensor in sorted(net.state_dict().items()):
+    for name, tensor in sorted(_named(net).items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
@@ -230,6 +237,18 @@ def _rename(name: str, renames: dict[str, str]) -> str:
     return f"published.{name}"
 
 
+def _named(net: Network) -> dict[str, Tensor]:
+    """All tensors, by the names that files give them."""
+    return {_in_files(name): tensor for name, tensor in net.state_dict().items()}
+
+
+def _in_files(name: str) -> str:
+    for ours, stored in STORED.items():
+        if name.startswith(ours):
+            return stored + name.removeprefix(ours)
+    return name
+
+
 def _stored(name: str, net: Network) -> bool:
     return net.config.backbone != "lite0" or not name.startswith(("backbone.", "kinds."))
 
@@ -247,22 +266,31 @@ def _read_config(file: Path) -> Config | DefaultConfig:
         raise WeightsError(
             f"The configuration {file} cannot be read ({_reason(error)}); copy the folder again."
         ) from error
-    alien = WeightsError(
-        f"{file} is not the configuration of an ASGNet of this version; "
-        "give a folder that asgnet train wrote, or update asgnet."
-    )
-    if not isinstance(values, dict):
-        raise alien
+    says = values if isinstance(values, dict) else {}
+    if says.get(NETWORK, says.get("decoder")) not in ("default", FIRST_FORM["decoder"]):
+        return Config(**_typed(values, asdict(Config()), file))
+    usual = {NETWORK: "default", **FIRST_FORM, **asdict(DefaultConfig()), "calibration": {}}
+    settings = _typed(values, usual, file)
+    numbers = _typed(settings.get("calibration", {}), asdict(Calibration()), file)
+    own = {name: settings[name] for name in asdict(DefaultConfig()) if name in settings}
+    return DefaultConfig(**own | {"calibration": Calibration(**numbers)})
+
+
+def _typed(values: Any, usual: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Settings of the usual ones' names and types, in any number."""
+    if not isinstance(values, dict) or set(values) - set(usual):
+        raise WeightsError(
+            f"{file} is not the configuration of an ASGNet of this version; "
+            "give a folder that asgnet train wrote, or update asgnet."
+        )
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    made: type[Config] | type[DefaultConfig] = Config
-    ignored: dict[str, Any] = {}
-    if values.get(NETWORK, values.get("decoder")) in ("default", FIRST_FORM["decoder"]):
-        made, ignored = DefaultConfig, {NETWORK: "", **FIRST_FORM}
-    known = ignored | asdict(made())
-    if set(values) - set(known):
-        raise alien
     for key, value in values.items():
-        if not isinstance(value, type(known[key])):
+        if not _alike(value, usual[key]):
             raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
-    own = {field.name for field in fields(made)}
-    return made(**{key: value for key, value in values.items() if key in own})
+    return values
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    if isinstance(usual, tuple):
+        return isinstance(value, tuple) and all(isinstance(x, int | float) for x in value)
+    return isinstance(value, int | float if isinstance(usual, float) else type(usual))

@@ -1,8 +1,8 @@
 """The four steps that every network offers: encode, learn, allocate, decode.
 
-    learnt = net.learn(net.encode(supports), masks)  # once: bk pictures, b k masks
+    learned = net.learn(net.encode(supports), masks)  # once: bk pictures, b k masks
     query = net.encode(pictures)
-    logits = net.decode(query, net.allocate(query, learnt), size).logits
+    logits = net.decode(query, net.allocate(query, learned), size).logits
 
 ``net(query, supports, masks)`` is these four, for whole episodes.
 """
@@ -18,7 +18,7 @@ from asgnet.errors import UsageError
 
 Features = TypeVar("Features")
 """Of a batch of pictures."""
-Learnt = TypeVar("Learnt")
+Learned = TypeVar("Learned")
 """Of the supports of a batch of episodes: prototypes, statistics."""
 Allocated = TypeVar("Allocated")
 """What a query's pixels have to do with it: guide map, similarities."""
@@ -39,19 +39,19 @@ class Outputs(NamedTuple):
     presence: Tensor | None = None
 
 
-class Steps(Protocol[Features, Learnt, Allocated]):
-    """A network whose supports are learnt once, and any number of queries decoded."""
+class FourSteps(Protocol[Features, Learned, Allocated]):
+    """A network whose supports are learned once, and any number of queries decoded."""
 
     def encode(self, images: Tensor) -> Features:
         """``b 3 H W`` normalised images -> their features."""
         ...
 
-    def learn(self, supports: Features, masks: Tensor) -> Learnt:
+    def learn(self, supports: Features, masks: Tensor) -> Learned:
         """Features of ``bk`` supports and their masks ``b k H W`` in {0, 1, 255} -> what they show."""
         ...
 
-    def allocate(self, query: Features, learnt: Learnt) -> Allocated:
-        """Features of ``b`` queries -> what of the learnt fits each of their pixels."""
+    def allocate(self, query: Features, learned: Learned) -> Allocated:
+        """Features of ``b`` queries -> what of the learned fits each of their pixels."""
         ...
 
     def decode(self, query: Features, allocation: Allocated, size: Sequence[int]) -> Outputs:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import asgnet
 from asgnet.faces.cli.app import main
 
 SIZE = (96, 128)
@@ -205,8 +206,17 @@ def test_info_knows_the_version_and_prints_json(capsys):
     assert facts["asgnet"]
     assert facts["torch"]
     assert facts["licence"] == "Apache-2.0"
+    assert facts["calibration"]["logit_shift"] == 0.3
     assert main(["info"]) == 0
-    assert "torch" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "torch" in said
+    assert "logit_shift" not in said
+
+
+def test_info_prints_the_numbers_of_named_weights(capsys):
+    bundled = Path(asgnet.__file__).with_name("model") / "bundled"
+    assert main(["info", "--weights", str(bundled)]) == 0
+    assert "logit_shift = 0.3  logits: added to the decoder's" in capsys.readouterr().out
 
 
 def test_info_says_what_is_read_written_and_contacted(capsys, monkeypatch, tmp_path):

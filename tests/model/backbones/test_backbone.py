@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.backbones.backbone import Backbone, lite0, published_resnet
 from asgnet.model.backbones.lite0 import installed
-from asgnet.model.default.imagenet import lite0_kinds
+from asgnet.model.default.imagenet import lite0_head
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_lite0_knows_a_cat_and_a_cup(photograph, classes):
     picture = torch.from_numpy(getattr(skimage.data, photograph)()).permute(2, 0, 1)[None].float()
     net = lite0(indices=(6,))
     (x,) = net(net.normalise(F.interpolate(picture, (224, 224), mode="bilinear", antialias=True)))
-    assert int(lite0_kinds(installed())(x, torch.ones(1, 1, 7, 7)).argmax()) in classes
+    assert int(lite0_head(installed())(x, torch.ones(1, 1, 7, 7)).argmax()) in classes
 
 
 def test_lite0_levels_by_block():

@@ -7,7 +7,7 @@ from asgnet.errors import WeightsError
 from asgnet.model.backbones import lite0 as room
 from asgnet.model.backbones.backbone import lite0
 from asgnet.model.backbones.lite0 import Lite0, fill, installed
-from asgnet.model.default.imagenet import ImageNetHead, lite0_kinds
+from asgnet.model.default.imagenet import ImageNetHead, lite0_head
 
 
 def test_body_and_classifier_share_the_files_tensors_out():
@@ -29,7 +29,7 @@ def test_its_levels_are_what_asking_it_would_find():
 
 def test_a_classifier_of_another_network_is_refused():
     with pytest.raises(WeightsError, match=r"does not hold EfficientNet-Lite0 \(0 tensors, not 8\)"):
-        lite0_kinds([("a", torch.zeros(3))])
+        lite0_head([("a", torch.zeros(3))])
 
 
 def test_lite0_files_that_are_not_lite0(monkeypatch, tmp_path):

@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.decoder import Decoder, self_support
-from asgnet.model.default.evidence import PER_LEVEL, Levels
+from asgnet.model.default import decoder as room
+from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.decoder import Decoder
+from asgnet.model.default.levels import PER_LEVEL, Levels
 
 LEVELS = Levels(channels=(3, 4, 5, 4), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 APPEARANCE = 4
@@ -16,27 +18,33 @@ APPEARANCE = 4
 def decoder(seed=0, random=True, **options):
     """A narrow one; with random weights throughout, or as training starts."""
     torch.manual_seed(seed)
-    made = Decoder(LEVELS, APPEARANCE, widths=(16, 16, 16), **options).eval()
+    made = Decoder(LEVELS, Calibration(), APPEARANCE, widths=(16, 16, 16), **options).eval()
     if random:
         for p in made.parameters():
             torch.nn.init.normal_(p, std=0.2)
     return made
 
 
+def self_support(probability, maps):
+    return room.self_support(probability, maps, Calibration())
+
+
 def inputs(b=2, grid=(8, 6), seed=0):
     generator = torch.Generator().manual_seed(seed)
-    evidence, appearance = (torch.randn(b, c, *grid, generator=generator) for c in (LEVELS.count, APPEARANCE))
+    similarity, appearance = (
+        torch.randn(b, c, *grid, generator=generator) for c in (LEVELS.count, APPEARANCE)
+    )
     coarse = [max(side // 2, 1) for side in grid]
     maps = [torch.randn(b, LEVELS.channels[i], *coarse, generator=generator) for i in LEVELS.fused]
-    return evidence, appearance, maps
+    return similarity, appearance, maps
 
 
 @torch.inference_mode()
 def test_training_starts_from_prototypes_and_readout():
-    evidence, appearance, maps = inputs()
-    answers, deep = decoder(random=False).train()(evidence, appearance, maps)
-    differences = evidence[:, [PER_LEVEL * level + 2 for level in LEVELS.fused]].sum(1, keepdim=True)
-    readout = evidence[:, 4 * PER_LEVEL :][:, :1]
+    similarity, appearance, maps = inputs()
+    answers, deep = decoder(random=False).train()(similarity, appearance, maps)
+    differences = similarity[:, [PER_LEVEL * level + 2 for level in LEVELS.fused]].sum(1, keepdim=True)
+    readout = similarity[:, 4 * PER_LEVEL :][:, :1]
     assert len(answers) == 2
     for logits in answers:
         torch.testing.assert_close(logits, 0.5 * differences + 0.3 * readout - 0.5)
@@ -108,12 +116,12 @@ def test_grids_of_any_size(b, height, width):
 
 @torch.inference_mode()
 def test_an_episode_alone_is_as_in_a_batch():
-    evidence, appearance, maps = inputs(3)
+    similarity, appearance, maps = inputs(3)
     made = decoder()
-    answers, deep = made(evidence, appearance, maps)
+    answers, deep = made(similarity, appearance, maps)
     for i in range(3):
         s = slice(i, i + 1)
-        alone, own = made(evidence[s], appearance[s], [m[s] for m in maps])
+        alone, own = made(similarity[s], appearance[s], [m[s] for m in maps])
         torch.testing.assert_close(alone[-1], answers[-1][s], atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(own, deep[s], atol=1e-4, rtol=1e-4)
 
@@ -131,36 +139,36 @@ def test_each_round_looks_at_the_last():
 
 @torch.inference_mode()
 def test_in_use_the_rounds_before_the_last_are_asked_on_a_coarser_grid():
-    evidence, appearance, maps = inputs(grid=(8, 6))
+    similarity, appearance, maps = inputs(grid=(8, 6))
     made, seen = decoder(rounds=3), []
     made.mix.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    answers, _ = made(evidence, appearance, maps)
+    answers, _ = made(similarity, appearance, maps)
     assert [x.shape[-2:] for x in seen] == [(4, 3), (4, 3), (8, 6)]
     assert [a.shape[-2:] for a in answers] == [(8, 6)] * 3
-    torch.testing.assert_close(seen[0][:, : LEVELS.count], F.avg_pool2d(evidence, 2))
-    assert torch.equal(seen[2][:, : LEVELS.count], evidence)
+    torch.testing.assert_close(seen[0][:, : LEVELS.count], F.avg_pool2d(similarity, 2))
+    assert torch.equal(seen[2][:, : LEVELS.count], similarity)
     made.rounds = 1  # there is none before the last
     seen.clear()
-    made(evidence, appearance, maps)
+    made(similarity, appearance, maps)
     assert [x.shape[-2:] for x in seen] == [(8, 6)]
 
 
 @torch.inference_mode()
 def test_training_drops_appearance_for_some_episodes():
-    evidence, appearance, maps = inputs(b=1)
-    evidence, appearance = (t.expand(32, -1, -1, -1) for t in (evidence, appearance))
+    similarity, appearance, maps = inputs(b=1)
+    similarity, appearance = (t.expand(32, -1, -1, -1) for t in (similarity, appearance))
     maps = [m.expand(32, -1, -1, -1) for m in maps]
     made = decoder(rounds=1)
-    (seen,), _ = made(evidence, appearance, maps)
-    (blind,), _ = made(evidence, 0 * appearance, maps)
+    (seen,), _ = made(similarity, appearance, maps)
+    (blind,), _ = made(similarity, 0 * appearance, maps)
     made.train()
-    (mixed,), _ = made(evidence, appearance, maps)
+    (mixed,), _ = made(similarity, appearance, maps)
     like_seen, like_blind = (((mixed - x).abs().amax((1, 2, 3)) < 1e-4) for x in (seen, blind))
     assert (like_seen ^ like_blind).all()
     assert 4 < int(like_blind.sum()) < 28
     for drop, expected in ((0.0, seen), (1.0, blind)):
         made.drop = drop
-        (found,), _ = made(evidence, appearance, maps)
+        (found,), _ = made(similarity, appearance, maps)
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 

@@ -1,11 +1,13 @@
-"""The reservoir: all of few, evenly spaced of many, of every shot, whatever the order of the shots."""
+"""The memory bank: all of few, evenly spaced of many, of every shot, whatever the order of the shots."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.memory_bank import SIZE, evenly, fill
+from asgnet.model.default.memory_bank import evenly, fill
+
+SIZE = 256
 
 
 def numbered(b, shots, per_shot):
@@ -16,7 +18,7 @@ def numbered(b, shots, per_shot):
 def test_all_of_few():
     pixels = numbered(1, 1, 10)
     on_object = (pixels[..., 0] < 3).float()
-    kept, seen = fill(pixels, on_object, 1 - on_object, 1)
+    kept, seen = fill(pixels, on_object, 1 - on_object, 1, SIZE)
     assert kept.shape == (1, 2, SIZE, 1)
     assert seen.all()
     assert kept[0, 0].unique().tolist() == [0, 1, 2]
@@ -26,13 +28,13 @@ def test_all_of_few():
 def test_as_many_as_there_is_room_for():
     pixels = numbered(1, 2, SIZE)
     on_object = torch.arange(2 * SIZE) % 2 == 0
-    kept, _ = fill(pixels, on_object[None].float(), (~on_object)[None].float(), 2)
+    kept, _ = fill(pixels, on_object[None].float(), (~on_object)[None].float(), 2, SIZE)
     assert torch.equal(kept[0, 0, :, 0].sort().values, pixels[0, on_object, 0])
 
 
 def test_evenly_spaced_of_many():
     pixels = numbered(1, 1, 2000)
-    kept = fill(pixels, torch.ones(1, 2000), torch.zeros(1, 2000), 1)[0][0, 0, :-1, 0]
+    kept = fill(pixels, torch.ones(1, 2000), torch.zeros(1, 2000), 1, SIZE)[0][0, 0, :-1, 0]
     assert kept[0] == 0
     assert kept[-1] > 1990
     assert set(kept.diff().tolist()) == {7, 8}  # 2000 / 255
@@ -51,7 +53,7 @@ def test_only_the_most_of_a_side_are_kept(share):
     """Of an object thinner than the grid its thickest pixels; of none, nothing is said to be seen."""
     pixels = numbered(1, 1, 4)
     on_object = share * torch.tensor([[1.0, 0.5, 0.49, 0.0]])
-    kept, seen = fill(pixels, on_object, 1 - on_object, 1)
+    kept, seen = fill(pixels, on_object, 1 - on_object, 1, SIZE)
     assert seen.tolist() == [[share > 0, True]]
     if share:
         assert kept[0, 0].unique().tolist() == [0, 1]
@@ -75,10 +77,10 @@ def test_never_too_many_and_never_one_outside(shots, per_shot, share, seed):
 def test_the_order_of_shots_changes_nothing(order, seed):
     pixels = numbered(2, 4, 300)
     on_object = torch.rand(2, 4, 300, generator=torch.Generator().manual_seed(seed)).square()
-    expected, seen = fill(pixels, on_object.flatten(1), 1 - on_object.flatten(1), 4)
+    expected, seen = fill(pixels, on_object.flatten(1), 1 - on_object.flatten(1), 4, SIZE)
     shuffled = on_object[:, order].flatten(1)
     moved = pixels.unflatten(1, (4, 300))[:, order].flatten(1, 2)
-    kept, also_seen = fill(moved, shuffled, 1 - shuffled, 4)
+    kept, also_seen = fill(moved, shuffled, 1 - shuffled, 4, SIZE)
     assert torch.equal(seen, also_seen)
     for i in range(2):
         for side in range(2):

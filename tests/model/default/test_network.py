@@ -14,14 +14,14 @@ from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.backbones import lite0 as lite_room
 from asgnet.model.checkpoint import load_weights, save_weights
-from asgnet.model.default.evidence import PER_LEVEL
-from asgnet.model.default.imagenet import UNLIKE
+from asgnet.model.default.levels import PER_LEVEL
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.model.presets import preset_config
 from asgnet.model.steps import Outputs
 
 CONFIG = replace(preset_config("default"), channels=4, area=4)
+LEAST = CONFIG.calibration.class_similarity_least
 
 
 class Colours(nn.Module):
@@ -108,7 +108,7 @@ def test_starting_weights_give_the_training_free_answer():
     query, images, masks = episode(2, 3)
     maps = maps_of(net, query)
     knowledge = net.learn(maps_of(net, images), masks)
-    said = net.allocate(maps, knowledge).evidence
+    said = net.allocate(maps, knowledge).maps
     deep = said[:, [PER_LEVEL * i + 2 for i in net.levels.fused]].sum(1)
     outputs = answered(net, maps, knowledge)
     torch.testing.assert_close(outputs.logits[:, 1], 0.5 * deep + 0.3 * said[:, PER_LEVEL * 6] - 0.5)
@@ -121,7 +121,7 @@ def test_the_forward_is_learn_allocate_decode(net):
     maps = maps_of(net, query)
     knowledge = net.learn(maps_of(net, images), masks)
     allocation = net.allocate(maps, knowledge)
-    assert allocation.evidence.shape == (2, net.levels.count, 16, 12)
+    assert allocation.maps.shape == (2, net.levels.count, 16, 12)
     assert allocation.guide_map.shape == (2, 8, 6)
     outputs = net(query, images, masks, auxiliary=True)
     assert isinstance(outputs, Outputs)
@@ -170,13 +170,19 @@ def test_what_was_shown_is_of_its_own_kind(net):
     shown, around = knowledge.kinds.unbind(1)
     painted = 100.0 * (2.0 * (masks[:, 0] == 1) - 1)  # b h w
     apart = (shown * around).sum(1)
-    torch.testing.assert_close(net.likeness(maps, knowledge, painted), 1 - apart.clamp(min=UNLIKE))
+    torch.testing.assert_close(
+        net.class_similarity(maps, knowledge, painted),
+        1 - apart.clamp(min=LEAST),
+    )
     torch.testing.assert_close(  # found is what surrounds: as alike as it is to itself, and more so
-        net.likeness(maps, knowledge, -painted), apart - (1 + apart.clamp(min=UNLIKE)) / 2, atol=1e-4, rtol=0
+        net.class_similarity(maps, knowledge, -painted),
+        apart - (1 + apart.clamp(min=LEAST)) / 2,
+        atol=1e-4,
+        rtol=0,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(net, "known", shown[:1])  # the first is nothing new
-        assert float(net.likeness(maps, knowledge, painted)[0]) == pytest.approx(0, abs=1e-5)
+        patch.setattr(net, "reference_bank", shown[:1])  # the first is nothing new
+        assert float(net.class_similarity(maps, knowledge, painted)[0]) == pytest.approx(0, abs=1e-5)
 
 
 @torch.inference_mode()
@@ -199,10 +205,10 @@ def test_a_support_without_the_object_says_nothing_of_its_kind(net):
 
 
 @torch.inference_mode()
-def test_training_needs_no_kinds(net):
+def test_training_needs_no_imagenet_logits(net):
     maps = [m[:, None] for m in net.backbone(episode()[0])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(net.kinds, "forward", None)
+        patch.setattr(net.imagenet, "forward", None)
         outputs = net.episode([m[:, 0] for m in maps], maps, episode()[2], (32, 24))
     assert outputs.logits.shape == (1, 2, 32, 24)
 

@@ -1,4 +1,6 @@
-"""The fine readout: exact on two colours, ridge regression in moments, linear and so scored map by map."""
+"""The pixel head: exact on two colours, ridge regression by gram matrices, linear and so scored map by map."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,15 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.model.default import pixel_head as fine
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.pixel_head import (
-    PENALTY,
     FeatureMaps,
     PixelHead,
     fine_features,
-    fine_scores,
-    fit_fine,
-    pixel_moments,
+    fit_pixel_head,
+    gram_matrices,
+    pixel_scores,
 )
+
+NUMBERS = Calibration()
+PENALTY = NUMBERS.pixel_penalty
+
+
+def grams(supports, masks, read, seed=0, numbers=NUMBERS):
+    return gram_matrices(supports, masks, read, numbers, seed)
+
+
+def fit(supports):
+    return fit_pixel_head(supports, PENALTY)
 
 
 def seen_of(count, grid=(8, 8), channels=5, levels=((3, (4, 4)), (6, (2, 2)), (4, (3, 2))), seed=0):
@@ -53,8 +66,8 @@ def test_two_colours_are_separated_exactly():
     colours = torch.zeros(1, 2, 8, 8)
     colours[:, 0, :4], colours[:, 1, 4:] = 1, 1
     seen = FeatureMaps((), (colours,))
-    readout = fit_fine(pixel_moments(apart(seen), halves(), ()))
-    (scores,) = fine_scores(seen, readout, ())
+    readout = fit(grams(apart(seen), halves(), ()))
+    ((scores,),) = pixel_scores(seen, readout, ())
     torch.testing.assert_close(scores, colours[0, 0] - colours[0, 1], atol=PENALTY, rtol=0)
     torch.testing.assert_close(readout.weights[0, 0], -readout.weights[0, 1], atol=1e-5, rtol=0)
     torch.testing.assert_close(readout.bias, torch.zeros(1), atol=1e-5, rtol=0)
@@ -66,7 +79,7 @@ def test_one_object_pixel_weighs_as_much_as_all_background():
     mask = torch.zeros(1, 32, 32)
     mask[:, :4, :4] = 1
     seen = FeatureMaps((), (colours,))
-    (scores,) = fine_scores(seen, fit_fine(pixel_moments([seen], mask, ())), ())
+    ((scores,),) = pixel_scores(seen, fit(grams([seen], mask, ())), ())
     assert scores[0, 0] == pytest.approx(1, abs=0.01)
     assert scores[5, 5] == pytest.approx(-1, abs=0.01)
 
@@ -80,7 +93,7 @@ def test_equals_ridge_regression_on_all_pixels(shots, seed):
     blocks = random.integers(0, 2, (shots, 8, 8)).astype(np.uint8)
     blocks[:, 0, :2] = 0, 1
     masks = torch.from_numpy(blocks.repeat(4, 1).repeat(4, 2))
-    readout = fit_fine(pixel_moments(apart(seen), masks, (0, 2)))
+    readout = fit(grams(apart(seen), masks, (0, 2)))
     x = stacked(seen, (0, 2)).double().numpy().transpose(0, 2, 3, 1).reshape(shots * 64, -1)
     y = blocks.reshape(-1) * 2.0 - 1
     root = np.sqrt(np.where(y > 0, 1 / (y > 0).sum(), 1 / (y < 0).sum()))
@@ -100,58 +113,60 @@ def test_scores_equal_those_of_the_stacked_features(read):
     generator = torch.Generator().manual_seed(4)
     readout = PixelHead(torch.randn(3, len(features), generator=generator), torch.tensor([0.5, -1, 2]))
     expected = torch.einsum("nd,dhw->nhw", readout.weights, features) + readout.bias[:, None, None]
-    torch.testing.assert_close(fine_scores(seen, readout, read), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(pixel_scores(seen, readout, read)[0], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_supports_add_up_and_can_be_left_out():
     seen, masks = seen_of(3), halves(3)
-    moments = pixel_moments(apart(seen), masks, (1,))
+    each = grams(apart(seen), masks, (1,))
     for chosen in ([0, 1, 2], [2, 1, 0], [0, 2], [1]):
-        alone = fit_fine(pixel_moments([apart(seen)[i] for i in chosen], masks[chosen], (1,)))
-        torch.testing.assert_close(fit_fine([moments[i] for i in chosen]), alone, atol=1e-5, rtol=1e-5)
-    twice = fit_fine([*moments, *moments])
-    torch.testing.assert_close(twice, fit_fine(moments), atol=1e-5, rtol=1e-5)
+        alone = fit(grams([apart(seen)[i] for i in chosen], masks[chosen], (1,)))
+        torch.testing.assert_close(fit([each[i] for i in chosen]), alone, atol=1e-5, rtol=1e-5)
+    twice = fit([*each, *each])
+    torch.testing.assert_close(twice, fit(each), atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_drawn_from_a_support_does_not_depend_on_its_place(monkeypatch):
-    monkeypatch.setattr(fine, "SAMPLES", 10)
+def test_what_is_drawn_from_a_support_does_not_depend_on_its_place():
+    few = replace(NUMBERS, pixel_samples=10)
     seen, masks = seen_of(3), halves(3)
     masks[1, :, 3:9] = 255
     straight, turned = (
-        pixel_moments([apart(seen)[i] for i in o], masks[o], (0,)) for o in ([0, 1, 2], [2, 0, 1])
+        grams([apart(seen)[i] for i in o], masks[o], (0,), numbers=few) for o in ([0, 1, 2], [2, 0, 1])
     )
     for place, i in enumerate([2, 0, 1]):
         torch.testing.assert_close(turned[place], straight[i], atol=0, rtol=0)
-    again, other = (pixel_moments(apart(seen), masks, (0,), seed)[0].object for seed in (0, 1))
+    again, other = (grams(apart(seen), masks, (0,), seed, few)[0].object for seed in (0, 1))
     assert torch.equal(again, straight[0].object)
     assert not torch.equal(other, straight[0].object)
 
 
 @pytest.mark.parametrize(("most", "counts"), [(1000, (24, 32)), (40, (20, 20)), (2, (1, 1))])
-def test_no_more_pixels_are_drawn_than_asked_for_and_none_to_ignore(monkeypatch, most, counts):
-    monkeypatch.setattr(fine, "SAMPLES", most)
+def test_no_more_pixels_are_drawn_than_asked_for_and_none_to_ignore(most, counts):
+    numbers = replace(NUMBERS, pixel_samples=most)
     masks = halves()
     masks[:, :4] = 255
-    (moments,) = pixel_moments(apart(seen_of(1)), masks, ())
-    assert (moments.object[-1, -1], moments.background[-1, -1]) == counts
+    (one,) = grams(apart(seen_of(1)), masks, (), numbers=numbers)
+    assert (one.object[-1, -1], one.background[-1, -1]) == counts
 
 
 @pytest.mark.parametrize(("value", "bias"), [(0, -1), (1, 1), (255, 0)])
 def test_one_side_alone_knows_only_what_it_is(value, bias):
     masks = torch.full((2, 32, 32), value, dtype=torch.uint8)
-    moments = pixel_moments(apart(seen_of(2)), masks, (0, 1))
-    assert not any(m.shows_both for m in moments)
-    readout = fit_fine(moments)
+    each = grams(apart(seen_of(2)), masks, (0, 1))
+    assert not any(m.shows_both for m in each)
+    readout = fit(each)
     torch.testing.assert_close(readout.weights, torch.zeros_like(readout.weights), atol=1e-3, rtol=0)
     torch.testing.assert_close(readout.bias, torch.tensor([float(bias)]), atol=1e-3, rtol=0)
-    assert pixel_moments(apart(seen_of(1)), halves(), ())[0].shows_both
+    assert grams(apart(seen_of(1)), halves(), ())[0].shows_both
 
 
 @pytest.mark.parametrize("size", [(64, 64), (60, 100), (32, 32)])
 def test_fine_features_of_a_plain_picture(size):
     h, w = size[0] // 2, size[1] // 2
     images = torch.tensor([0.2, -0.4, 0.6])[:, None, None].expand(2, 3, *size)
-    first, second, colours = fine_features(images, torch.rand(2, 6, h, w), torch.rand(2, 7, h // 2, w // 2))
+    first, second, colours = fine_features(
+        images, torch.rand(2, 6, h, w), torch.rand(2, 7, h // 2, w // 2), 4
+    )
     assert (first.shape, second.shape) == ((2, 6, h, w), (2, 7, h // 2, w // 2))
     for block in (first, second):
         torch.testing.assert_close(block.norm(dim=1), torch.ones_like(block[:, 0]))
@@ -164,7 +179,7 @@ def test_fine_features_of_a_plain_picture(size):
 def test_a_spot_stands_out_from_its_surroundings():
     images = torch.zeros(1, 3, 64, 64)
     images[:, :, 32:36, 32:36] = 1
-    *_, colours = fine_features(images, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 16, 16))
+    *_, colours = fine_features(images, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 16, 16), 4)
     contrast = colours[0, -3:]
     assert (contrast[:, 16:18, 16:18] > 0.9).all()
     assert (contrast.flatten(1).mean(1).abs() < 1e-3).all()

@@ -5,8 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.evidence import Levels, SupportStatistics, learn
+from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.config import DefaultConfig
+from asgnet.model.default.learn import learn
+from asgnet.model.default.levels import Levels
 from asgnet.model.default.presence import Presence, mean_of_first
+from asgnet.model.default.support_statistics import SupportStatistics
 
 LEVELS = Levels(channels=(3, 3, 3, 3), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 DEEP = 5
@@ -19,17 +23,17 @@ def field(left, right, size=8):
     return halves[None, :, None, :].expand(1, 3, size, size)
 
 
-def taught(left=RED, right=BLUE, shots=1) -> SupportStatistics:
+def shown(left=RED, right=BLUE, shots=1) -> SupportStatistics:
     """The left half of the support is the object."""
     mask = torch.zeros(1, shots, 8, 8, dtype=torch.uint8)
     mask[..., :4] = 1
     maps = [field(left, right)[:, None].expand(1, shots, -1, -1, -1)] * 4
-    return learn(maps, mask, LEVELS, area=100, most=5)
+    return learn(maps, mask, LEVELS, DefaultConfig(area=100, most=5))
 
 
-def judge(seed=0) -> Presence:
+def head(seed=0) -> Presence:
     torch.manual_seed(seed)
-    made = Presence(LEVELS, DEEP)
+    made = Presence(LEVELS, DEEP, Calibration())
     for p in made.parameters():
         torch.nn.init.normal_(p, std=0.3)
     return made
@@ -46,7 +50,7 @@ def answer(found=0, size=8):
 @pytest.mark.parametrize(
     ("picture", "found", "expected"),
     [
-        # found with the object, with the background, with its nearest prototype; most alike; apart
+        # found with the object, with the background, with its nearest prototype; most similar; apart
         (field(RED, BLUE), 0, [1, 0, 1, 1, 0]),
         (field(RED, BLUE), 1, [0, 1, 0, 1, 0]),
         (field(GREEN, BLUE), 0, [0, 0, 0, 0, 0]),
@@ -55,16 +59,16 @@ def answer(found=0, size=8):
 )
 @torch.no_grad()
 def test_comparisons_of_two_colours_exactly(picture, found, expected):
-    made = judge()
+    made = head()
     centre = torch.zeros(3)
-    own = made._kinship(picture, taught(), slice(6, 9), centre, answer(found))
+    own = made._cosines(picture, shown(), slice(6, 9), centre, answer(found))
     torch.testing.assert_close(own, torch.tensor([expected], dtype=torch.float32), atol=1e-4, rtol=0)
 
 
 def test_the_decoder_does_not_learn_from_it_but_every_weight_of_its_own_does():
-    made = judge()
+    made = head()
     logits, deep = answer().requires_grad_(), torch.randn(1, DEEP, 4, 4, requires_grad=True)
-    made(logits, deep, [field(RED, GREEN)] * 4, taught()).sum().backward()
+    made(logits, deep, [field(RED, GREEN)] * 4, shown()).sum().backward()
     assert logits.grad is None
     assert deep.grad is None
     assert all(p.grad.abs().sum() > 0 for p in made.parameters())
@@ -73,9 +77,9 @@ def test_the_decoder_does_not_learn_from_it_but_every_weight_of_its_own_does():
 @pytest.mark.parametrize("level", [-1e4, -200.0, 0.0, 200.0, 1e4])
 @pytest.mark.parametrize("colour", [0.0, 1.0])
 def test_finite_for_any_answer(level, colour):
-    made = judge()
+    made = head()
     logits = torch.full((1, 1, 5, 7), level)
-    presence = made(logits, torch.zeros(1, DEEP, 2, 2), [torch.full((1, 3, 4, 4), colour)] * 4, taught())
+    presence = made(logits, torch.zeros(1, DEEP, 2, 2), [torch.full((1, 3, 4, 4), colour)] * 4, shown())
     presence.sum().backward()
     assert torch.isfinite(presence).all()
     assert all(torch.isfinite(p.grad).all() for p in made.parameters())
@@ -97,8 +101,8 @@ def test_directions_only_and_each_episode_for_itself(factor, seed):
         torch.randn(2, 1, 6, 6, generator=generator),
         torch.randn(2, DEEP, 3, 3, generator=generator),
     )
-    knowledge = SupportStatistics(*(torch.cat([t, t]) for t in taught()))
-    made = judge()
+    knowledge = SupportStatistics(*(torch.cat([t, t]) for t in shown()))
+    made = head()
     both = made(logits, deep, maps, knowledge)
     torch.testing.assert_close(made(logits, deep, [factor * m for m in maps], knowledge), both)
     one = SupportStatistics(*(t[1:] for t in knowledge))

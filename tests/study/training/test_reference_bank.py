@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from asgnet.model.default.imagenet import KNOWN, SCORES
+from asgnet.model.default.imagenet import SCORES
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.sampling.material import cut_folds, prepare
 from asgnet.study.sampling.source import held_out
@@ -31,7 +31,9 @@ def parts_of(net, source):
     for c, rows in source.shown[0].items():
         for row in rows:
             deepest = torch.from_numpy(store.levels[-1][row]).float()[None]
-            found.append(net.kinds(deepest, torch.from_numpy(store.labels[row] == c)[None, None].float())[0])
+            found.append(
+                net.imagenet(deepest, torch.from_numpy(store.labels[row] == c)[None, None].float())[0]
+            )
     return torch.stack(found)
 
 
@@ -40,9 +42,9 @@ def test_few_parts_are_remembered_as_they_are(net, source, tiny, boxes):
     held = held_out(tuple(boxes.pictures), tiny.held_out)
     names = [name for name, out in zip(boxes.pictures, held, strict=True) if not out]
     count = sum(boxes.pixels(name, c) > 0 for name in names for c in (3, 4))
-    assert 2 < count < KNOWN
+    assert 2 < count < len(net.reference_bank)
     known = known_kinds(net, [source], tiny.side)
-    assert known.shape == (KNOWN, SCORES)
+    assert known.shape == net.reference_bank.shape
     filled, parts = known[known.any(1)], parts_of(net, source)
     assert len(filled) == count
     torch.testing.assert_close((parts @ filled.T).amax(1), torch.ones(len(parts)))
@@ -66,7 +68,7 @@ def test_a_part_that_squashing_loses_is_none(net, source, tiny):
 
 
 def test_of_many_parts_the_centres_are(net, source, tiny, monkeypatch):
-    monkeypatch.setattr("asgnet.study.training.reference_bank.KNOWN", 2)
+    monkeypatch.setattr(net, "reference_bank", net.reference_bank[:2])
     known = known_kinds(net, [source], tiny.side)
     assert known.shape == (2, SCORES)
     torch.testing.assert_close(known.norm(dim=1), torch.ones(2))

@@ -95,8 +95,8 @@ def test_leaves_weights_that_load_and_the_whole_story(go, tiny, boxes):
     assert not any(name.startswith("backbone.") for name in written)
     for name, t in written.items():
         assert torch.equal(best.state_dict()[name], t)
-    assert best.known.any()
-    assert torch.equal(best.known, net.known)
+    assert best.reference_bank.any()
+    assert torch.equal(best.reference_bank, net.reference_bank)
     assert load_recipe(out / "recipe.toml") == tiny
     said = json.loads((out / "training.json").read_text())
     assert said["command"] == "asgnet train …"
@@ -217,7 +217,7 @@ def test_refuses_to_mix_runs(go, tiny, tmp_path):
 def test_a_run_of_another_version_is_not_resumed(go, tiny):
     _, out = go(tiny)
     state = torch.load(out / STATE, weights_only=True)
-    del state["net"]["known"]  # as before networks knew anything
+    del state["net"]["reference_bank"]  # as before networks knew anything
     torch.save(state, out / STATE)
     with pytest.raises(UsageError, match="another version of asgnet"):
         go(tiny, resume=True)

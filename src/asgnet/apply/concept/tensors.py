@@ -14,9 +14,9 @@ from torch import Tensor
 from asgnet.apply.fitting.rules.adaptation import Adaptation, adapt_to_supports
 from asgnet.apply.fitting.rules.prior import Prior
 from asgnet.errors import WeightsError
-from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import PixelHead
+from asgnet.model.default.support_statistics import SupportStatistics
 from asgnet.types import Concept
 
 CLOSER = "closer"

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.fitting.rules.adaptation import believe, mix
-from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import PixelHead, all_fine_scores
+from asgnet.model.default.pixel_head import PixelHead, pixel_scores
+from asgnet.model.default.support_statistics import SupportStatistics
 
 PER_PROTOTYPE = ("object", "object_valid", "background", "background_valid")
 """Inputs with a second axis of any length."""
@@ -62,10 +62,10 @@ class Graph(nn.Module):
         outputs = self.net.decode(seen, found, appearance=per_picture(trusts))
         assert outputs.presence is not None
         logits = outputs.logits[:, 1] - outputs.logits[:, 0]  # bn h w
-        scores = all_fine_scores(seen, readout, self.net.read).flatten(0, 1)
+        scores = pixel_scores(seen, readout, self.net.read).flatten(0, 1)
         logits = mix(logits, scores, per_picture(shares))
         each = (count, classes)
-        likeness = self.net.likeness(seen.maps, every, logits)
+        likeness = self.net.class_similarity(seen.maps, every, logits)
         presence = believe(outputs.presence, logits, likeness, every.shots)
         return GraphOutput(*(x.unflatten(0, each) for x in (logits, presence, found.guide_map)))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asgnet.apply.examples.samples import Scene
     from asgnet.apply.segmenter import Segmenter
 
-FROZEN = ("net.backbone.", "net.kinds.")
+FROZEN = ("net.backbone.", "net.imagenet.")
 """Where the weights lie that become 8-bit; the decoder's are few and exact."""
 TYPES = ["Conv", "Gemm"]
 

@@ -18,8 +18,8 @@ from asgnet.apply.fitting.rules.adaptation import Adaptation, Measured, adapt_to
 from asgnet.apply.inference.grid import breadth, kept, kept_mask, seen_mask, side_of, spread_labels
 from asgnet.apply.inference.preprocess import Views, side_by_side
 from asgnet.data.png import png_bytes
-from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.network import DefaultNet
+from asgnet.model.default.support_statistics import SupportStatistics
 from asgnet.types import Mask, Picture, Shot, Support
 
 GAMMAS = (1.5, 0.67)

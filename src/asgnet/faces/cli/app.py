@@ -115,9 +115,11 @@ def info(
         bool, typer.Option("--privacy", help="Instead: what is read, written and contacted.")
     ] = False,
 ) -> None:
-    """Print versions, weights, devices and licence.
+    """Print versions, weights, devices and licence; of weights that are named, all tuned numbers too.
 
     asgnet info
+
+    asgnet info --weights runs/default
 
     asgnet info --json
 
@@ -128,13 +130,20 @@ def info(
         return
     from asgnet.apply.about import about
 
-    facts = about(given.load_segmenter(weights), weights or "bundled")
+    segmenter = given.load_segmenter(weights)
+    installed = about(segmenter, weights or "bundled")
     if as_json:
-        console.emit(facts)
+        console.emit(installed)
         return
-    width = max(len(name) for name in facts)
-    for name, value in facts.items():
+    del installed["calibration"]
+    width = max(len(name) for name in installed)
+    for name, value in installed.items():
         console.put(f"{name:<{width}}  {', '.join(value) if isinstance(value, list) else value}")
+    if weights is not None:
+        from asgnet.model.default.calibration import described
+
+        for name, value, says in described(segmenter.net.config.calibration):
+            console.put(f"{name} = {value}  {says}")
 
 
 def _privacy(as_json: bool) -> None:

@@ -1,8 +1,8 @@
-"""What kinds of things the backbone's own classifier sees in a part of a picture.
+"""ImageNet logits of a part of a picture, by the backbone's own classifier, and their similarity.
 
-The maps that segment well say what a pixel looks like; a cow and a horse look much alike. The layers behind
-them were trained to tell a thousand kinds of things apart, and things of one kind excite the same scores,
-even if their kind is none of the thousand. Presence asks whether what was found is what was shown.
+The maps that segment well say what a pixel looks like; a cow and a horse look much the same. The layers behind
+them were trained to tell a thousand classes apart, and objects of one class have similar logits, even if their
+class is none of the thousand. Presence compares what was found with what the supports show.
 """
 
 from __future__ import annotations
@@ -12,16 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.model.backbones.lite0 import EPSILON, STAGES, Installed, fill
-from asgnet.model.default.evidence import compare
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.readout import SMALL
+from asgnet.model.default.similarity import compare
 
 WIDTH, SCORES = 1280, 1000
 """EfficientNet-Lite0's, whose classifier this is."""
-KNOWN = 64
-"""Typical things of training that a network remembers the scores of."""
-UNLIKE = 0.35
-"""Cosine that any two things may have: nothing is believed to be less alike to all other things."""
 
 
 class ImageNetHead(nn.Module):
@@ -45,7 +41,7 @@ class ImageNetHead(nn.Module):
 
     @torch.no_grad()
     def forward(self, deepest: Tensor, parts: Tensor) -> Tensor:
-        """The scores of parts of pictures.
+        """The logits of parts of pictures.
 
         Args:
             deepest: ``b c h w``, the backbone's last map.
@@ -54,37 +50,38 @@ class ImageNetHead(nn.Module):
         Returns:
             ``bn s``, around their mean and of unit length: their products are cosines.
         """
-        seen = F.relu6(self.bn2(self.conv_head(deepest))).flatten(2)  # b w p
-        shares = to_grid(parts, deepest.shape[-2:]).flatten(2)  # bn 1 p
-        shares = shares / shares.sum(2, keepdim=True).clamp(min=SMALL)
-        scores = self.classifier(compare(shares, seen.transpose(1, 2))[:, 0])  # bn s
-        return F.normalize(scores - scores.mean(1, keepdim=True), dim=1)
+        features = F.relu6(self.bn2(self.conv_head(deepest))).flatten(2)  # b w p
+        weights = to_grid(parts, deepest.shape[-2:]).flatten(2)  # bn 1 p
+        weights = weights / weights.sum(2, keepdim=True).clamp(min=SMALL)
+        logits = self.classifier(compare(weights, features.transpose(1, 2))[:, 0])  # bn s
+        return F.normalize(logits - logits.mean(1, keepdim=True), dim=1)
 
 
-def likeness(found: Tensor, taught: Tensor, known: Tensor) -> Tensor:
-    """How alike are what was found and what was shown, beside how alike either is to anything else?
+def class_similarity(found: Tensor, shown: Tensor, reference_bank: Tensor, least: float) -> Tensor:
+    """How similar what was found is to what was shown, beside the similarity of either to anything else.
 
-    Parts of photographs are alike in many ways. Two that are more alike than either is to what surrounded the
-    object, or to anything known from training, are of one kind. This is CSLS of one neighbour (Conneau et
-    al., Word translation without parallel data, 2018).
+    Parts of photographs are similar in many ways. Two that are more similar than either is to what surrounded
+    the object, or to any typical object of training, are of one class. This is CSLS of one neighbour (Conneau
+    et al., Word translation without parallel data, 2018).
 
     Args:
-        found: ``n s`` scores.
-        taught: ``n 2 s``, of the object in the supports and of what surrounded it.
-        known: ``m s``, of typical things; zeros say nothing.
+        found: ``n s`` logits.
+        shown: ``n 2 s``, of the object in the supports and of what surrounded it.
+        reference_bank: ``m s``, of typical objects; zeros say nothing.
+        least: cosine that any two objects may have.
 
     Returns:
-        ``n``: the cosine of the two less the mean of their cosines with the nearest other thing each.
+        ``n``: the cosine of the two less the mean of their cosines with the nearest other object each.
     """
-    shown, around = taught.unbind(1)
+    own, around = shown.unbind(1)
     others = [
-        torch.maximum((one @ known.T).amax(1), (one * around).sum(1)).clamp(min=UNLIKE)
-        for one in (found, shown)
+        torch.maximum((one @ reference_bank.T).amax(1), (one * around).sum(1)).clamp(min=least)
+        for one in (found, own)
     ]
-    return (found * shown).sum(1) - (others[0] + others[1]) / 2
+    return (found * own).sum(1) - (others[0] + others[1]) / 2
 
 
-def lite0_kinds(tensors: Installed) -> ImageNetHead:
+def lite0_head(tensors: Installed) -> ImageNetHead:
     """The classifier behind EfficientNet-Lite0's last block.
 
     Args:
@@ -93,6 +90,6 @@ def lite0_kinds(tensors: Installed) -> ImageNetHead:
     Raises:
         WeightsError: they are of another network.
     """
-    kinds = ImageNetHead(STAGES[-1][-1])
-    fill(kinds, tensors, head=True)
-    return kinds
+    head = ImageNetHead(STAGES[-1][-1])
+    fill(head, tensors, head=True)
+    return head

@@ -1,14 +1,14 @@
-"""The reservoir: some of the supports' pixels kept as they are, for queries to be compared with."""
+"""The memory bank: some of the supports' pixels kept as they are, for queries to be compared with."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-SIZE = 256
 
-
-def fill(pixels: Tensor, on_object: Tensor, on_background: Tensor, shots: int) -> tuple[Tensor, Tensor]:
+def fill(
+    pixels: Tensor, on_object: Tensor, on_background: Tensor, shots: int, size: int
+) -> tuple[Tensor, Tensor]:
     """Keep pixels of either side.
 
     Args:
@@ -17,16 +17,17 @@ def fill(pixels: Tensor, on_object: Tensor, on_background: Tensor, shots: int) -
             the one with most stand for it.
         on_background: ``b kp`` in [0, 1], likewise.
         shots: k.
+        size: m, pixels to keep of either side.
 
     Returns:
-        ``b 2 m c`` pixels of object and of background, m = ``SIZE``, repeated where there are fewer; ``b 2``
+        ``b 2 m c`` pixels of object and of background, repeated where there are fewer; ``b 2``
         bool, there are any at all. Which they are does not depend on the order of the shots.
     """
     kept, seen = [], []
-    slot = torch.arange(SIZE, device=pixels.device)  # m
+    slot = torch.arange(size, device=pixels.device)  # m
     for side in (on_object, on_background):
         inside = (side >= 0.5 * side.amax(1, keepdim=True)) & (side > 0)  # b kp
-        chosen = evenly(inside.unflatten(1, (shots, -1)), SIZE).flatten(1)  # b kp
+        chosen = evenly(inside.unflatten(1, (shots, -1)), size).flatten(1)  # b kp
         count = chosen.sum(1, keepdim=True)  # b 1
         order = chosen.to(torch.uint8).argsort(dim=1, descending=True, stable=True)  # b kp
         place = order.gather(1, slot % count.clamp(min=1))  # b m

@@ -1,4 +1,4 @@
-"""The default network: ASGNet's prototypes and allocation, weighed as evidence by a small decoder.
+"""The default network: ASGNet's prototypes and allocation as similarity maps, and a small decoder of those.
 
 The same four steps as the paper's network (encode, learn, allocate, decode) with the published faults
 mended: one checkpoint for every number of shots, similarities of normalised features only, seeds with a
@@ -19,56 +19,63 @@ from asgnet.model.backbones.backbone import Backbone, lite0
 from asgnet.model.backbones.lite0 import installed
 from asgnet.model.default.config import BACKBONE, LEVELS, DefaultConfig
 from asgnet.model.default.decoder import Decoder
-from asgnet.model.default.evidence import Levels, SupportStatistics, evidence, learn, superpixels
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.imagenet import KNOWN, SCORES, ImageNetHead, likeness, lite0_kinds
+from asgnet.model.default.imagenet import SCORES, ImageNetHead, class_similarity, lite0_head
+from asgnet.model.default.learn import learn
+from asgnet.model.default.levels import Levels
 from asgnet.model.default.pixel_head import FeatureMaps, fine_features
 from asgnet.model.default.presence import Presence
+from asgnet.model.default.similarity import similarity_maps
+from asgnet.model.default.superpixels import superpixels
+from asgnet.model.default.support_statistics import SupportStatistics
 from asgnet.model.paper.decoder import resize
 from asgnet.model.steps import Outputs, check_episode
 
 APPEARANCE_LEVELS = (2, 3, 4)
+"""Positions of the maps that the query's appearance is projected from."""
 
 
 class SimilarityMaps(NamedTuple):
-    """What of the learnt fits each pixel of b queries, for n classes each.
+    """How each pixel of b queries compares with the supports of n classes each.
 
     Attributes:
-        evidence: ``bn e h w`` on the fine grid, see :func:`~asgnet.model.default.evidence.evidence`.
+        maps: ``bn e h w`` on the fine grid, see :mod:`asgnet.model.default.similarity`.
         guide_map: ``bn h' w'`` int64 on the prototype grid.
-        learnt: what it was compared with.
+        statistics: of the supports.
     """
 
-    evidence: Tensor
+    maps: Tensor
     guide_map: Tensor
-    learnt: SupportStatistics
+    statistics: SupportStatistics
 
 
 class DefaultNet(nn.Module):
-    """The default preset: one ``forward`` for whole episodes, and the four :class:`~asgnet.model.steps.Steps`.
+    """The default preset: one ``forward`` for whole episodes, and the four :class:`~asgnet.model.steps.FourSteps`.
 
     Args:
         backbone: frozen, with the six levels of :func:`~asgnet.model.backbones.backbone.lite0`.
         config: of this network.
-        kinds: the classifier behind its deepest map; random by default.
+        imagenet: the classifier behind its deepest map; random by default.
 
     Attributes:
-        known: ``m s``, how ``kinds`` scores typical things of the training pictures; zeros before training.
+        reference_bank: ``m s``, ImageNet logits of typical objects of training; zeros before it.
     """
 
-    known: Tensor
+    reference_bank: Tensor
 
-    def __init__(self, backbone: Backbone, config: DefaultConfig, kinds: ImageNetHead | None = None) -> None:
+    def __init__(
+        self, backbone: Backbone, config: DefaultConfig, imagenet: ImageNetHead | None = None
+    ) -> None:
         super().__init__()
         self.levels = levels = Levels(
             tuple(backbone.channels), grid=3, fine=1, fused=(3, 4), read=5, shallow=3
         )
         self.config = config
         self.backbone = backbone
-        self.decoder = Decoder(levels, config.channels)
-        self.presence = Presence(levels, self.decoder.widths[-1])
-        self.kinds = ImageNetHead(levels.channels[-1]) if kinds is None else kinds
-        self.register_buffer("known", torch.zeros(KNOWN, SCORES))
+        self.decoder = Decoder(levels, config.calibration, config.channels)
+        self.presence = Presence(levels, self.decoder.widths[-1], config.calibration)
+        self.imagenet = ImageNetHead(levels.channels[-1]) if imagenet is None else imagenet
+        self.register_buffer("reference_bank", torch.zeros(config.calibration.reference_bank, SCORES))
         self.projection = nn.Conv2d(sum(levels.channels[i] for i in APPEARANCE_LEVELS), config.channels, 1)
 
     @classmethod
@@ -82,7 +89,7 @@ class DefaultNet(nn.Module):
         if config.backbone != BACKBONE:
             raise UsageError(f"The default network needs the backbone {BACKBONE!r}, not {config.backbone!r}.")
         tensors = installed()
-        return cls(lite0(LEVELS, 8, tensors), config, lite0_kinds(tensors))
+        return cls(lite0(LEVELS, 8, tensors), config, lite0_head(tensors))
 
     @overload
     def forward(self, query: Tensor, support_images: Tensor, support_masks: Tensor) -> Tensor: ...
@@ -118,27 +125,28 @@ class DefaultNet(nn.Module):
             auxiliary: the rounds before the last are outputs too.
         """
         queries = FeatureMaps(tuple(query), ())
-        learnt = learn(supports, masks, self.levels, self.config.area, self.config.most)
-        outputs = self.decode(queries, self.allocate(queries, learnt), size)
+        statistics = learn(supports, masks, self.levels, self.config)  # training needs no ImageNet logits
+        outputs = self.decode(queries, self.allocate(queries, statistics), size)
         return outputs if auxiliary else outputs._replace(auxiliary=())
 
     def encode(self, images: Tensor) -> FeatureMaps:
         """``b 3 H W`` normalised images -> maps, and features finer than theirs."""
         first, *maps = self.backbone.maps_at(images, (0, *self.backbone.indices))
-        return FeatureMaps(tuple(self.backbone.coarsened(maps)), fine_features(images, first, maps[0]))
+        return FeatureMaps(tuple(self.backbone.coarsened(maps)), self._fine(images, first, maps[0]))
 
     def learn(self, supports: FeatureMaps, masks: Tensor) -> SupportStatistics:
         """Maps of ``bk`` supports and their masks ``b k H W`` in {0, 1, 255} -> their statistics."""
         sides = torch.stack([masks == 1, masks == 0], 2)  # b k 2 H W
-        kinds = self.kinds(supports.maps[-1], sides.flatten(0, 2)[:, None].float())
-        kinds = kinds.unflatten(0, sides.shape[:3]) * sides.flatten(3).any(3)[..., None]  # b k 2 s
+        logits = self.imagenet(supports.maps[-1], sides.flatten(0, 2)[:, None].float())
+        logits = logits.unflatten(0, sides.shape[:3]) * sides.flatten(3).any(3)[..., None]  # b k 2 s
         maps = [m.unflatten(0, masks.shape[:2]) for m in supports.maps]
-        learnt = learn(maps, masks, self.levels, self.config.area, self.config.most)
-        return learnt._replace(kinds=F.normalize(kinds.sum(1), dim=2))
+        statistics = learn(maps, masks, self.levels, self.config)
+        return statistics._replace(kinds=F.normalize(logits.sum(1), dim=2))
 
-    def allocate(self, query: FeatureMaps, learnt: SupportStatistics) -> SimilarityMaps:
+    def allocate(self, query: FeatureMaps, learned: SupportStatistics) -> SimilarityMaps:
         """Maps of b queries, statistics of the same episodes or of ``bn``: n classes for each query."""
-        return SimilarityMaps(*evidence(query.maps, learnt, self.levels), learnt)
+        limit = self.config.calibration.similarity_limit
+        return SimilarityMaps(*similarity_maps(query.maps, learned, self.levels, limit), learned)
 
     def decode(
         self,
@@ -153,40 +161,48 @@ class DefaultNet(nn.Module):
             query: maps of b queries.
             allocation: of the same queries, n classes for each.
             size: of the logits; by default the fine grid.
-            appearance: look at what objects look like in photographs, or not: 1 or 0, one for all or ``bn``.
+            appearance: use what objects look like in photographs, or not: 1 or 0, one for all or ``bn``.
         """
-        said = allocation.evidence
-        seen = self._appearance(query.maps, said.shape[-2:])[:, None]  # b 1 a h w
-        looked = torch.as_tensor(appearance, device=seen.device).expand(said.shape[0])
-        looked = looked.reshape(seen.shape[0], -1, 1, 1, 1)
-        seen = torch.where(looked > 0.5, seen, 0.0).flatten(0, 1)  # bn a h w
-        rounds, deep = self.decoder(said, seen, [query.maps[i] for i in self.levels.fused])
-        presence = self.presence(rounds[-1], deep, query.maps, allocation.learnt)
-        answers = [torch.cat([torch.zeros_like(one), one], 1) for one in rounds]  # b 2 h w
-        logits = answers if size is None else [resize(one, size) for one in answers]
+        maps = allocation.maps
+        own = self._appearance(query.maps, maps.shape[-2:])[:, None]  # b 1 a h w
+        used = torch.as_tensor(appearance, device=own.device).expand(maps.shape[0])
+        used = used.reshape(own.shape[0], -1, 1, 1, 1)
+        own = torch.where(used > 0.5, own, 0.0).flatten(0, 1)  # bn a h w
+        rounds, deep = self.decoder(maps, own, [query.maps[i] for i in self.levels.fused])
+        presence = self.presence(rounds[-1], deep, query.maps, allocation.statistics)
+        logits = [torch.cat([torch.zeros_like(one), one], 1) for one in rounds]  # bn 2 h w
+        if size is not None:
+            logits = [resize(one, size) for one in logits]
         return Outputs(logits[-1], tuple(logits[:-1]), presence)
 
-    def likeness(self, query: Sequence[Tensor], knowledge: SupportStatistics, logits: Tensor) -> Tensor:
-        """How alike in kind are what was found and what was shown? See :func:`~asgnet.model.default.imagenet.likeness`.
+    def class_similarity(
+        self, query: Sequence[Tensor], statistics: SupportStatistics, logits: Tensor
+    ) -> Tensor:
+        """Of what was found and what was shown, see :func:`~asgnet.model.default.imagenet.class_similarity`.
 
         Args:
             query: maps ``b c h w`` per level.
-            knowledge: of the same b episodes, or of ``bn``.
+            statistics: of the same b episodes, or of ``bn``.
             logits: ``bn h w``, object against background.
 
         Returns:
             ``bn``.
         """
-        return likeness(self.kinds(query[-1], logits.sigmoid()[:, None]), knowledge.kinds, self.known)
+        found = self.imagenet(query[-1], logits.sigmoid()[:, None])
+        least = self.config.calibration.class_similarity_least
+        return class_similarity(found, statistics.imagenet_logits, self.reference_bank, least)
 
     @property
     def read(self) -> tuple[int, ...]:
-        """Positions of the maps that the fine readout reads: the coarse one's but stride 4, which is fine."""
+        """Positions of the maps that the pixel head reads: the readouts' but stride 4, which is among the fine."""
         return tuple(range(1, self.levels.read))
 
     def superpixels(self, supports: Sequence[Tensor], masks: Tensor) -> Tensor:
         """Maps ``b c h w`` per level, masks ``b H W`` -> ``b h w`` each object pixel's superpixel, or -1."""
-        return superpixels(supports, masks, self.levels, self.config.area, self.config.most)
+        return superpixels(supports, masks, self.levels, self.config)
+
+    def _fine(self, images: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
+        return fine_features(images, first, second, self.config.calibration.pixel_surroundings)
 
     def _appearance(self, maps: Sequence[Tensor], fine: Sequence[int]) -> Tensor:
         grid = maps[self.levels.grid].shape[-2:]

@@ -1,9 +1,9 @@
-"""The fine readout: a linear opinion at stride 2, for what the decoder's grid cannot draw.
+"""The pixel head: a linear prediction at stride 2, for what the decoder's grid cannot draw.
 
-Threads, cracks, letters and stains need pixels, not objects. The fine readout is a ridge regression in closed
-form, as in :mod:`asgnet.model.default.readout`, on colours, the first blocks' features and the levels above, all at
-stride 2. Far from photographs it is often the better answer; on objects the decoder is. Which of them to
-believe is measured on the supports (:mod:`asgnet.apply.fitting.rules.adaptation`).
+Threads, cracks, letters and stains need pixels, not objects. The pixel head is a ridge regression in closed form,
+as in :mod:`asgnet.model.default.readout`, on colours, the first blocks' features and the levels above, all at
+stride 2. Far from photographs it often predicts better than the decoder; on objects the decoder does. Its fusion
+weight is found on the supports by leave-one-out (:mod:`asgnet.apply.fitting.rules.adaptation`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.grids import average, mean_around, to_grid
-
-AROUND = 4
-"""Cells of stride 4 to each side that a pixel's surroundings reach."""
-SAMPLES = 2500
-PENALTY = 1e-3
-SURE = 0.9
-"""Least valid share of a pixel that is sampled."""
 
 
 class FeatureMaps(NamedTuple):
@@ -30,7 +24,7 @@ class FeatureMaps(NamedTuple):
 
     Attributes:
         maps: what :class:`~asgnet.model.default.network.DefaultNet` works on, each ``b c h w``.
-        fine: what is finer than the maps, see :func:`fine_features`; the first gives the readout's grid.
+        fine: what is finer than the maps, see :func:`fine_features`; the first gives the pixel head's grid.
             Empty where only the maps are needed.
     """
 
@@ -45,25 +39,28 @@ class PixelHead(NamedTuple):
     bias: Tensor
 
 
-def fine_features(images: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def fine_features(
+    images: Tensor, first: Tensor, second: Tensor, surroundings: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Two blocks' directions, and colours: each pixel's, the local mean and the difference of both.
 
     Args:
         images: ``b 3 H W`` normalised to about [-1, 1].
         first: ``b c h w``, the block at stride 2.
         second: ``b c' h/2 w/2``, the block at stride 4.
+        surroundings: cells of stride 4 to each side, over which the local mean is taken.
 
     Returns:
         ``b c h w``, ``b c' h/2 w/2`` and ``b 9 h w``.
     """
     colour = average(images, first.shape[-2:])
-    around = to_grid(mean_around(average(images, second.shape[-2:]), AROUND), first.shape[-2:])
+    around = to_grid(mean_around(average(images, second.shape[-2:]), surroundings), first.shape[-2:])
     colours = torch.cat([colour / 2, around / 2, colour - around], 1)
     return F.normalize(first, dim=1), F.normalize(second, dim=1), colours
 
 
 class GramMatrices(NamedTuple):
-    """All that a readout needs of a support's pixels, so that supports add up and can be left out again.
+    """All that a pixel head needs of a support's pixels, so that supports add up and one can be subtracted.
 
     Attributes:
         object: ``d+1 d+1`` float64, sum of the object pixels' outer products, a one appended to each pixel.
@@ -79,69 +76,68 @@ class GramMatrices(NamedTuple):
         return bool((self.object[-1, -1] > 0) & (self.background[-1, -1] > 0))
 
 
-def pixel_moments(
-    seen: Sequence[FeatureMaps], masks: Sequence[Tensor], read: Sequence[int], seed: int = 0
+def gram_matrices(
+    supports: Sequence[FeatureMaps],
+    masks: Sequence[Tensor],
+    read: Sequence[int],
+    calibration: Calibration,
+    seed: int = 0,
 ) -> list[GramMatrices]:
-    """GramMatrices of pixels drawn from each support.
+    """Of pixels drawn from each support.
 
     Args:
-        seen: k pictures.
+        supports: k pictures.
         masks: each ``H W`` in {0, 1, 255}.
         read: positions of the maps that join the fine features.
-        seed: of each support's draw, whichever place it has: at most ``SAMPLES``, half of them object where
-            there are enough.
+        calibration: how many pixels are drawn, half of them object where there are enough.
+        seed: of each support's draw, whichever place it has.
     """
     found = []
-    for one, mask in zip(seen, masks, strict=True):
+    for one, mask in zip(supports, masks, strict=True):
         sides = []
-        for chosen in _sample(mask, one.fine[0].shape[-2:], seed):
+        for chosen in _sample(mask, one.fine[0].shape[-2:], calibration, seed):
             pixels = F.pad(_channels(one, read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
             sides.append((pixels @ pixels.T).double())
         found.append(GramMatrices(*sides))
     return found
 
 
-def fit_fine(moments: Sequence[GramMatrices]) -> PixelHead:
-    """One class's readout (n = 1): ridge regression to ±1, object and background weighing the same.
+def fit_pixel_head(supports: Sequence[GramMatrices], penalty: float) -> PixelHead:
+    """Of one class (n = 1): ridge regression to ±1, object and background balanced.
 
-    The solution depends on the moments' sums only: leaving a support out is leaving out a term.
+    The solution depends on sums of the gram matrices only: leave-one-out is leaving out a term.
     """
-    sides = [torch.stack(part).sum(0) for part in zip(*moments, strict=True)]
+    sides = [torch.stack(part).sum(0) for part in zip(*supports, strict=True)]
     sides = [side / side[-1, -1].clamp(min=1) for side in sides]
-    ridge = torch.full_like(sides[0][0], PENALTY)
+    ridge = torch.full_like(sides[0][0], penalty)
     ridge[-1] = 1e-6  # the bias is free
     solution = torch.linalg.solve(sides[0] + sides[1] + torch.diag(ridge), sides[0][-1] - sides[1][-1])
     return PixelHead(solution[None, :-1].float(), solution[-1:].float())
 
 
-def fine_scores(seen: FeatureMaps, readout: PixelHead, read: Sequence[int]) -> Tensor:
-    """``n h w`` scores of one picture for n classes: near +1 on the object, near -1 beside it."""
-    return all_fine_scores(seen, readout, read)[0]
-
-
-def all_fine_scores(seen: FeatureMaps, readout: PixelHead, read: Sequence[int]) -> Tensor:
-    """``b n h w``, the :func:`fine_scores` of every picture.
+def pixel_scores(features: FeatureMaps, head: PixelHead, read: Sequence[int]) -> Tensor:
+    """``b n h w`` scores of b pictures for n classes: near +1 on the object, near -1 beside it.
 
     Linear, so every level is scored on its own grid and only the score is enlarged.
     """
-    levels = levels_of(seen, read)
-    scores, grid = readout.bias[:, None, None], levels[0].shape[-2:]
-    for weights, level in zip(readout.weights.split([m.shape[1] for m in levels], 1), levels, strict=True):
+    levels = levels_of(features, read)
+    scores, grid = head.bias[:, None, None], levels[0].shape[-2:]
+    for weights, level in zip(head.weights.split([m.shape[1] for m in levels], 1), levels, strict=True):
         scores = scores + to_grid(torch.einsum("nc,bchw->bnhw", weights, level), grid)
     return scores
 
 
-def levels_of(seen: FeatureMaps, read: Sequence[int]) -> list[Tensor]:
-    """What the readout is a linear function of, each ``b c h w``; no grid is finer than the first."""
-    return [*seen.fine, *(F.normalize(seen.maps[i], dim=1) for i in read)]
+def levels_of(features: FeatureMaps, read: Sequence[int]) -> list[Tensor]:
+    """What the pixel head is a linear function of, each ``b c h w``; no grid is finer than the first."""
+    return [*features.fine, *(F.normalize(features.maps[i], dim=1) for i in read)]
 
 
-def _channels(seen: FeatureMaps, read: Sequence[int], chosen: Tensor) -> Tensor:
+def _channels(features: FeatureMaps, read: Sequence[int], chosen: Tensor) -> Tensor:
     """``d p``: one picture's levels, enlarged to the finest grid, at p pixels of it.
 
     Only the chosen pixels are interpolated, which is most of the time of fitting.
     """
-    finest, *_ = levels = levels_of(seen, read)
+    finest, *_ = levels = levels_of(features, read)
     height, width = finest.shape[-2:]
     rows, columns = chosen // width, chosen % width
     place = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], -1) * 2 - 1  # p 2
@@ -156,16 +152,16 @@ def _at(level: Tensor, place: Tensor, chosen: Tensor, grid: tuple[int, int]) -> 
     return F.grid_sample(level, place[None, None], **how)[0, :, 0]
 
 
-def _sample(mask: Tensor, grid: Sequence[int], seed: int) -> list[Tensor]:
+def _sample(mask: Tensor, grid: Sequence[int], calibration: Calibration, seed: int) -> list[Tensor]:
     """Indices of drawn pixels of the grid: object, background."""
     inside, valid = (
         F.adaptive_avg_pool2d(part.float()[None], tuple(grid)).flatten() for part in (mask == 1, mask != 255)
     )
-    sure = valid > SURE
+    sure = valid > calibration.pixel_valid
     generator = torch.Generator().manual_seed(seed)
     chosen = []
     for side in (sure & (inside > 0.5), sure & (inside <= 0.5)):
         place = side.nonzero()[:, 0]
         order = torch.randperm(len(place), generator=generator).to(place.device)
-        chosen.append(place[order[: SAMPLES // 2]])
+        chosen.append(place[order[: calibration.pixel_samples // 2]])
     return chosen

@@ -53,8 +53,8 @@ class Prototypes(NamedTuple):
 
 
 class ASGNet(nn.Module):
-    """The network. One ``forward`` answers a batch of episodes; its four :class:`~asgnet.model.steps.Steps` can
-    be called one by one, so that supports are learnt once and any number of queries decoded.
+    """The network. One ``forward`` answers a batch of episodes; its four :class:`~asgnet.model.steps.FourSteps` can
+    be called one by one, so that supports are learned once and any number of queries decoded.
 
     Args:
         backbone: frozen features; the decoder's ``low`` is its first level.
@@ -158,8 +158,8 @@ class ASGNet(nn.Module):
             auxiliary: compute the auxiliary classifiers' logits too.
         """
         queries = self.project(query)
-        learnt = self.learn(self.project([m.flatten(0, 1) for m in supports]), masks)
-        return self.decode(queries, self.allocate(queries, learnt), size, auxiliary)
+        learned = self.learn(self.project([m.flatten(0, 1) for m in supports]), masks)
+        return self.decode(queries, self.allocate(queries, learned), size, auxiliary)
 
     def encode(self, images: Tensor) -> Encoded:
         """``b 3 H W`` normalised images -> their features."""
@@ -189,10 +189,10 @@ class ASGNet(nn.Module):
         pooled = (x.unflatten(0, masks.shape[:2]).flatten(1, 2) for x in (prototypes, slots(region, valid)))
         return Prototypes(*pooled)
 
-    def allocate(self, query: Encoded, learnt: Prototypes) -> Allocation:
+    def allocate(self, query: Encoded, learned: Prototypes) -> Allocation:
         """GPA: the features ``b c h w`` of queries and an episode's prototypes each."""
-        vectors = learnt.vectors.to(query.features.dtype)
-        return allocate(query.features, vectors, learnt.valid, self.config.reduce)
+        vectors = learned.vectors.to(query.features.dtype)
+        return allocate(query.features, vectors, learned.valid, self.config.reduce)
 
     def decode(
         self, query: Encoded, allocation: Allocation, size: Sequence[int], auxiliary: bool = False

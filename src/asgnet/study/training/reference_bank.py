@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.model.default.imagenet import KNOWN
 from asgnet.model.default.network import DefaultNet
 from asgnet.progress import with_bar
 from asgnet.study.sampling.augment import squash
@@ -25,7 +24,7 @@ PICTURES = 5000
 
 @torch.no_grad()
 def known_kinds(net: DefaultNet, sources: Sequence[Source], side: int) -> Tensor:
-    """Typical scores of the things in the plain training pictures, for ``net.known``.
+    """Typical scores of the things in the plain training pictures, for ``net.reference_bank``.
 
     Every class that a picture shows well enough is a part; of all parts' scores the k-means centres are kept.
 
@@ -44,12 +43,14 @@ def known_kinds(net: DefaultNet, sources: Sequence[Source], side: int) -> Tensor
     chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:PICTURES])
     pictures = (_parts(net, *rows[int(i)], side) for i in chosen)
     scores = [
-        net.kinds(deepest.to(net.known.device), parts.to(net.known.device)).cpu()
+        net.imagenet(deepest.to(net.reference_bank.device), parts.to(net.reference_bank.device)).cpu()
         for deepest, parts in with_bar(pictures, len(chosen), "known kinds")
         if len(parts)
     ]
-    centres = _centres(np.unique(torch.cat(scores).numpy(), axis=0))
-    return F.pad(F.normalize(torch.from_numpy(centres), dim=1), (0, 0, 0, KNOWN - len(centres)))
+    centres = _centres(np.unique(torch.cat(scores).numpy(), axis=0), len(net.reference_bank))
+    return F.pad(
+        F.normalize(torch.from_numpy(centres), dim=1), (0, 0, 0, len(net.reference_bank) - len(centres))
+    )
 
 
 def _parts(net: DefaultNet, source: Source, row: int, side: int) -> tuple[Tensor, Tensor]:
@@ -60,17 +61,17 @@ def _parts(net: DefaultNet, source: Source, row: int, side: int) -> tuple[Tensor
         deepest = torch.from_numpy(plain.levels[-1][row].astype(np.float32))[None]
     else:
         image, labels = squash(*source.dataset.pair(list(source.dataset.pictures)[row]), side)
-        deepest = net.backbone(net.backbone.normalise(image[None].to(net.known.device)))[-1]
+        deepest = net.backbone(net.backbone.normalise(image[None].to(net.reference_bank.device)))[-1]
     parts = torch.stack([labels == c for c, rows in source.shown[0].items() if row in rows])
     return deepest, parts[parts.flatten(1).any(1)][:, None].float()  # squashed, a thin one may be gone
 
 
-def _centres(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def _centres(scores: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     """``p s``, no two alike -> at most ``m s``."""
     from scipy.cluster.vq import kmeans2
 
-    if len(scores) <= KNOWN:
+    if len(scores) <= most:
         return scores
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a cluster that lost its last member: it stays where it was
-        return kmeans2(scores, KNOWN, iter=ROUNDS, minit="++", seed=0)[0]
+        return kmeans2(scores, most, iter=ROUNDS, minit="++", seed=0)[0]

@@ -106,8 +106,8 @@ def train(
         _load(net, state["net"], out)
         _load(average, state["average"], out)
     elif main and isinstance(net, DefaultNet):
-        net.known.copy_(known_kinds(net.to(device), material.train, recipe.side))
-        average.load_state_dict({"known": net.known}, strict=False)
+        net.reference_bank.copy_(known_kinds(net.to(device), material.train, recipe.side))
+        average.load_state_dict({"reference_bank": net.reference_bank}, strict=False)
     trainee, optimizer = accelerator.prepare(Trainee(net, recipe), optimizer)
     average.to(device)
     if state is not None:

@@ -22,10 +22,11 @@ from asgnet.apply.fitting.rules.adaptation import (
 )  # fmt: skip
 from asgnet.apply.fitting.rules.prior import Prior
 from asgnet.imaging.resize import nearest, resized
-from asgnet.model.default.evidence import SupportStatistics
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.pixel_head import FeatureMaps
+from asgnet.model.default.support_statistics import SupportStatistics
 from asgnet.model.paper.decoder import Outputs
+from asgnet.model.presets import preset_config
 
 SIDE, GRID = 64, 16
 ALIKE, APART = torch.ones(2, 1), torch.eye(2)
@@ -35,7 +36,7 @@ ALIKE, APART = torch.ones(2, 1), torch.eye(2)
 class Opinions:
     """A network whose decoder says what the maps hold: the first with appearance, the second without."""
 
-    read = ()
+    read, config = (), preset_config("default")
 
     def learn(self, seen, masks):
         assert len(seen.maps[0]) == len(masks[0])

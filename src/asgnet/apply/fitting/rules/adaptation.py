@@ -25,11 +25,17 @@ from asgnet.apply.inference.edges import follow_edges
 from asgnet.apply.inference.grid import enlarge
 from asgnet.apply.inference.preprocess import side_by_side
 from asgnet.imaging.iou import iou
-from asgnet.model.default.evidence import SupportStatistics, repeat
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import FeatureMaps, GramMatrices, fine_scores, fit_fine, pixel_moments
+from asgnet.model.default.pixel_head import (
+    FeatureMaps,
+    GramMatrices,
+    fit_pixel_head,
+    gram_matrices,
+    pixel_scores,
+)
 from asgnet.model.default.presence import mean_of_first
+from asgnet.model.default.support_statistics import SupportStatistics, repeat
 from asgnet.types import Mask, Picture
 
 GAIN = 4.0
@@ -129,7 +135,7 @@ def believe(presence: Tensor, logits: Tensor, likeness: Tensor, shots: Tensor) -
     Args:
         presence: ``n`` logits of the network.
         logits: ``n h w``, the answer's.
-        likeness: ``n``, see :meth:`DefaultNet.likeness`.
+        likeness: ``n``, see :meth:`DefaultNet.class_similarity`.
         shots: ``n``, how many supports taught.
     """
     cells = F.avg_pool2d(logits[:, None], 4, ceil_mode=True).flatten(1)
@@ -164,7 +170,7 @@ def adapt_to_supports(
     """
     prior = Prior() if prior is None else prior
     moments = _moments(net, (seen, *views), masks, seed)
-    readout = fit_fine(moments)
+    readout = fit_pixel_head(moments, net.config.calibration.pixel_penalty)
     trust, share, agreement = 1.0, 0.0, 0.0
     alike = prior.kinship(kinds)
     if enabled and len(masks) > 1:
@@ -200,10 +206,10 @@ def _left_out(
     for fold in range(folds):
         tested = list(range(fold, count, folds))
         others = [i for i in range(count) if i not in tested]
-        readout = fit_fine([moments[i] for i in others])
+        readout = fit_pixel_head([moments[i] for i in others], net.config.calibration.pixel_penalty)
         knowledge = net.learn(*side_by_side([seen[i] for i in others], [masks[i] for i in others]))
         for i in tested:
-            scores = fine_scores(seen[i], readout, net.read)
+            scores = pixel_scores(seen[i], readout, net.read)[0]
             mixed = _mixtures(_opinions(net, seen[i], knowledge), scores, prior)
             picture, painted = examples[i]
             overlaps.append([iou(m, painted) for m in _drawn(mixed.cpu(), picture, prior, kinship)])
@@ -230,7 +236,7 @@ def _moments(
     net: DefaultNet, views: Sequence[Sequence[FeatureMaps]], masks: Sequence[Tensor], seed: int
 ) -> list[GramMatrices]:
     """Of each support, all its views together."""
-    each = [pixel_moments(view, masks, net.read, seed) for view in views]
+    each = [gram_matrices(view, masks, net.read, net.config.calibration, seed) for view in views]
     return [GramMatrices(*map(sum, zip(*of_one, strict=True))) for of_one in zip(*each, strict=True)]
 
 

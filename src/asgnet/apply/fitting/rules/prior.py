@@ -49,7 +49,7 @@ class Prior:
         """In [0, 1], one half at ``alike``: is what was painted of the same kind as what surrounds it?
 
         Args:
-            kinds: ``2 s``, see :class:`~asgnet.model.default.evidence.SupportStatistics`.
+            kinds: ``2 s``, see :class:`~asgnet.model.default.support_statistics.SupportStatistics`.
         """
         return sigmoid((float(kinds[0] @ kinds[1]) - self.alike) * self.alike_gain)
 

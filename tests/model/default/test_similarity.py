@@ -1,4 +1,4 @@
-"""Evidence: exact answers on colours, what may not matter, and masks of every kind."""
+"""Support statistics and similarity maps: exact answers on colours, what may not matter, and masks of every kind."""
 
 from itertools import product
 
@@ -8,25 +8,33 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.model.default.evidence import (
-    LIMIT,
-    PER_LEVEL,
-    READOUTS,
-    Levels,
-    evidence,
-    guide_map,
-    learn,
-    superpixels,
-)
-from asgnet.model.default.memory_bank import SIZE
+from asgnet.model.default import learn as learning
+from asgnet.model.default import superpixels as clustering
+from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.config import DefaultConfig
+from asgnet.model.default.levels import PER_LEVEL, READOUTS, Levels
+from asgnet.model.default.similarity import guide_map, similarity_maps
 
+LIMIT, BANK = Calibration().similarity_limit, Calibration().memory_bank
 LEVELS = Levels(channels=(3, 4, 5, 4), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 GRIDS = ((12, 10), (12, 10), (6, 5), (3, 3))
 SAME = ((6, 5),) * 4
 THREE_COLOURS = LEVELS._replace(channels=(3, 3, 3, 3))
 AREA, MOST = 4, 3
 STANDARD = PER_LEVEL * 4 + READOUTS
-"""Channels of the standardised maps; the nearest pixels' and the facts follow."""
+"""Channels of the standardised maps; the nearest pixels' and the episode statistics follow."""
+
+
+def learn(maps, masks, levels, area, most):
+    return learning.learn(maps, masks, levels, DefaultConfig(area=area, most=most))
+
+
+def superpixels(maps, masks, levels, area, most):
+    return clustering.superpixels(maps, masks, levels, DefaultConfig(area=area, most=most))
+
+
+def similarity(query, statistics, levels):
+    return similarity_maps(query, statistics, levels, LIMIT)
 
 
 def seeded(seed):
@@ -52,8 +60,8 @@ def random_masks(b, k, seed=0, size=(24, 20)):
     return masks
 
 
-def taught(b=1, k=1, seed=0, grids=GRIDS):
-    """Supports' maps, their masks, and what they teach."""
+def shown(b=1, k=1, seed=0, grids=GRIDS):
+    """Supports' maps, their masks, and their statistics."""
     maps, masks = random_maps(b, k, seed=seed, grids=grids), random_masks(b, k, seed)
     return maps, masks, learn(maps, masks, LEVELS, AREA, MOST)
 
@@ -81,7 +89,7 @@ def red_on_blue():
     return picture, blocks(picture == 0)[None, None].to(torch.uint8)
 
 
-def test_two_colours_learnt_exactly(red_on_blue):
+def test_two_colours_learned_exactly(red_on_blue):
     picture, masks = red_on_blue
     known = learn(of_one(colours(picture)), masks, LEVELS, AREA, MOST)
     red, blue = (torch.cat([F.one_hot(torch.tensor(i), c).float() for c in LEVELS.channels]) for i in (0, 1))
@@ -91,7 +99,7 @@ def test_two_colours_learnt_exactly(red_on_blue):
     torch.testing.assert_close(known.means[0], torch.stack([red, blue]))
     assert known.seen.all()
     fused = torch.stack([red, blue])[:, None, 7:]  # the channels of the last two levels
-    assert torch.equal(known.pixels[0], fused.expand(2, SIZE, 9))
+    assert torch.equal(known.pixels[0], fused.expand(2, BANK, 9))
     # ridge regression of n unit levels to ±1: weight 1 / (n + 0.01) in each channel of a colour
     for r, (first, last) in enumerate([(0, 3), (0, 2), (2, 3)]):
         width = [sum(LEVELS.channels[:i]) for i in (first, last)]
@@ -106,7 +114,7 @@ def test_two_colours_said_exactly(red_on_blue):
     known = learn(of_one(colours(picture)), masks, LEVELS, AREA, MOST)
     query = torch.full((5, 7), 1)
     query[1:3, 4:] = 0
-    found, guide = evidence(colours(query), known, LEVELS)
+    found, guide = similarity(colours(query), known, LEVELS)
     red = query == 0
     # Red pixels lie one spread of the supports above the centre, blue ones below; halved.
     half = torch.where(red, 0.5, -0.5)
@@ -116,8 +124,8 @@ def test_two_colours_said_exactly(red_on_blue):
     torch.testing.assert_close(found[0, :STANDARD], signs[:, None, None] * half, atol=1e-4, rtol=0)
     near = torch.stack([torch.where(red, a, b) for a, b in ((3.0, -1.0), (-1.0, 3.0), (3.0, -5.0))])
     torch.testing.assert_close(found[0, STANDARD : STANDARD + 6], torch.cat([near, near]))
-    facts = torch.tensor([LIMIT / 3] * 8 + [1.0, 0.5])  # separation without spread; one shot; a quarter red
-    torch.testing.assert_close(found[0, STANDARD + 6 :], facts[:, None, None].expand(-1, 5, 7))
+    episode = torch.tensor([LIMIT / 3] * 8 + [1.0, 0.5])  # separation without spread; one shot; a quarter red
+    torch.testing.assert_close(found[0, STANDARD + 6 :], episode[:, None, None].expand(-1, 5, 7))
     assert guide.shape == (1, 5, 7)
     assert guide.dtype == torch.int64
 
@@ -169,10 +177,10 @@ def test_ignored_pixels_are_neither_side(red_on_blue):
 @given(st.integers(1, 3), st.integers(0, 10**6))
 def test_several_classes_are_asked_about_a_query_at_once(n, seed):
     """Two queries, n classes each: as if every query had been given n times."""
-    _, _, known = taught(2 * n, 2, seed)
+    _, _, known = shown(2 * n, 2, seed)
     query = random_maps(2, seed=seed + 1)
-    found, guide = evidence(query, known, LEVELS)
-    expected, its_guide = evidence([m.repeat_interleave(n, 0) for m in query], known, LEVELS)
+    found, guide = similarity(query, known, LEVELS)
+    expected, its_guide = similarity([m.repeat_interleave(n, 0) for m in query], known, LEVELS)
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
     assert (guide != its_guide).sum() <= 1
 
@@ -186,7 +194,7 @@ def test_what_is_ignored_may_look_like_anything(k, seed):
     other = [torch.where(ignored, 5 - m, m) for m in maps]
     query = random_maps(1, seed=seed + 1, grids=SAME)
     expected, found = (
-        evidence(query, learn(m, grid_mask, LEVELS, AREA, MOST), LEVELS) for m in (maps, other)
+        similarity(query, learn(m, grid_mask, LEVELS, AREA, MOST), LEVELS) for m in (maps, other)
     )
     torch.testing.assert_close(found[0], expected[0], atol=1e-3, rtol=1e-3)
     assert torch.equal(found[1], expected[1])
@@ -195,10 +203,10 @@ def test_what_is_ignored_may_look_like_anything(k, seed):
 @settings(max_examples=8, deadline=None)
 @given(st.permutations(range(4)), st.integers(0, 10**6))
 def test_the_order_of_shots_changes_nothing(order, seed):
-    maps, masks, known = taught(2, 4, seed)
+    maps, masks, known = shown(2, 4, seed)
     shuffled = learn([m[:, order] for m in maps], masks[:, order], LEVELS, AREA, MOST)
     query = random_maps(2, seed=seed + 1)
-    (expected, guide), (found, permuted) = (evidence(query, x, LEVELS) for x in (known, shuffled))
+    (expected, guide), (found, permuted) = (similarity(query, x, LEVELS) for x in (known, shuffled))
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
     slots = torch.arange(4 * MOST).view(4, MOST)[order].flatten()
     assert torch.equal(slots[permuted], guide)
@@ -208,18 +216,18 @@ def test_the_order_of_shots_changes_nothing(order, seed):
 def test_nor_where_the_shots_have_more_pixels_than_are_kept():
     maps, masks = random_maps(1, 3, seed=1, grids=((16, 15),) * 4), random_masks(1, 3, 1, size=(32, 30))
     query = random_maps(1, seed=2)
-    expected = evidence(query, learn(maps, masks, LEVELS, 16, MOST), LEVELS)[0]
+    expected = similarity(query, learn(maps, masks, LEVELS, 16, MOST), LEVELS)[0]
     shuffled = learn([m[:, [2, 0, 1]] for m in maps], masks[:, [2, 0, 1]], LEVELS, 16, MOST)
-    torch.testing.assert_close(evidence(query, shuffled, LEVELS)[0], expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(similarity(query, shuffled, LEVELS)[0], expected, atol=1e-3, rtol=1e-3)
 
 
 def test_a_support_shown_twice_is_only_counted_twice():
-    maps, masks, known = taught(2, 1, 3)
+    maps, masks, known = shown(2, 1, 3)
     twice = learn(
         [m.expand(-1, 2, -1, -1, -1) for m in maps], masks.expand(-1, 2, -1, -1), LEVELS, AREA, MOST
     )
     query = random_maps(2, seed=9)
-    expected, found = (evidence(query, x, LEVELS)[0] for x in (known, twice))
+    expected, found = (similarity(query, x, LEVELS)[0] for x in (known, twice))
     shots = LEVELS.count - 2
     assert (expected[:, shots] == 1).all()
     assert (found[:, shots] == 0.5).all()
@@ -230,15 +238,15 @@ def test_a_support_shown_twice_is_only_counted_twice():
 @settings(max_examples=6, deadline=None)
 @given(st.integers(1, 3), st.integers(0, 10**6))
 def test_an_episode_alone_is_as_in_a_batch(k, seed):
-    maps, masks, known = taught(3, k, seed)
+    maps, masks, known = shown(3, k, seed)
     query = random_maps(3, seed=seed + 1)
-    found, guide = evidence(query, known, LEVELS)
+    found, guide = similarity(query, known, LEVELS)
     labels = superpixels([m[:, 0] for m in maps], masks[:, 0], LEVELS, AREA, MOST)
     for i in range(3):
         s = slice(i, i + 1)
         alone = learn([m[s] for m in maps], masks[s], LEVELS, AREA, MOST)
         torch.testing.assert_close(alone, type(known)(*(t[s] for t in known)), atol=1e-4, rtol=1e-3)
-        one, its_guide = evidence([m[s] for m in query], alone, LEVELS)
+        one, its_guide = similarity([m[s] for m in query], alone, LEVELS)
         torch.testing.assert_close(one, found[s], atol=1e-3, rtol=1e-3)
         assert torch.equal(its_guide, guide[s])
         its_labels = superpixels([m[s, 0] for m in maps], masks[s, 0], LEVELS, AREA, MOST)
@@ -248,33 +256,33 @@ def test_an_episode_alone_is_as_in_a_batch(k, seed):
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.floats(0.01, 100), min_size=4, max_size=4), st.integers(0, 10**6))
 def test_the_length_of_a_levels_features_changes_nothing(factors, seed):
-    maps, masks, known = taught(1, 2, seed)
+    maps, masks, known = shown(1, 2, seed)
     query = random_maps(1, seed=seed + 1)
     scaled = [[f * m for f, m in zip(factors, x, strict=True)] for x in (maps, query)]
-    expected = evidence(query, known, LEVELS)
-    found = evidence(scaled[1], learn(scaled[0], masks, LEVELS, AREA, MOST), LEVELS)
+    expected = similarity(query, known, LEVELS)
+    found = similarity(scaled[1], learn(scaled[0], masks, LEVELS, AREA, MOST), LEVELS)
     torch.testing.assert_close(found[0], expected[0], atol=1e-3, rtol=1e-3)
     assert torch.equal(found[1], expected[1])
 
 
 @pytest.mark.parametrize("grids", [SAME, GRIDS])
-def test_a_mirrored_query_has_mirrored_evidence(grids):
-    known = taught(1, 1, 4, grids)[2]
+def test_a_mirrored_query_has_mirrored_similarity(grids):
+    known = shown(1, 1, 4, grids)[2]
     query = random_maps(1, seed=5, grids=grids)
-    found, guide = evidence([m.flip(3) for m in query], known, LEVELS)
-    expected, unflipped = evidence(query, known, LEVELS)
+    found, guide = similarity([m.flip(3) for m in query], known, LEVELS)
+    expected, unflipped = similarity(query, known, LEVELS)
     torch.testing.assert_close(found, expected.flip(3), atol=1e-4, rtol=1e-4)
     assert torch.equal(guide, unflipped.flip(2))
 
 
 def test_statistics_are_those_of_the_supports():
     """The supports as queries: with either side weighing the same, every map has centre 0 and spread 1/2."""
-    maps, _, _ = taught(1, 2, 6, SAME)
+    maps, _, _ = shown(1, 2, 6, SAME)
     masks = blocks(random_masks(1, 2, 6, size=(6, 5)))
     known = learn(maps, masks, LEVELS, AREA, MOST)
     query = [m[0] for m in maps]
     own = type(known)(*(t.expand(2, *t.shape[1:]) for t in known))
-    found = evidence(query, own, LEVELS)[0][:, :STANDARD].transpose(0, 1).flatten(1)  # e kp
+    found = similarity(query, own, LEVELS)[0][:, :STANDARD].transpose(0, 1).flatten(1)  # e kp
     labels = masks[0, :, ::4, ::4].flatten()
     weight = sum((labels == side) / (labels == side).sum() / 2 for side in (0, 1))
     torch.testing.assert_close(found @ weight, torch.zeros(STANDARD), atol=1e-4, rtol=0)
@@ -305,7 +313,7 @@ def test_always_finite_and_bounded(kind, features):
     maps, query = ([change[features](m) for m in random_maps(*n, seed=1)] for n in ((1, 2), (1,)))
     known = learn(maps, mask, LEVELS, AREA, MOST)
     assert all(torch.isfinite(t).all() for t in known)
-    found, guide = evidence(query, known, LEVELS)
+    found, guide = similarity(query, known, LEVELS)
     assert torch.isfinite(found).all()
     assert found[:, :STANDARD].abs().max() <= LIMIT / 2
     assert found[:, STANDARD : STANDARD + 6].abs().max() <= 9 + 1e-4  # cosines' difference * 4 - 1
@@ -335,7 +343,7 @@ def test_superpixels_cover_the_object_and_nothing_else(kind):
 @given(st.integers(0, 10**6))
 def test_superpixels_are_numbered_by_the_prototypes(seed):
     """A superpixel's label is a slot in use of its support."""
-    maps, masks, known = taught(1, 1, seed)
+    maps, masks, known = shown(1, 1, seed)
     labels = superpixels([m[:, 0] for m in maps], masks[:, 0], LEVELS, AREA, MOST)
     assert known.object_valid[0][labels[labels >= 0]].all()
 
@@ -344,7 +352,7 @@ def test_superpixels_are_numbered_by_the_prototypes(seed):
 @given(st.integers(0, 10**6))
 def test_the_guide_map_is_the_prototype_that_fits(seed):
     """One pixel and one prototype at a time (paper eqs. 6-7); padding is never chosen."""
-    known = taught(1, 1, seed)[2]
+    known = shown(1, 1, seed)[2]
     generator = seeded(seed)
     valid = torch.rand(1, 5, generator=generator) > 0.4
     valid[0, seed % 5] = True
@@ -360,21 +368,21 @@ def test_the_guide_map_is_the_prototype_that_fits(seed):
 
 
 def test_padding_is_not_chosen_where_everything_else_fits_worse():
-    known = taught(1, 1, 0)[2]
+    known = shown(1, 1, 0)[2]
     query = random_maps(1, seed=0, grids=SAME)
     pixel = torch.cat([F.normalize(m[0, :, 2, 2], dim=0) for m in query])
     known = known._replace(
         object=torch.stack([pixel, -pixel])[None], object_valid=torch.tensor([[False, True]])
     )
     assert (guide_map(query, known, LEVELS) == 1).all()
-    best = evidence(query, known._replace(centre=known.centre * 0, spread=known.spread * 0 + 1), LEVELS)[0]
+    best = similarity(query, known._replace(centre=known.centre * 0, spread=known.spread * 0 + 1), LEVELS)[0]
     torch.testing.assert_close(best[0, 0, 2, 2], torch.tensor(-0.5))  # halved cosine with -pixel
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6))
 def test_prototypes_have_unit_length_in_every_level_and_padding_none(seed):
-    known = taught(2, 2, seed)[2]
+    known = shown(2, 2, seed)[2]
     for prototypes, valid in (
         (known.object, known.object_valid),
         (known.background, known.background_valid),
@@ -388,23 +396,23 @@ def test_prototypes_have_unit_length_in_every_level_and_padding_none(seed):
     "levels",
     [LEVELS, Levels((2, 3), grid=1, fine=0, fused=(0, 1), read=1, shallow=1)],
 )
-def test_the_evidence_has_the_channels_it_counts(levels):
+def test_the_maps_have_the_channels_it_counts(levels):
     grids = GRIDS[: len(levels.channels)]
     maps = [torch.randn(1, 1, c, *g) for c, g in zip(levels.channels, grids, strict=True)]
     known = learn(maps, random_masks(1, 1), levels, AREA, MOST)
-    found, guide = evidence([m[:, 0] for m in maps], known, levels)
+    found, guide = similarity([m[:, 0] for m in maps], known, levels)
     assert found.shape == (1, levels.count, *grids[levels.fine])
     assert guide.shape == (1, *grids[levels.grid])
 
 
 def test_half_precision_and_autocast_lose_nothing():
-    maps, masks, known = taught(1, 2, 8)
+    maps, masks, known = shown(1, 2, 8)
     query = random_maps(1, seed=9)
     with torch.autocast("cpu", torch.bfloat16):
         casted = learn(maps, masks, LEVELS, AREA, MOST)
-        found, guide = evidence(query, casted, LEVELS)
+        found, guide = similarity(query, casted, LEVELS)
     assert all(torch.equal(a, b) for a, b in zip(casted, known, strict=True))
-    expected, its_guide = evidence(query, known, LEVELS)
+    expected, its_guide = similarity(query, known, LEVELS)
     assert torch.equal(found, expected)
     assert torch.equal(guide, its_guide)
     half, single = ([m.half().to(kind) for m in maps] for kind in (torch.float16, torch.float32))
@@ -415,4 +423,4 @@ def test_half_precision_and_autocast_lose_nothing():
 def test_no_gradient():
     maps, query = ([m.requires_grad_() for m in random_maps(*n)] for n in ((1, 1), (1,)))
     known = learn(maps, random_masks(1, 1), LEVELS, AREA, MOST)
-    assert not any(t.requires_grad for t in (*known, *evidence(query, known, LEVELS)))
+    assert not any(t.requires_grad for t in (*known, *similarity(query, known, LEVELS)))
