@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,8 @@ class ChannelwiseNorm(nn.Module):
         norm: the one to do the work of, with weights.
     """
 
+    share: Tensor
+
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         width = norm.num_channels // norm.num_groups
@@ -78,7 +80,7 @@ def _followed(backbone: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.
     def note(module: nn.Module, taken: tuple[Tensor, ...], answer: Tensor) -> None:
         if isinstance(module, nn.Conv2d):
             made[id(answer)] = (module, answer)
-        elif id(taken[0]) in made:
+        elif isinstance(module, nn.BatchNorm2d) and id(taken[0]) in made:
             pairs.append((made[id(taken[0])][0], module))
 
     kinds = (nn.Conv2d, nn.BatchNorm2d)
@@ -95,6 +97,6 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
     """The convolution takes over the norm's part; the rest (timm's keep an activation) comes back."""
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight, convolution.bias,
-        norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias,
+        cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var), norm.eps, norm.weight, norm.bias,
     )  # fmt: skip
     return nn.Sequential(*(part for name, part in norm.named_children() if name in ("drop", "act")))

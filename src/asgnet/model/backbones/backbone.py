@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from asgnet.errors import UsageError, WeightsError
 from asgnet.model.backbones.lite0 import Installed, Lite0, fill, installed
 
 PROBE_SIDE = 64
-ANY_SIZE = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
-"""How a ViT, a Swin and a CNN are told to take pictures of any size."""
+ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
+"""How a ViT and a Swin are set to take pictures of any size; a CNN takes them as it is."""
 
 _UNFIT = (AttributeError, TypeError, AssertionError, RuntimeError, ValueError)
 """What timm's networks raise for a picture size, or a question for features, that they were not made for."""
@@ -64,7 +65,7 @@ class Backbone(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        self.net = _create(net, pretrained, options) if isinstance(net, str) else net
+        self.net: Any = _create(net, pretrained, options) if isinstance(net, str) else net
         self.finest = finest
         config = getattr(self.net, "pretrained_cfg", {})
         self.name = net if isinstance(net, str) else config.get("architecture", type(net).__name__)
@@ -191,11 +192,9 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
         raise UsageError(f"timm has no network called {name!r}{hint}")
     try:
         for any_size in ANY_SIZE:
-            try:
+            with suppress(TypeError):  # another kind of network
                 return timm.create_model(name, pretrained=pretrained, **any_size, **options)
-            except TypeError:  # another kind of network
-                if not any_size:
-                    raise
+        return timm.create_model(name, pretrained=pretrained, **options)
     except Exception as error:  # timm and the hub raise whatever their transports raise
         if not pretrained:
             raise
@@ -237,7 +236,7 @@ def _has_plain_blocks(net: nn.Module) -> bool:
     return hasattr(net, "conv_stem") and isinstance(getattr(net, "blocks", None), nn.Sequential)
 
 
-def _block_maps(net: nn.Module, images: Tensor, deepest: int) -> list[Tensor]:
+def _block_maps(net: Any, images: Tensor, deepest: int) -> list[Tensor]:
     """The maps after each of an EfficientNet's blocks up to ``deepest``."""
     x = net.conv_stem(images)
     x = net.bn1(x)

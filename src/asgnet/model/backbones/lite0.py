@@ -76,8 +76,9 @@ class Same(nn.Conv2d):
         if self.stride[0] == 1:
             return super().forward(x)
         if self.groups == 1 or torch.jit.is_tracing():  # few channels; exported graphs merge the padding
-            below = [self.padding[0] - (length + 1) % 2 for length in (x.shape[3], x.shape[2])]
-            sides = [below[0], self.padding[0], below[1], self.padding[0]]
+            above = self.kernel_size[0] // 2
+            below = [above - (length + 1) % 2 for length in (x.shape[3], x.shape[2])]
+            sides = [below[0], above, below[1], above]
             return F.conv2d(F.pad(x, sides), self.weight, self.bias, self.stride, groups=self.groups)
         # Padding a picture's maps takes longer than convolving them: kernels of even sides do the same.
         weight = F.pad(self.weight, [(x.shape[3] + 1) % 2, 0, (x.shape[2] + 1) % 2, 0])

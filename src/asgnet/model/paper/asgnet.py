@@ -220,7 +220,7 @@ def grid_masks(
     inside = masks == 1
     weights = inside.float()[:, None]
     if region == "area":
-        soft = F.adaptive_avg_pool2d(weights, tuple(grid))[:, 0]
+        soft = F.adaptive_avg_pool2d(weights, (grid[0], grid[1]))[:, 0]
         return soft >= 0.5, soft >= 0.5, soft
     soft = resize(weights, grid)[:, 0]
     rows, columns = (

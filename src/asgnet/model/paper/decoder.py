@@ -52,12 +52,12 @@ class FEM(nn.Module):
         """``b 2c h w`` guided query features, ``b 1 h w`` probability map -> logits on the same grid."""
         grid = guided.shape[-2:]
         inner: list[Tensor] = []
-        total: Tensor | int = 0
+        total = torch.zeros((), device=guided.device)
         x = guided
         for scale, (fraction, fuse) in enumerate(
             zip(self.fractions, self.fuse.weight.chunk(len(self.fractions), 1), strict=True)
         ):
-            size = tuple(max(round(side * fraction), 1) for side in grid)
+            size = (max(round(grid[0] * fraction), 1), max(round(grid[1] * fraction), 1))
             finer = resize_through(x, grid, size) if scale > 0 else None
             pooled = guided if size == grid else F.adaptive_avg_pool2d(guided, size)
             x = F.relu(self.merge[scale](torch.cat([pooled, resize(probability_map, size)], 1)))

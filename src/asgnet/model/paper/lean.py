@@ -35,8 +35,9 @@ def lean(net: ASGNet, winograd: bool | None = None, compiled: bool = False) -> A
     if winograd is None:
         winograd = device.type == "cpu" and not compiled  # a compiler fuses what is around torch's own
     if winograd:
-        for name in [name for name, module in copied.named_modules() if suits(module)]:
-            copied.set_submodule(name, Winograd(copied.get_submodule(name)))
+        for name, module in [*copied.named_modules()]:
+            if isinstance(module, nn.Conv2d) and suits(module):
+                copied.set_submodule(name, Winograd(module))
     if compiled:
         copied.backbone.compile()
         copied.decoder.compile()

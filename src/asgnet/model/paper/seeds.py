@@ -47,18 +47,18 @@ def place_seeds(region: ArrayLike | Tensor, count: int, border: bool = True) -> 
     Returns:
         ``count 2`` int64, (row, column).
     """
-    region = np.asarray(region) != 0
-    count = min(count, int(region.sum()))
+    inside: NDArray[np.bool_] = np.asarray(region) != 0
+    count = min(count, int(inside.sum()))
     seeds = np.zeros((max(count, 0), 2), np.int64)
     if count <= 0:
         return seeds
-    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     corner = np.array([rows[0], columns[0]])
-    region = region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    distance = _squared_distance(region, border)  # h w
-    row, column = np.ogrid[: region.shape[0], : region.shape[1]]
+    inside = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    distance = _squared_distance(inside, border)  # h w
+    row, column = np.ogrid[: inside.shape[0], : inside.shape[1]]
     # A region without any background has distances to nowhere, good for the first seed only.
-    drop = not border and region.all()
+    drop = not border and inside.all()
     for i in range(count):
         y, x = np.unravel_index(distance.argmax(), distance.shape)
         seeds[i] = y, x
