@@ -23,6 +23,19 @@ Mask = NDArray[np.uint8]
 """``h w``, uint8 in {0, 1, 255}: background, object, ignore."""
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """How values of more than 8 bits, or of other channels, are shown; decided once for pictures that belong together.
+
+    Attributes:
+        channels: which ones become the colours, as ``--channels`` has it; empty: the first ones.
+        values: (black, white); None: as each picture's own values suggest.
+    """
+
+    channels: str = ""
+    values: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Support:
     """One example: a picture with the object painted.

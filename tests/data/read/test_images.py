@@ -131,7 +131,7 @@ def test_an_array_is_copied():
         (np.array([[-10, 10]], np.int32), [0, 255], "-10 is shown as black"),
         (np.array([[0, 200]], np.float32), [0, 255], "200 as white"),
         (np.array([[-1, 1]], np.float32), [0, 255], "-1 is shown as black"),
-        (np.array([[np.nan, 2]], np.float32), [0, 255], "from 0 to 2"),
+        (np.array([[np.nan, 2]], np.float32), [0, 255], "from 2 to 2; 0 is shown"),
     ],
     ids=["12 bits", "32 bits", "signed", "float 0..200", "float -1..1", "undefined"],
 )

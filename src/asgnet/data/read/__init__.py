@@ -2,8 +2,9 @@
 
 from asgnet.data.read.decode import MOST_PIXELS, Source
 from asgnet.data.read.frames import FRAMED, VIDEOS, Frame, FrameReader, frame_count, is_video
-from asgnet.data.read.images import read_picture
+from asgnet.data.read.images import read_picture, read_raw
 from asgnet.data.read.masks import read_labels, read_mask, read_support
+from asgnet.data.read.raw import Raw, decide, render
 
 __all__ = [
     "FRAMED",
@@ -11,11 +12,15 @@ __all__ = [
     "VIDEOS",
     "Frame",
     "FrameReader",
+    "Raw",
     "Source",
+    "decide",
     "frame_count",
     "is_video",
     "read_labels",
     "read_mask",
     "read_picture",
+    "read_raw",
     "read_support",
+    "render",
 ]

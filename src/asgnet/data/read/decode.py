@@ -64,12 +64,13 @@ def decoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Image.
 @contextmanager
 def undecoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Iterator[Image.Image]:
     """A file of a known format, open, nothing of it decoded; no bomb, but of any number of frames."""
-    with _opened(source, name) as stream:
+    with opened(source, name) as stream:
         refuse_bombs(stream, name, most_pixels)
         yield _identify(stream)
 
 
-def _opened(source: Any, name: str) -> BinaryIO:
+def opened(source: Any, name: str) -> BinaryIO:
+    """A file or stream to read from its beginning; PictureError for what is none, or empty."""
     if hasattr(source, "read"):
         data = source.read()
         stream: BinaryIO = io.BytesIO(data)
