@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from asgnet.data.read import decide, read_picture, read_raw
+from asgnet.data.read import FrameReader, decide, frame_count, read_picture, read_raw
 from asgnet.errors import AsgnetWarning, PictureError
 from asgnet.types import Rendering
 
@@ -352,3 +352,38 @@ def test_a_deep_file_cut_short_is_one_sentence(case, part):
     with pytest.raises(PictureError) as error:
         seen(data[: int(len(data) * part)])
     assert "\n" not in str(error.value)
+
+
+STACKS = {
+    "planes": (tiff(np.stack([WHOLE, WHOLE[::-1]]), imagej=True, metadata={"axes": "ZYX"}), 2),
+    "planes of three channels": (
+        tiff(np.stack([np.moveaxis(RGB, 2, 0)] * 3), ome=True, metadata={"axes": "ZCYX"}), 3),
+    "times and planes": (
+        tiff(np.stack([WHOLE] * 6).reshape(2, 3, H, W), ome=True, metadata={"axes": "TZYX"}), 6),
+    "channels alone": (tiff(np.moveaxis(RGB, 2, 0), ome=True, metadata={"axes": "CYX"}), None),
+    "pages of a fax": (tiff(np.stack([GREY, GREY[::-1], GREY]), photometric="minisblack"), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STACKS)
+def test_planes_and_times_are_frames_and_channels_are_not(tmp_path, case):
+    data, frames = STACKS[case]
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    assert frame_count(path) == frames
+    if case == "planes":
+        reader = FrameReader()
+        for index, expected in enumerate((GREY, GREY[::-1])):
+            assert np.abs(reader.read(path, index).picture.astype(int) - grey(expected)).max() <= 2
+
+
+def test_the_planes_of_a_stack_share_one_range(tmp_path):
+    path = tmp_path / "a.tif"
+    stack = np.stack([between(0, 1000, np.uint16), between(0, 500, np.uint16)])
+    path.write_bytes(tiff(stack, imagej=True, metadata={"axes": "ZYX"}))
+    reader = FrameReader()
+    with pytest.warns(AsgnetWarning, match="as white"):
+        bright = reader.read(path, 0).picture.astype(int)
+    dark = reader.read(path, 1).picture.astype(int)
+    assert np.abs(bright - grey(GREY)).max() <= 2
+    assert np.abs(dark - grey(np.round(RAMP * 127.5))).max() <= 2

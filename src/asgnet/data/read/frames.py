@@ -1,6 +1,7 @@
 """Videos, animations and pictures of several pages, frame by frame.
 
-Animations and pages are read by Pillow; videos by PyAV, which the extra ``asgnet[video]`` brings.
+Animations and pages are read by Pillow, planes and times of deep TIFFs by tifffile; videos by PyAV, which the
+extra ``asgnet[video]`` brings.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from PIL import Image
 
 from asgnet.data.folder import is_url, plain_path, read_source, store_of
 from asgnet.data.read.bombs import too_large
-from asgnet.data.read.decode import MOST_PIXELS, refusals, undecoded
+from asgnet.data.read.decode import MOST_PIXELS, opened, refusals, undecoded
 from asgnet.data.read.images import read_picture
+from asgnet.data.read.raw import decide, render
+from asgnet.data.read.tiff import opened_tiff
 from asgnet.errors import PictureError, note
 from asgnet.files import PathLike, named
-from asgnet.types import Picture
+from asgnet.types import Picture, Rendering
 
 VIDEOS = frozenset(
     (
@@ -31,6 +34,7 @@ VIDEOS = frozenset(
     )
 )
 """Endings that make a file a video."""
+_TIFFS = (".tif", ".tiff")
 _PAGED = frozenset((".apng", ".avif", ".gif", ".tif", ".tiff", ".webp"))
 FRAMED = VIDEOS | _PAGED
 """Endings of files that may have several frames or pages."""
@@ -67,15 +71,30 @@ def frame_count(path: PathLike) -> int | None:
             suppress(Exception),
             undecoded(_stream(path), named(path)) as image,
         ):  # reading it says what is wrong
-            count = int(getattr(image, "n_frames", 1))
+            count = _planes(path) or int(getattr(image, "n_frames", 1))
             return count if count > 1 else None
     return None
 
 
-class FrameReader:
-    """Reads frames of files, quickly if they are asked for in order; keeps one file open."""
+def _planes(path: PathLike) -> int | None:
+    """The frames of a TIFF that is no plain photograph: planes and times, but not channels."""
+    if _ending(path) not in _TIFFS:
+        return None
+    name = named(path)
+    with suppress(Exception), opened(_stream(path), name) as stream, opened_tiff(stream, name) as tiff:
+        return None if tiff.plain else tiff.frames
+    return None
 
-    def __init__(self) -> None:
+
+class FrameReader:
+    """Reads frames of files, quickly if they are asked for in order; keeps one file open.
+
+    Args:
+        rendering: of deep values; None: decided by each file's first frame.
+    """
+
+    def __init__(self, rendering: Rendering | None = None) -> None:
+        self._rendering = rendering
         self._path = ""
         self._frames: Iterator[Frame] = iter(())
         self._next = 0
@@ -89,7 +108,7 @@ class FrameReader:
         name = named(path)
         with refusals(name):
             if os.fspath(path) != self._path or index < self._next:
-                self._frames = (_video_frames if is_video(path) else _pages)(path)
+                self._frames = _video_frames(path) if is_video(path) else _pages(path, self._rendering)
                 self._path, self._next = os.fspath(path), 0
             for frame in self._frames:
                 self._next += 1
@@ -99,7 +118,13 @@ class FrameReader:
         raise PictureError(f"{name} ends before frame {index}; the file is cut short.")
 
 
-def _pages(path: PathLike) -> Iterator[Any]:
+def _pages(path: PathLike, how: Rendering | None) -> Iterator[Any]:
+    if _planes(path) is not None:
+        with opened(_stream(path), named(path)) as stream, opened_tiff(stream, named(path)) as tiff:
+            how = decide([tiff.frame(0, MOST_PIXELS)]) if how is None else how
+            for index in range(tiff.frames):
+                yield lambda i=index: Frame(render(tiff.frame(i, MOST_PIXELS), how), None)
+        return
     with undecoded(_stream(path), named(path)) as image:
         for index in range(getattr(image, "n_frames", 1)):
             yield lambda i=index: Frame(_page(image, i, named(path)), None)
