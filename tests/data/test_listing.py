@@ -166,3 +166,21 @@ def test_sources_are_pictures_and_videos_and_what_a_store_holds(tmp_path):
     assert list_sources([f"{root}/**/*.PNG"]) == [f"{bucket}/deep/y.PNG"]
     mixed = list_sources([tmp_path / "a.jpg", f"{root}/x.jpg", f"file://{tmp_path}/b.mp4"])
     assert [str(p) for p in mixed] == [str(tmp_path / "a.jpg"), str(tmp_path / "b.mp4"), f"{root}/x.jpg"]
+
+
+def test_a_link_to_the_folder_above_shows_each_file_once(album):
+    (album / "sub/up").symlink_to(album)
+    for pattern in (f"{album}/**/*.png", f"{album}/**", str(album)):
+        found = names(list_pictures(pattern), album)
+        assert found.count("a.png") == 1
+        assert all("up" not in name for name in found), found
+
+
+def test_files_without_an_ending_are_taken_if_they_begin_like_pictures(album):
+    for name, data in {
+        "IM0001": bytes(128) + b"DICM", "photo": b"\xff\xd8\xff\xe0", "shot": b"\x89PNG\r\n", "scan": b"II*\0",
+        "README": b"Dear reader", "empty": b"", "a_seg.npy": b"\x93NUMPY", "b.npy": b"\x93NUMPY",
+    }.items():  # fmt: skip
+        put(album / name, data)
+    found = names(list_pictures(album, recursive=False), album)
+    assert found == ["IM0001", "a.png", "b.JPG", "b.npy", "photo", "scan", "shot"]

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asgnet.data.folder import is_url, plain_path, store_of
-from asgnet.data.read import VIDEOS
+from asgnet.data.read import VIDEOS, begins_like_a_picture
 from asgnet.data.results import MANIFEST, outputs, results_among
 from asgnet.errors import AsgnetWarning, UsageError
 from asgnet.files import PathLike, named
 
 SUFFIXES = frozenset(
     (
-        *(".avif", ".bmp", ".dds", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe"),
-        *(".jpeg", ".jpg", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".sgi", ".tga"),
-        *(".tif", ".tiff", ".webp"),
+        *(".avif", ".bmp", ".dcm", ".dds", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2"),
+        *(".jpe", ".jpeg", ".jpg", ".jxl", ".mpo", ".npy", ".npz", ".pbm", ".pcx", ".pgm", ".png", ".pnm"),
+        *(".ppm", ".qoi", ".sgi", ".tga", ".tif", ".tiff", ".webp"),
     )
 )
 """Endings that make a file inside a folder a picture."""
+_NOT_PICTURES = "_seg.npy"
+"""What Cellpose keeps masks in."""
 
 
 class _Found(NamedTuple):
@@ -100,9 +102,11 @@ def _say_left(left: dict[str, str], total: int) -> None:
 
 
 def _sorted(found: Iterable[list[str]]) -> list[Path]:
-    """Each file once, however often and by whatever way it was named."""
-    files = {os.path.abspath(path): Path(path) for here in found for path in here}
-    return sorted(files.values(), key=os.fspath)
+    """Each file once, however often and by whatever way it was named; of links to it the shortest path."""
+    files: dict[str, str] = {}
+    for path in sorted((path for here in found for path in here), key=lambda p: (p.count(os.sep), len(p), p)):
+        files.setdefault(os.path.realpath(path), path)
+    return sorted(map(Path, files.values()), key=os.fspath)
 
 
 def _expand(path: str, recursive: bool, endings: frozenset[str]) -> _Found:
@@ -112,7 +116,7 @@ def _expand(path: str, recursive: bool, endings: frozenset[str]) -> _Found:
         return _Found([path], {})
     else:
         matches = glob.glob(path, recursive=recursive)
-        files = [p for p in matches if not os.path.isdir(p)]
+        files = [p for p in matches if not os.path.isdir(os.path.realpath(p))]  # links in circles, too
         files = files or [p for folder in matches for p in _walk(folder, recursive, endings)]
     return _Found(files, results_among(files))
 
@@ -126,12 +130,16 @@ def _walk(folder: str, recursive: bool, endings: frozenset[str]) -> list[str]:
 
     for here, folders, files in os.walk(folder, onerror=skipped):
         folders[:] = [f for f in folders if recursive and not f.startswith(".")]
-        found += [
-            os.path.join(here, f)
-            for f in files
-            if os.path.splitext(f)[1].lower() in endings and not f.startswith(".")
-        ]
+        found += [os.path.join(here, f) for f in files if _is_picture(here, f, endings)]
     return found
+
+
+def _is_picture(folder: str, name: str, endings: frozenset[str]) -> bool:
+    """By its ending; without one, as DICOM's files often are, by how it begins."""
+    ending = os.path.splitext(name)[1].lower()
+    if name.startswith(".") or name.endswith(_NOT_PICTURES):
+        return False
+    return ending in endings or (not ending and begins_like_a_picture(os.path.join(folder, name)))
 
 
 def _stored(address: str) -> _Found:

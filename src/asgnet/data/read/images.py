@@ -6,6 +6,7 @@ for the user (first frame of an animation, the range of deep values) is said by 
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 import numpy as np
@@ -17,7 +18,7 @@ from asgnet.data.read.others import reader_of
 from asgnet.data.read.raw import Raw, decide, render
 from asgnet.data.read.tiff import MAGIC, read_deep_tiff
 from asgnet.errors import PictureError, note
-from asgnet.files import named
+from asgnet.files import PathLike, named
 from asgnet.types import Picture, Rendering
 
 _HEAD = 132
@@ -65,6 +66,18 @@ def read_raw(source: Source, *, most_pixels: int = MOST_PIXELS) -> Raw:
             return _raw(upright(decoded(source, name, most_pixels)), name)
         with opened(source, name) as stream:
             return _read(stream, name, most_pixels)
+
+
+def begins_like_a_picture(path: PathLike) -> bool:
+    """Has a file a signature of the common kinds? It is not read further."""
+    try:
+        if not os.path.isfile(path):  # opening a pipe would wait for ever
+            return False
+        with open(path, "rb") as stream:
+            head = stream.read(_HEAD)
+    except OSError:
+        return False
+    return head.startswith((_PNG, b"\xff\xd8\xff", *MAGIC)) or head[128:] == b"DICM"
 
 
 def _read(stream: BinaryIO, name: str, most_pixels: int) -> Raw:
