@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from asgnet.apply.batch.manifest import ManifestPart, ManifestWriter
 from asgnet.apply.batch.plan import PictureTask, RunOptions
@@ -33,7 +33,10 @@ Known = Callable[[PictureTask], ManifestEntry | None]
 
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
-Task, Read, Worked, Written = TypeVar("Task"), TypeVar("Read"), TypeVar("Worked"), TypeVar("Written")
+Task = TypeVar("Task")
+Read = TypeVar("Read")
+Worked = TypeVar("Worked")
+Written = TypeVar("Written")
 
 
 class PredictedPicture(NamedTuple):
@@ -198,9 +201,9 @@ def overlapped(
                 writes.append((task, writer.submit(write, task, worked)))
                 del worked
             while writes and (len(writes) > ahead or writes[0][1].done()):
-                yield _outcome(*writes.popleft())
+                yield writes[0][0], _outcome(writes.popleft()[1])
         while writes:
-            yield _outcome(*writes.popleft())
+            yield writes[0][0], _outcome(writes.popleft()[1])
     finally:
         for pool in (reader, writer):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -214,8 +217,9 @@ def _failed(error: Exception) -> Future:
     return future
 
 
-def _outcome(task: Task, future: Future[Written]) -> tuple[Task, Written | Exception]:
+def _outcome(future: Future) -> Any:
+    """What came of it, or its error."""
     try:
-        return task, future.result()
+        return future.result()
     except Exception as error:
-        return task, error
+        return error

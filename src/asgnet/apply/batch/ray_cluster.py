@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
@@ -146,8 +146,9 @@ def _cluster(ray: ModuleType, options: RunOptions) -> Iterator[None]:
         address = "local"
         settings |= {"num_cpus": options.workers or os.cpu_count(), "include_dashboard": False}
         settings |= {"object_store_memory": _STORE}
+    environment: AbstractContextManager[dict[str, str]] = quiet.no_metadata() if alone else nullcontext({})
     try:
-        with quiet.no_metadata() if alone else nullcontext({}) as workers_environment:
+        with environment as workers_environment:
             ray.init(address=address, runtime_env={"env_vars": workers_environment}, **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -39,7 +39,9 @@ def write_run_file(
         classes: names in the order of their indices.
     """
     if form == "voc":
-        parts = (f"{event['stem']}\n".encode("utf-8", "surrogateescape") for event in events())
+        parts: Iterator[bytes] = (
+            f"{event['stem']}\n".encode("utf-8", "surrogateescape") for event in events()
+        )
     elif form == "labelstudio":
         parts = _tasks(events)
     else:

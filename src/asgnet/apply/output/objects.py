@@ -24,7 +24,8 @@ class ClassRegion(NamedTuple):
     presence: float
 
 
-class Instance(NamedTuple):
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
+class Instance:
     """One object: ``index`` of its class from 0, ``region`` ``h w`` bool with at least one pixel."""
 
     index: int

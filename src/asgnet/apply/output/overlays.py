@@ -54,7 +54,7 @@ def overlay(picture: Picture, mask: NDArray, alpha: float = 0.45) -> Picture:
         # One pixel of surroundings, so that the window's border is none of the object's.
         around = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
         region, view = region[around], out[around]
-        colour = class_palette(index)[index]
+        colour = class_palette(int(index))[index]
         blend = (np.arange(256)[:, None] * (1 - alpha) + colour * alpha + 0.5).astype(np.uint8)  # 256 3
         for channel in range(3):
             plane = view[..., channel]

@@ -13,6 +13,7 @@ from asgnet import __version__
 from asgnet.faces.cli import console, study
 from asgnet.faces.cli import segment_options as given
 from asgnet.faces.cli.concept import app as concept_app
+from asgnet.faces.cli.concept import save_concept
 from asgnet.faces.cli.doctor import doctor
 from asgnet.faces.cli.export import export
 from asgnet.faces.cli.propose import propose
@@ -103,8 +104,7 @@ def fit(
     console.free(out, overwrite)
     segmenter = given.load_segmenter(weights, device)
     given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir)
-    segmenter.concept.save(out)
-    console.put(str(out))
+    save_concept(segmenter.concept, out)
 
 
 @app.command()

@@ -38,11 +38,11 @@ def info(file: File, as_json: given.AsJson = False) -> None:
     from asgnet.apply.concept.edit import about
     from asgnet.types import Concept
 
-    facts = about(Concept.load(file))
+    known = about(Concept.load(file))
     if as_json:
-        console.emit({"file": str(file), **facts})
+        console.emit({"file": str(file), **known})
         return
-    for line in _in_words(facts):
+    for line in _in_words(known):
         console.put(line)
 
 
@@ -70,8 +70,7 @@ def merge(
     both = merged(concepts, name or ())
     if not both.shots and any(one.shots for one in concepts):
         console.say("asgnet: the pictures are left out, for not all of these concepts keep theirs alike.")
-    both.save(out)
-    console.put(str(out))
+    save_concept(both, out)
 
 
 @app.command()
@@ -105,7 +104,7 @@ def add(
     segmenter = given.load_segmenter(weights, device)
     segmenter.concept = Concept.load(file)
     segmenter.add(images, named[ONE_CLASS] if unnamed else named)
-    _saved(segmenter.concept, target)
+    save_concept(segmenter.concept, target)
 
 
 @app.command()
@@ -147,7 +146,7 @@ def remove(
         left = without_shot(segmenter, concept, int(shot) if short else shot)
     else:
         left = concepts.without_pictures(concept)
-    _saved(left, target)
+    save_concept(left, target)
 
 
 def _target(file: Path, out: Path | None, overwrite: bool) -> Path:
@@ -160,29 +159,30 @@ def _target(file: Path, out: Path | None, overwrite: bool) -> Path:
     return file if out is None else out
 
 
-def _saved(concept: Concept | None, target: Path) -> None:
+def save_concept(concept: Concept | None, target: Path) -> None:
+    """Write what was learned, and say where."""
     assert concept is not None
     concept.save(target)
     console.put(str(target))
 
 
-def _in_words(facts: dict[str, Any]) -> list[str]:
-    made = " with asgnet ".join(part for part in (facts["made"], facts["asgnet"]) if part)
+def _in_words(known: dict[str, Any]) -> list[str]:
+    made = " with asgnet ".join(part for part in (known["made"], known["asgnet"]) if part)
     lines = [
         f"{one['name']}: {'examples unknown' if one['shots'] is None else _number(one['shots'], 'example')}"
         + ", seen closer" * one["closer"]
-        for one in facts["classes"]
+        for one in known["classes"]
     ]
-    lines.append(f"made     {made or 'unknown'}, {'' if facts['adapted'] else 'not '}adapted")
-    lines.append(f"weights  {facts['network']}")
-    lines.append(f"size     {facts['bytes'] / 1e6:.2f} MB")
+    lines.append(f"made     {made or 'unknown'}, {'' if known['adapted'] else 'not '}adapted")
+    lines.append(f"weights  {known['network']}")
+    lines.append(f"size     {known['bytes'] / 1e6:.2f} MB")
     kept = (
         "kept: examples can be added and removed"
-        if facts["pictures_kept"]
+        if known["pictures_kept"]
         else "not kept: nothing can be added"
     )
     lines.append(f"pictures {kept}")
-    for one in facts["pictures"]:
+    for one in known["pictures"]:
         size = f"  {one['width']}×{one['height']}" if one["width"] else ""
         shows = f"  {', '.join(one['shows'])}" if one["shows"] else ""
         lines.append(f"{one['number']:>3}  {one['sha256'][:12]}{size}{shows}")

@@ -44,7 +44,9 @@ def arranged(arguments: Sequence[str]) -> list[str]:
     Raises:
         UsageError: ``--support`` without two values after it.
     """
-    arguments, out, debug, i = list(arguments), [], [], 0
+    out: list[str] = []
+    debug: list[str] = []
+    i = 0
     while i < len(arguments):
         word = arguments[i]
         if word == "--":

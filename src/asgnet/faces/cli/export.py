@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from asgnet.faces.cli import console
 from asgnet.faces.cli import segment_options as given
 
-
-class Target(StrEnum):
-    """What ``export`` writes."""
-
-    onnx = "onnx"
-    openvino = "openvino"
-    torch = "torch"
-
-
-SUFFIXES = {Target.onnx: ".onnx", Target.openvino: ".xml", Target.torch: ".pt"}
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt"}
 
 
 def export(
-    to: Annotated[Target, typer.Option(help="An ONNX file, OpenVINO's .xml and .bin, or TorchScript.")],
+    to: Annotated[
+        Literal["onnx", "openvino", "torch"],
+        typer.Option(help="An ONNX file, OpenVINO's .xml and .bin, or TorchScript."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.", show_default=False)],
     int8: Annotated[
         bool, typer.Option("--int8", help="Backbone in 8 bits: smaller, and the IoU it costs is printed.")
@@ -44,20 +37,20 @@ def export(
     """
     if out.suffix != SUFFIXES[to]:
         out = out.with_name(out.name + SUFFIXES[to])
-    written = [out, out.with_suffix(".bin")] if to is Target.openvino else [out]
+    written = [out, out.with_suffix(".bin")] if to == "openvino" else [out]
     for path in written:
         console.free(path, overwrite)
     from asgnet.apply.engines.export import export as run
     from asgnet.apply.segmenter import Segmenter
 
-    facts = run(Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), to.value, out, int8)
+    checked = run(Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), to, out, int8)
     if int8:
         console.say(
-            f"IoU on the demo's scenes: {facts['iou']:.3f} in 8 bits, {facts['iou_fp32']:.3f} in fp32."
+            f"IoU on the demo's scenes: {checked['iou']:.3f} in 8 bits, {checked['iou_fp32']:.3f} in fp32."
         )
     else:
-        console.say(f"Largest difference of a probability from the network: {facts['difference']:.1e}.")
+        console.say(f"Largest difference of a probability from the network: {checked['difference']:.1e}.")
     if as_json:
-        console.emit(facts)
+        console.emit(checked)
     else:
         console.put(str(out))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import wraps
-from inspect import Parameter
-from typing import Any, get_type_hints
+from inspect import Parameter, signature
+from typing import Any
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
@@ -15,33 +14,23 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
 
     ``command`` itself gets the dataclasses. Fields are annotated and have defaults as parameters would.
     """
-    signature = inspect.signature(command, eval_str=True)
-    groups, parameters = {}, []
-    for name, parameter in signature.parameters.items():
-        if is_dataclass(parameter.annotation):
-            groups[name] = parameter.annotation
-            parameters += _options(parameter.annotation)
-        else:
-            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+    own = signature(command, eval_str=True)
+    groups: dict[str, Any] = {
+        name: one.annotation for name, one in own.parameters.items() if is_dataclass(one.annotation)
+    }
+    fields = {name: signature(group, eval_str=True).parameters for name, group in groups.items()}
+    parameters = [
+        one.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in own.parameters.items()
+        for one in (fields[name].values() if name in fields else [parameter])
+    ]
 
     @wraps(command)
     def called(**values: Any) -> None:
         for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            values[name] = group(**{field: values.pop(field) for field in fields[name]})
         command(**values)
 
-    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return called
-
-
-def _options(group: Any) -> list[Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    return [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name])
-        for field in fields(group)
-    ]
-
-
-def _default(field: Field) -> Any:
-    return Parameter.empty if field.default is MISSING else field.default

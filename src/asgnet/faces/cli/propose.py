@@ -64,12 +64,12 @@ def propose(
     image = read_picture(picture)
     prompts = read_prompts(points, around, image.shape[:2])  # a mistake is said before the model is loaded
     mask = Proposer(given.load_segmenter(weights, device), image).propose(points, around)
-    facts = save_proposal(mask, image, prompts, out, source=picture, overwrite=overwrite)
+    found = save_proposal(mask, image, prompts, out, source=picture, overwrite=overwrite)
     if as_json:
-        console.emit(facts)
+        console.emit(found)
     else:
-        console.put(facts["mask"])
-    _say(facts)
+        console.put(found["mask"])
+    _say(found)
 
 
 def _prompts(
@@ -103,12 +103,12 @@ def _numbers(option: str, text: str, form: str) -> list[float]:
     return numbers
 
 
-def _say(facts: dict[str, Any]) -> None:
+def _say(found: dict[str, Any]) -> None:
     """What was found, what to look at, and what comes next."""
-    picture, mask = (shlex.quote(facts[name]) for name in ("picture", "mask"))
+    picture, mask = (shlex.quote(found[name]) for name in ("picture", "mask"))
     console.say(
-        f"{facts['area_fraction']:.1%} of the picture is object. Nobody has painted it: look first at"
+        f"{found['area_fraction']:.1%} of the picture is object. Nobody has painted it: look first at"
     )
-    console.say(f"  {facts['overlay']}")
+    console.say(f"  {found['overlay']}")
     console.say("If it is wrong, add --click, --not and --overwrite. If it is right, it is an example:")
     console.say(f"  asgnet segment PICTURES --support {picture} {mask} --out masks")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,35 +14,6 @@ from asgnet.faces.cli import segment_options as given
 
 if TYPE_CHECKING:
     from asgnet.apply.batch.run import Result, Summary
-
-
-class Format(StrEnum):
-    """How ``segment`` writes its results."""
-
-    png = "png"
-    probability = "probability"
-    cutout = "cutout"
-    instances = "instances"
-    coco = "coco"
-    coco_polygons = "coco-polygons"
-    yolo = "yolo"
-    voc = "voc"
-    labelme = "labelme"
-    labelstudio = "labelstudio"
-
-
-class Engine(StrEnum):
-    """Where ``segment`` works."""
-
-    local = "local"
-    ray = "ray"
-
-
-class Absent(StrEnum):
-    """What ``segment`` does where the object seems not to be in the picture."""
-
-    empty = "empty"
-    mark = "mark"
 
 
 def segment(
@@ -64,9 +34,10 @@ def segment(
         Path | None, typer.Option(help="A file that asgnet fit made, instead of --support.")
     ] = None,
     form: Annotated[
-        list[Format] | None,
+        list[str] | None,
         typer.Option(
             "--format",
+            metavar="FORMAT",
             help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
             "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
             "voc, labelme, labelstudio.",
@@ -94,9 +65,9 @@ def segment(
     ] = None,
     adapt: given.Adapt = None,
     absent: Annotated[
-        Absent,
+        Literal["mark", "empty"],
         typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
-    ] = Absent.mark,
+    ] = "mark",
     instances: Annotated[
         bool, typer.Option("--instances", help="Each connected piece is an object of its own.")
     ] = False,
@@ -109,15 +80,15 @@ def segment(
     every: Annotated[
         int, typer.Option(min=1, metavar="N", help="Of videos and animations take every Nth frame.")
     ] = 1,
-    engine: Annotated[Engine, typer.Option(help="Here, or on a Ray cluster.")] = Engine.local,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Here, or on a Ray cluster.")] = "local",
     ray_address: Annotated[
         str | None, typer.Option(help="Of the cluster (auto, ray://host:10001). Default: one started here.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Models on the cluster. Default: one a core, or a GPU.")
     ] = None,
-    runtime: given.RuntimeName = given.Runtime.auto,
-    precision: given.PrecisionName = given.Precision.auto,
+    runtime: given.RuntimeName = "auto",
+    precision: given.PrecisionName = "auto",
     device: given.Device = "cpu",
     weights: given.Weights = None,
 ) -> int:
@@ -137,12 +108,12 @@ def segment(
     from asgnet.apply.batch.run import run_batch
     from asgnet.data.listing import list_sources
 
-    if engine is Engine.local and (ray_address or workers):
+    if engine == "local" and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
-    formats = tuple(one.value for one in form or [Format.png])
+    formats = tuple(form or ["png"])
     options = RunOptions(
-        formats, overlay, explain, overwrite, threshold, absent.value, instances, min_area, simplify, report,
-        every, engine.value, ray_address, workers,
+        formats, overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report,
+        every, engine, ray_address, workers,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
     segmenter = given.learned(concept, support, support_dir, adapt, (weights, device, runtime, precision))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,23 +13,6 @@ from asgnet.faces.cli import console
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
     from asgnet.types import Concept
-
-
-class Runtime(StrEnum):
-    """What computes the answers."""
-
-    auto = "auto"
-    openvino = "openvino"
-    onnx = "onnx"
-    torch = "torch"
-
-
-class Precision(StrEnum):
-    """Of predicting."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
 
 
 Supports = Annotated[
@@ -55,11 +37,15 @@ Weights = Annotated[
     typer.Option(help="A weights folder or Hub name. Default: those that came with the installation."),
 ]
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1 …")]
+Runtime = Literal["auto", "openvino", "onnx", "torch"]
+Precision = Literal["auto", "fp32", "bf16"]
 RuntimeName = Annotated[
-    Runtime, typer.Option("--runtime", help="What computes: auto is the fastest that is installed.")
+    Runtime,
+    typer.Option("--runtime", help="What computes: auto is the fastest that is installed."),
 ]
 PrecisionName = Annotated[
-    Precision, typer.Option("--precision", help="auto: bf16 where processor and runtime are fast in it.")
+    Precision,
+    typer.Option("--precision", help="auto: bf16 where processor and runtime are fast in it."),
 ]
 Adapt = Annotated[
     bool | None,
@@ -71,13 +57,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a li
 def load_segmenter(
     weights: str | None,
     device: str = "cpu",
-    runtime: Runtime = Runtime.auto,
-    precision: Precision = Precision.auto,
+    runtime: Runtime = "auto",
+    precision: Precision = "auto",
 ) -> Segmenter:
     """The Segmenter that the options ask for."""
     from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights, device, runtime.value, precision.value)
+    return Segmenter.from_pretrained(weights, device, runtime, precision)
 
 
 def learned(

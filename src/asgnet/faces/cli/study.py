@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asgnet.errors import UsageError
 from asgnet.faces.cli import console
 from asgnet.faces.cli import study_options as given
 from asgnet.faces.cli.option_groups import spread
@@ -163,16 +164,21 @@ def ablate(
 
     `asgnet ablate voc:VOCdevkit --net runs/fold1 --protocol pascal-5i --fold 1 -k 1 -k 5`
     """
+    from asgnet.model.paper.asgnet import ASGNet
     from asgnet.study.evaluation.ablate import ablate as run
     from asgnet.study.evaluation.ablate import paper_variants
     from asgnet.study.evaluation.report import markdown
 
     loaded = given.load_net(net, network)
+    if not isinstance(loaded, ASGNet):
+        raise UsageError(
+            f"{net!r} is none of the paper's networks, whose tables these are; give another --net."
+        )
     opened = drawn.open()
     by_shots = drawn.lists_by_shots(opened, shots, 1, seeds)
     lists = {f"{k}-shot": of_one for k, of_one in by_shots.items()}
     found = {}
-    for title, variants in paper_variants(loaded, size=network.size, resize=network.resize.value).items():
+    for title, variants in paper_variants(loaded, size=network.size, resize=network.resize).items():
         found[title] = run(variants, opened, lists, boundary=False)
         if not as_json:
             print(f"**{title}**\n\n{markdown(found[title])}", flush=True)

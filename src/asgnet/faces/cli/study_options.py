@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from asgnet.data.benchmarks.dataset import Dataset
     from asgnet.data.benchmarks.episodes import EpisodeList
     from asgnet.model.build import Network
-
-
-class ResizeRule(StrEnum):
-    """How a network's input becomes square."""
-
-    pad = "pad"
-    squash = "squash"
 
 
 DatasetArgument = Annotated[
@@ -49,7 +41,9 @@ MinPictures = Annotated[int, typer.Option(help="Leave out classes with fewer pic
 MinPixels = Annotated[int, typer.Option(help="A picture counts for a class from so many pixels on.")]
 Preset = Annotated[str, typer.Option(help="The preset that a published .pth belongs to.")]
 Size = Annotated[int, typer.Option(help="Input side of the network (--net).")]
-Resize = Annotated[ResizeRule, typer.Option(help="How the network's input (--net) becomes square.")]
+Resize = Annotated[
+    Literal["pad", "squash"], typer.Option(help="How the network's input (--net) becomes square.")
+]
 Device = Annotated[str, typer.Option(help="Where the network (--net) runs: cpu, cuda, cuda:1 …")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where indices are kept. Default: your cache folder.")]
 Workers = Annotated[
@@ -126,7 +120,7 @@ class Input:
 
     preset: Preset = "paper-r50"
     size: Size = 473
-    resize: Resize = ResizeRule.pad
+    resize: Resize = "pad"
     device: Device = "cpu"
 
 
@@ -149,7 +143,7 @@ def predictor(
 
         loaded: Any = load_net(net, given)  # of another kind is refused by name
         encode = FeatureCache(loaded.encode, keep) if keep else None
-        return NetPredictor(loaded, size=given.size, resize=given.resize.value, encode=encode), {}
+        return NetPredictor(loaded, size=given.size, resize=given.resize, encode=encode), {}
     if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.engines.feature_cache import FitsOnce, remembering

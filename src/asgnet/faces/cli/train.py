@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 
 
 UPLOADED = ("config.json", "model.safetensors", "recipe.toml", "training.json", "metrics.jsonl")
-
-
-class NovelImages(StrEnum):
-    """What becomes of training pictures that show a tested class."""
-
-    keep = "keep"
-    drop = "drop"
 
 
 def train(
@@ -55,8 +47,9 @@ def train(
     protocol: given.Protocol = "pascal-5i",
     convention: given.Convention = None,
     novel_images: Annotated[
-        NovelImages, typer.Option(help="Training pictures that show a left-out class: keep or drop.")
-    ] = NovelImages.keep,
+        Literal["keep", "drop"],
+        typer.Option(help="Training pictures that show a left-out class: keep or drop."),
+    ] = "keep",
     split: Annotated[
         str | None,
         typer.Option(help="train, val or all. Default: the training one, all where there is none."),
@@ -120,10 +113,10 @@ def train(
     datasets = [_open(spec, split, cache_dir, workers) for spec in data]
     folds = cut_folds(datasets, protocol, fold, convention)
     folder = run(
-        datasets, folds, chosen, out, net=net, novel=novel_images.value, seed=seed, resume=resume,
+        datasets, folds, chosen, out, net=net, novel=novel_images, seed=seed, resume=resume,
         cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
     )  # fmt: skip
-    if hub is not None:
+    if hub is not None and push_to_hub is not None:
         _push(hub, folder, push_to_hub)
     if _first():
         console.put(str(folder))
