@@ -11,9 +11,10 @@ The public names load on first use, so that ``import asgnet`` (and ``asgnet --he
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["AsgnetError", "Concept", "Prediction", "Segmenter", "__version__"]
+__all__ = ["AsgnetError", "Concept", "Prediction", "Segmenter", "__version__", "measure"]
 
 if TYPE_CHECKING:
+    from asgnet.apply.output.measure import measure
     from asgnet.apply.segmenter import Segmenter
     from asgnet.errors import AsgnetError
     from asgnet.types import Concept, Prediction
@@ -23,6 +24,7 @@ _HOMES = {
     "Concept": "asgnet.types",
     "Prediction": "asgnet.types",
     "Segmenter": "asgnet.apply.segmenter",
+    "measure": "asgnet.apply.output.measure",
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,54 @@ class Episode:
         return (self.supports,)
 
 
+Separate = Callable[[NDArray[np.bool_], NDArray[np.float32]], NDArray[np.integer]]
+"""``h w`` mask and probability -> ``h w`` objects numbered from 1; 0 is no object."""
+
+
+def connected_pieces(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.integer]:
+    """Each piece of the mask, connected by sides, is an object."""
+    from scipy.ndimage import label
+
+    return label(mask)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One object of a prediction.
+
+    Attributes:
+        name: its class.
+        crop: bool, the object within its window.
+        window: rows and columns of the picture that enclose it.
+        size: ``(h, w)`` of the picture.
+        score: mean probability of its pixels, in [0, 1].
+    """
+
+    name: str
+    crop: NDArray[np.bool_]
+    window: tuple[slice, slice]
+    size: tuple[int, ...]
+    score: float
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """``h w`` at the picture's own size."""
+        mask = np.zeros(self.size, bool)
+        mask[self.window] = self.crop
+        return mask
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width and height in pixels."""
+        rows, columns = self.window
+        return columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+
+    @property
+    def area(self) -> int:
+        """In pixels; :func:`asgnet.measure` says more."""
+        return int(np.count_nonzero(self.crop))
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Prediction:
     """What the model found in one picture.
@@ -88,6 +138,7 @@ class Prediction:
         guide: ``h w`` int32: which prototype each pixel chose (index into the class's prototypes).
         classes: the classes' names in order; ``("object",)`` for a single unnamed one.
         by_class: the same per class, for several classes; empty for a single one.
+        separate: tells the objects in a class's mask apart; by default each connected piece is one.
     """
 
     mask: NDArray
@@ -96,6 +147,42 @@ class Prediction:
     guide: NDArray[np.int32]
     classes: tuple[str, ...] = ("object",)
     by_class: dict[str, Prediction] = field(default_factory=dict)
+    separate: Separate = connected_pieces
+
+    @cached_property
+    def instances(self) -> list[Instance]:
+        """The single objects: class by class in their order, the larger ones of each first."""
+        found = []
+        for number, name in enumerate(self.classes, 1):
+            one = self.by_class.get(name, self)
+            region = self.mask == number
+            labels = one.separate(region, one.probability) if region.any() else np.zeros(region.shape, int)
+            found += _instances(labels, one.probability, name)
+        return found
+
+    @cached_property
+    def labels(self) -> NDArray[np.int32]:
+        """``h w``: the place of each pixel's object in :attr:`instances`, counted from 1; 0 where none is."""
+        labels = np.zeros(self.mask.shape, np.int32)
+        for number, one in enumerate(self.instances, 1):
+            labels[one.window][one.crop] = number
+        return labels
+
+
+def _instances(labels: NDArray[np.integer], probability: NDArray[np.float32], name: str) -> list[Instance]:
+    """The objects of ``h w`` labels (0: none), the larger ones first."""
+    from scipy.ndimage import find_objects
+
+    windows = find_objects(labels)
+    areas = np.bincount(labels.ravel(), minlength=len(windows) + 1)[1:]
+    found = []
+    for index in np.argsort(-areas, kind="stable"):
+        window = windows[index]
+        if window is not None:
+            crop = labels[window] == index + 1
+            score = float(probability[window].mean(where=crop, dtype=np.float64))
+            found.append(Instance(name, crop, window, labels.shape, round(score, 6)))
+    return found
 
 
 CONCEPT_FORMAT = "asgnet-concept-1"

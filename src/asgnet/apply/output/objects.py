@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.inference.postprocess import PRESENT
-from asgnet.imaging.regions import box, window
+from asgnet.imaging.regions import box
 from asgnet.types import Picture, Prediction
 
 
@@ -43,7 +43,7 @@ class ResultView:
         picture: ``h w 3`` uint8.
         name: of the picture, as files that name their picture should call it.
         link: the way to the picture from where its own files lie, if there is one.
-        apart: each connected piece is an object of its own, else all of a class in a picture is one.
+        apart: the objects are those of ``prediction.instances``, else all of a class in a picture is one.
         simplify: how many pixels an outline may stray from the mask; 0 is exact.
     """
 
@@ -69,10 +69,13 @@ class ResultView:
     @cached_property
     def objects(self) -> list[Instance]:
         """What was found: class by class, the larger ones first."""
+        if self.apart:
+            order = {name: i for i, name in enumerate(self.prediction.classes)}
+            return [Instance(order[o.name], o.name, o.mask, o.score) for o in self.prediction.instances]
         return [
-            Instance(i, one.name, region, confidence(region, one.probability) or 0.0)
+            Instance(i, one.name, one.region, confidence(one.region, one.probability) or 0.0)
             for i, one in enumerate(self.classes)
-            for region in (_split(one.region) if self.apart else [one.region] * int(one.region.any()))
+            if one.region.any()
         ]
 
 
@@ -169,18 +172,3 @@ def _beside(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     near[:, 1:] |= region[:, :-1]
     near[:, :-1] |= region[:, 1:]
     return near
-
-
-def _split(region: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    edges = window(region)
-    if edges is None:
-        return []
-    top, bottom, left, right = edges
-    numbers, _ = _pieces(region[top:bottom, left:right])
-    areas = np.bincount(numbers.ravel())[1:]
-    split = []
-    for number in np.argsort(-areas, kind="stable") + 1:
-        one = np.zeros_like(region)
-        one[top:bottom, left:right] = numbers == number
-        split.append(one)
-    return split

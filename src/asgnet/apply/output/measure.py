@@ -1,0 +1,162 @@
+"""Objects counted and measured: one row an object, one row a picture and class."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asgnet.errors import UsageError
+from asgnet.imaging.units import PixelSize
+from asgnet.types import Picture, Prediction
+
+Row = dict[str, Any]
+
+_LARGE = 1024
+"""Longest side of an object's box, in pixels, up to which skimage compares all points of the outline."""
+
+
+class Measures(NamedTuple):
+    """What :func:`measure` found.
+
+    Attributes:
+        objects: a row an object, see :func:`measure`.
+        pictures: a row a class.
+    """
+
+    objects: list[Row]
+    pictures: list[Row]
+
+
+def measure(
+    prediction: Prediction,
+    picture: Picture | None = None,
+    *,
+    pixel_size: str | PixelSize = "",
+    min_area: str | float = 0,
+    name: str = "",
+) -> Measures:
+    """Measure every object of a prediction.
+
+    An object's row has ``picture``, ``class``, ``object`` (its place in ``prediction.labels``), ``score``,
+    ``area``, ``perimeter``, ``feret`` (the longest diameter), ``circularity`` (4π · area / perimeter², 1 for a
+    disc), ``orientation`` (of the long axis, in radians from the rows' axis), ``x`` and ``y`` (centroid), ``box_x``,
+    ``box_y``, ``box_width``, ``box_height``, and ``unit``. The values are those of
+    :func:`skimage.measure.regionprops_table`. Positions and boxes are in pixels. With a picture the row has
+    ``mean_red``, ``mean_green`` and ``mean_blue``, too.
+
+    A class's row has ``picture``, ``class``, ``count``, ``total_area``, ``mean_area``, ``share`` (of the
+    picture), ``density`` (objects per unit of area), ``presence``, and ``unit``.
+
+    Args:
+        prediction: at the picture's own size.
+        picture: ``h w 3`` uint8; None: without intensities.
+        pixel_size: of a side, such as ``0.25um``; by default everything is in pixels.
+        min_area: objects below it are not counted: pixels, or such as ``20um2``.
+        name: of the picture.
+
+    Raises:
+        UsageError: an unknown unit, or a picture of another size.
+    """
+    if picture is not None and picture.shape[:2] != prediction.mask.shape:
+        raise UsageError(
+            f"The prediction is {prediction.mask.shape} and its picture {picture.shape[:2]} (h, w); give the "
+            "picture that was segmented."
+        )
+    scale = PixelSize.parse(pixel_size) if isinstance(pixel_size, str) and pixel_size else pixel_size
+    scale = scale if isinstance(scale, PixelSize) else PixelSize()
+    least = scale.pixels(str(min_area)) if min_area else 0.0
+    objects = _rows(prediction, picture, scale, least, name)
+    return Measures(objects, [_total(objects, prediction, c, scale, name) for c in prediction.classes])
+
+
+def _rows(
+    prediction: Prediction, picture: Picture | None, scale: PixelSize, least: float, name: str
+) -> list[Row]:
+    from skimage.measure import regionprops
+
+    rows = []
+    for region in regionprops(prediction.labels, picture):
+        one = prediction.instances[region.label - 1]
+        if one.area < least:
+            continue
+        perimeter, (y, x) = float(region.perimeter), region.centroid
+        row: Row = {
+            "picture": name,
+            "class": one.name,
+            "object": int(region.label),
+            "score": one.score,
+            "area": float(region.area) * scale.side**2,
+            "perimeter": perimeter * scale.side,
+            "feret": _feret(region) * scale.side,
+            "circularity": 4 * math.pi * float(region.area) / perimeter**2 if perimeter else None,
+            "orientation": float(region.orientation),
+            "x": float(x),
+            "y": float(y),
+            **dict(zip(("box_x", "box_y", "box_width", "box_height"), one.box, strict=True)),
+        }
+        if picture is not None:
+            means = np.atleast_1d(region.intensity_mean)
+            row |= {f"mean_{c}": float(v) for c, v in zip(("red", "green", "blue"), means, strict=True)}
+        rows.append({**row, "unit": scale.unit})
+    return rows
+
+
+def _feret(region: Any) -> float:
+    """The longest diameter, in pixels, as skimage has it; of large objects from their hull's corners alone."""
+    if max(region.image.shape) <= _LARGE:
+        return float(region.feret_diameter_max)
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import pdist
+
+    rows, columns = np.nonzero(region.image)
+    points = np.concatenate(
+        [(rows + r, columns + c) for r, c in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))], 1
+    ).T
+    return float(pdist(points[ConvexHull(points).vertices]).max())
+
+
+def _total(objects: list[Row], prediction: Prediction, label: str, scale: PixelSize, name: str) -> Row:
+    """What a picture's objects of a class come to."""
+    areas = [row["area"] for row in objects if row["class"] == label]
+    whole = prediction.mask.size * scale.side**2
+    return {
+        "picture": name,
+        "class": label,
+        "count": len(areas),
+        "total_area": float(sum(areas)),
+        "mean_area": float(sum(areas) / len(areas)) if areas else None,
+        "share": float(sum(areas) / whole),
+        "density": len(areas) / whole,
+        "presence": float(prediction.by_class.get(label, prediction).presence),
+        "unit": scale.unit,
+    }
+
+
+def table_bytes(rows: Iterable[Row], form: str = "csv") -> bytes:
+    """Rows as a table with a head: ``csv``, or ``parquet`` with pyarrow.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if form == "csv":
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue().encode()
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow (pip install pyarrow); or name a .csv file.") from error
+    sink = io.BytesIO()
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    parquet.write_table(pyarrow.table(columns), sink)
+    return sink.getvalue()
