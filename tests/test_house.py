@@ -8,16 +8,6 @@ import grimp
 SRC = Path(__file__).parent.parent / "src" / "asgnet"
 SOURCES = sorted(p for end in ("py", "js", "html") for p in SRC.rglob(f"*.{end}"))
 
-# What is still to be taken apart; both end up empty.
-STILL_LONG: set[str] = {"types.py"}  # until concepts move out
-STILL_CIRCLES = {
-    "asgnet.apply.doctor.diagnosis",
-    "asgnet.apply.engines.export",
-    "asgnet.apply.engines.feature_cache",
-    "asgnet.apply.engines.runtimes",
-    "asgnet.apply.segmenter",
-}
-
 
 def circles(imports: dict[str, set[str]]) -> list[list[str]]:
     """The sets of modules that reach each other: each is one circle or several that share a module."""
@@ -44,10 +34,10 @@ def test_no_module_imports_itself_by_a_detour():
     """Imports within functions count as well; those for type checkers alone do not."""
     graph = grimp.build_graph("asgnet", exclude_type_checking_imports=True, cache_dir=None)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
-    assert [found for found in circles(imports) if not set(found) <= STILL_CIRCLES] == []
+    assert circles(imports) == []
 
 
 def test_files_are_short():
     lines = {str(p.relative_to(SRC)): len(p.read_text().splitlines()) for p in SOURCES}
-    assert {name: n for name, n in lines.items() if n > 300 and name not in STILL_LONG} == {}
+    assert {name: n for name, n in lines.items() if n > 300} == {}
     assert median(lines.values()) <= 120

@@ -26,7 +26,6 @@ from asgnet import Segmenter
 from asgnet.apply.doctor.checks import shrunk
 from asgnet.apply.doctor.diagnosis import cross_predicted, log_odds
 from asgnet.apply.doctor.mistakes import Mistake, find_mistakes, mend
-from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
 from asgnet.types import Support
 
@@ -150,7 +149,7 @@ def main() -> None:
     for at, name in enumerate(order):
         rng = np.random.default_rng([given.seed, at])
         pictures = [shrunk(s) for s in sets[name]]
-        segmenter = remembering(Segmenter.from_pretrained())
+        segmenter = Segmenter.from_pretrained().with_feature_cache()
         foretold = foretelling(segmenter, pictures, given.foretold, rng)
         rows["foretold"] += [r | {"set": name} for r in foretold]
         rows["noticed"] += [r | {"set": name} for r in detection(segmenter, pictures, given.episodes, rng)]

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from benchmarks.common import arguments
 from torch import Tensor
 
-from asgnet.apply.inference.grid import enlarge, seen_mask, seen_picture
-from asgnet.apply.inference.preprocess import see
+from asgnet.apply.engines.backend import Backend
+from asgnet.apply.inference.preprocess import enlarge
+from asgnet.apply.inference.working_scale import working_mask, working_picture
 from asgnet.apply.segmenter import SIDE
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.data.benchmarks.episodes import load
@@ -34,19 +35,19 @@ class Prototypes:
     """Fit and predict as a Segmenter, of one class."""
 
     def __init__(self) -> None:
-        self.net = ASGNet.from_preset("default").eval()
+        self.backend = Backend(ASGNet.from_preset("default"), "cpu", "torch", "fp32", SIDE)
         self._means: list[Tensor] = []
 
     def _maps(self, picture: Picture) -> list[Tensor]:
         """``c h w`` per level, every pixel of unit length."""
-        seen = see(self.net, [seen_picture(picture, SIDE)], torch.device("cpu"))[0]
+        seen = self.backend.encode(working_picture(picture, SIDE))
         return [F.normalize(seen.maps[i][0], dim=0) for i in LEVELS]
 
     def fit(self, images: Sequence[Picture], masks: Sequence[Mask]) -> Prototypes:
         """Mean features of object and of background over all supports."""
         sums: list[Tensor | float] = [0.0] * len(LEVELS)
         for image, mask in zip(images, masks, strict=True):
-            small = torch.from_numpy(seen_mask(mask, SIDE))
+            small = torch.from_numpy(working_mask(mask, SIDE))
             sides = torch.stack([small == 1, small == 0]).float()[None]  # 1 2 H W
             for i, level in enumerate(self._maps(image)):
                 share = F.adaptive_avg_pool2d(sides, level.shape[-2:])[0]  # 2 h w

@@ -20,7 +20,6 @@ from benchmarks.common import arguments, fitted, row, table
 
 from asgnet import Segmenter
 from asgnet.apply.doctor.suggest import expected_iou, mean_features, spread
-from asgnet.apply.engines.feature_cache import remembering
 from asgnet.imaging.iou import iou
 
 PILE, QUERIES, MOST = 9, 6, 3
@@ -70,7 +69,7 @@ def main() -> None:
     size = 1 + PILE + QUERIES
     sets = sets_of(given.voc, size, given.seed)
     rows = []
-    segmenters = {name: remembering(Segmenter.from_pretrained()) for name in sets}
+    segmenters = {name: Segmenter.from_pretrained().with_feature_cache() for name in sets}
     for at in range(given.episodes):
         for name in sorted(sets, key=lambda n: sum(map(ord, n)) % 7):
             if len(sets[name]) < 5 + QUERIES:

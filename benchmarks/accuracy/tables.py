@@ -107,14 +107,15 @@ def predict() -> str:
 
 def sizes() -> str:
     """OpenVINO's graph compiled for one size, and for every size: until its first answer, and each then."""
-    from asgnet.apply.engines.export import cached_onnx
-    from asgnet.apply.engines.runtimes import OpenvinoEngine
+    from asgnet.apply.engines.onnx_graph import cached_onnx
+    from asgnet.apply.engines.openvino_engine import OpenvinoEngine
+    from asgnet.apply.inference.preprocess import preprocess
 
     if "openvino" not in work.engines():
         return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
     fitted = work.segmenter("torch")
-    asked, learnt = fitted._prepare(work.scene()[1]), fitted._learnt[False]
-    graph = cached_onnx(fitted.net, learnt, fitted.side, fitted.fingerprint)
+    asked, learnt = preprocess(work.scene()[1], fitted.backend.side), fitted.fits[False]
+    graph = cached_onnx(fitted.net, learnt, fitted.backend.side, fitted.fingerprint)
     made, runs = {}, {}
     for name, before in (("this size alone", ()), ("every size", (asked[..., :256, :256],))):
         engine = OpenvinoEngine(graph, torch.get_num_threads())
@@ -158,19 +159,23 @@ def start() -> str:
 
 def int8() -> str:
     """What 8 bits cost and bring: one graph, in every engine that reads it."""
-    from asgnet.apply.engines.export import export, runner
+    from asgnet.apply.engines.formats import runner
+    from asgnet.apply.examples.samples import SCENES
+    from asgnet.apply.export import export
+    from asgnet.apply.inference.preprocess import preprocess
 
     if "onnx" not in work.engines():
         return "Needs onnxruntime: `pip install 'asgnet[onnx]'`."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
-        found = export(work.segmenter("torch"), "onnx", path, int8=True)
+        found = export(work.segmenter("torch"), "onnx", path, [scene() for scene in SCENES], int8=True)
         graph = path.read_bytes()
     rows: list[Row] = [["IoU", f"{found['iou_fp32']:.3f}", f"{found['iou']:.3f}"]]
     for engine in [name for name in work.engines() if name != "torch"]:
         whole, quick = work.segmenter(engine), runner(graph, engine)
-        asked, learnt = whole._prepare(work.scene()[1]), whole._learnt[False]
-        took = interleaved({"8": partial(quick, asked, learnt), "32": partial(whole._ask, asked, learnt)}, 9)
+        asked, learnt = preprocess(work.scene()[1], whole.backend.side), whole.fits[False]
+        full = partial(whole.backend.predict, asked, learnt)
+        took = interleaved({"8": partial(quick, asked, learnt), "32": full}, 9)
         rows.append([f"the graph in {engine}", _ms(took["32"]), _ms(took["8"])])
     return table(["", "fp32", "8 bits"], rows) + f"\n\nThe file in 8 bits: {len(graph) / 1e6:.1f} MB."
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asgnet import Segmenter
-from asgnet.apply.engines.runtimes import choose_engine, installed
+from asgnet.apply.engines.choose import choose_engine, installed
 from asgnet.model import ASGNet
 from asgnet.model.paper.asgnet import Prototypes
 from asgnet.model.paper.gpa import allocate

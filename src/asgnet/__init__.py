@@ -14,14 +14,15 @@ __version__ = "0.1.0"
 __all__ = ["AsgnetError", "Concept", "Prediction", "Segmenter", "__version__", "measure"]
 
 if TYPE_CHECKING:
+    from asgnet.apply.concept.file import Concept
     from asgnet.apply.output.measure import measure
     from asgnet.apply.segmenter import Segmenter
     from asgnet.errors import AsgnetError
-    from asgnet.types import Concept, Prediction
+    from asgnet.types import Prediction
 
 _HOMES = {
     "AsgnetError": "asgnet.errors",
-    "Concept": "asgnet.types",
+    "Concept": "asgnet.apply.concept.file",
     "Prediction": "asgnet.types",
     "Segmenter": "asgnet.apply.segmenter",
     "measure": "asgnet.apply.output.measure",

@@ -1,6 +1,7 @@
 """The Segmenter's promises, on small made-up pictures and a coarse grid; photographs are beside this file."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import AsgnetWarning, PictureError, SupportError, UsageError, WeightsError
 from asgnet.model import ASGNet
 from asgnet.model.checkpoint import save_weights
-from asgnet.model.default import pixel_head as fine
 from asgnet.model.paper.config import Config
 
 pytestmark = pytest.mark.usefixtures("coarse")
@@ -202,7 +202,9 @@ def test_a_view_goes_through_the_backbone_once(loaded, classes, monkeypatch):
     seen.clear()
     loaded.fit(pictures, many, adapt=False)
     assert len(seen) == 3
-    monkeypatch.setattr(loaded, "_answers", None)  # an engine of its own, made of the network that counts
+    monkeypatch.setattr(
+        loaded.backend, "graph_engine", None
+    )  # an engine of its own, made of the network that counts
     loaded.predict(pictures[0])
     seen.clear()
     loaded.predict(pictures[0])
@@ -216,7 +218,7 @@ def test_what_is_found_better_so_is_seen_half_as_large_again(loaded, monkeypatch
     monkeypatch.setattr(
         loaded.net, "encode", lambda images: sizes.append(images.shape[-2:]) or through(images)
     )
-    monkeypatch.setattr(loaded, "_answers", None)
+    monkeypatch.setattr(loaded.backend, "graph_engine", None)
     pictures = np.random.default_rng(0).integers(120, 160, (3, 180, 240, 3)).astype(np.uint8)
     masks = np.zeros((3, 180, 240), bool)
     masks[[0, 1, 2], [60, 110, 140]] = True
@@ -276,7 +278,8 @@ def test_a_seed_is_a_whole_number(loaded, red, seed):
 
 
 def test_a_seed_draws_other_pixels_for_much_the_same_answer(loaded, red, monkeypatch):
-    monkeypatch.setattr(fine, "SAMPLES", 200)
+    few = replace(loaded.net.config.calibration, pixel_samples=200)
+    monkeypatch.setattr(loaded.net, "config", replace(loaded.net.config, calibration=few))
     weights, found = [], []
     for seed in (0, 1, 0):
         found.append(loaded.fit(*red, seed=seed).predict(red[0][0]))

@@ -169,8 +169,8 @@ def test_serve_asks_nobody_and_writes_its_data_folder_alone(place, tmp_path, tem
     """A server takes the fastest engine that is installed: here, the only one that it knows."""
     log, home = tmp_path / "strace.log", clean_environment(tmp_path / "home", temporary)
     code = (
-        "import sys, asgnet.apply.engines.runtimes as runtimes\n"
-        f"runtimes.PACKAGES = {{k: v for k, v in runtimes.PACKAGES.items() if k == {engine!r}}}\n"
+        "import sys, asgnet.apply.engines.choose as choose\n"
+        f"choose.PACKAGES = {{k: v for k, v in choose.PACKAGES.items() if k == {engine!r}}}\n"
         "from asgnet.faces.cli.app import main; sys.exit(main())"
     )
     words = ["serve", "--port", "0", "--data-dir", "data", "--no-browser"]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from asgnet.apply.concept.file import Concept
 from asgnet.apply.segmenter import Segmenter
 from asgnet.data.read import read_mask
 from asgnet.errors import AsgnetWarning, SupportError, UsageError, WeightsError
-from asgnet.types import Concept
 
 SAFE = "model.safetensors"
 BUNDLED = Path(__import__("asgnet.model", fromlist=["weights"]).__file__).with_name("bundled")

@@ -18,6 +18,7 @@ from PIL import Image
 from tests.hard.damage import damaged, fuzz, only_ours, placed
 
 from asgnet.apply.batch.manifest import Manifest
+from asgnet.apply.concept.file import Concept
 from asgnet.data.annotations import brush_rle, read_annotations
 from asgnet.data.listing import read_list
 from asgnet.data.names import read_names
@@ -25,7 +26,6 @@ from asgnet.data.read import frame_count, read_mask
 from asgnet.model.checkpoint import load_published, load_weights
 from asgnet.serving.uploads import labels_of, picture_of
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes
-from asgnet.types import Concept
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

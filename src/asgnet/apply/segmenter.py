@@ -11,42 +11,33 @@ Fitting is slow once, predicting fast many times: a prediction touches no suppor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from asgnet.apply.concept.tensors import ClassFit, check_concept, closer_of, recall
-from asgnet.apply.engines.graph import GraphOutput
-from asgnet.apply.engines.runtimes import (
-    MAKING,
-    AnyEngine,
-    Engine,
-    Precision,
-    TorchEngine,
-    choose_device,
-    choose_engine,
-    choose_precision,
-    make_engine,
-)
+from asgnet.apply.concept.edit import origin
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.shots import Shot
+from asgnet.apply.concept.tensors import ClassFit, at_fine_scale, check_concept, concept_tensors
+from asgnet.apply.engines.backend import Backend
+from asgnet.apply.engines.choose import Engine, Precision
 from asgnet.apply.examples.read import is_one, read_examples, supports_of
-from asgnet.apply.fitting import learn as fitting
-from asgnet.apply.inference.grid import kept, seen_picture, side_of
-from asgnet.apply.inference.prediction import prediction_of
-from asgnet.apply.inference.preprocess import Views, channels_first, see
+from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples, superpixels_of
+from asgnet.apply.fitting.learn import learn_classes
+from asgnet.apply.fitting.refit import added
+from asgnet.apply.fitting.support_features import SupportFeatures
+from asgnet.apply.inference.prediction import predict
 from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.checkpoint import fingerprint, pretrained
+from asgnet.model.checkpoint import pretrained
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import FeatureMaps
-from asgnet.types import Concept, Picture, Prediction, Shot, Support
-
-if TYPE_CHECKING:
-    from asgnet.apply.doctor.diagnosis import Diagnosis
+from asgnet.types import Picture, Prediction, Support
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -63,8 +54,10 @@ class Segmenter:
         edges: masks follow the picture's edges (:mod:`asgnet.apply.inference.edges`), or are only enlarged.
 
     Attributes:
-        engine, precision: the ones chosen.
+        backend: what computes; copies of a Segmenter share it.
+        edges: as given.
         supports: the examples of the last fit, as read; empty after a concept was set or examples were added.
+        fits: what predictions need of the classes, see :func:`~asgnet.apply.concept.tensors.concept_tensors`.
         concept: what was learnt, or None before. Setting one replaces what was fitted.
     """
 
@@ -76,19 +69,14 @@ class Segmenter:
         precision: Precision = "fp32",
         edges: bool = True,
     ) -> None:
-        self.device = choose_device(device)
-        self.engine = choose_engine(engine, self.device)
-        self.precision = choose_precision(precision, self.engine)
+        self.backend = Backend(net, device, engine, precision, SIDE)
         self.edges = edges
-        self._answers: AnyEngine | None = None
-        self.net = net.eval().to(self.device)
-        self.fingerprint = fingerprint(net)
         self.supports: list[Support] = []
-        self._concept: Concept | None = None
-        self._unkept: Callable[[], tuple[Shot, ...]] | None = None
-        # Of the classes, what was learnt of them; changed at once, for others may be predicting.
-        self._known: tuple[tuple[str, ...], dict[bool, ClassFit]] = ((), {})
         self._superpixels: list[NDArray[np.int32]] = []
+        self._concept: Concept | None = None
+        self._unencoded_shots: Callable[[], tuple[Shot, ...]] | None = None
+        # The classes and their fits: changed at once, for others may be predicting.
+        self._fitted: tuple[tuple[str, ...], Mapping[bool, ClassFit]] = ((), {})
 
     @classmethod
     def from_pretrained(
@@ -122,10 +110,41 @@ class Segmenter:
         return cls(net, device, engine, precision, edges)
 
     @property
+    def net(self) -> DefaultNet:
+        """The network."""
+        return self.backend.net
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.backend.device
+
+    @property
+    def engine(self) -> str:
+        """What predicts."""
+        return self.backend.engine
+
+    @property
+    def precision(self) -> str:
+        """Of predicting."""
+        return self.backend.precision
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights."""
+        return self.backend.fingerprint
+
+    @property
+    def fits(self) -> Mapping[bool, ClassFit]:
+        """What predictions need of the classes, by working scale."""
+        return self._fitted[1]
+
+    @property
     def concept(self) -> Concept | None:
         """What was learnt."""
-        if self._unkept is not None and self._concept is not None:  # encoded only for those who ask
-            self._concept, self._unkept = replace(self._concept, shots=self._unkept()), None
+        if self._unencoded_shots is not None and self._concept is not None:  # encoded only for those who ask
+            self._concept = replace(self._concept, shots=self._unencoded_shots())
+            self._unencoded_shots = None
         return self._concept
 
     @concept.setter
@@ -136,15 +155,8 @@ class Segmenter:
             raise WeightsError(
                 "This concept was fitted with other weights than these; fit it again from its examples."
             )
-        check_concept(concept, self.net, self.device)
+        check_concept(concept, self.backend.expected_tensors)
         self._keep(concept)
-
-    def _keep(
-        self, concept: Concept, supports: Sequence[Support] = (), parts: Sequence[NDArray[np.int32]] = ()
-    ) -> None:
-        self._known = concept.classes, recall(concept, self.device)
-        self._concept, self._unkept = concept, None
-        self.supports, self._superpixels = list(supports), list(parts)
 
     def fit(
         self, images: Any, masks: Any, adapt: Adapt = "auto", seed: int = 0, keep_pictures: bool = True
@@ -156,8 +168,8 @@ class Segmenter:
             masks: as many masks: path, or bool/uint8 ``h w``, non-zero is the object; or, for several
                 classes, ``{name: masks}``, where a class may be absent from some of the pictures (an array
                 of zeros, or None).
-            adapt: measure on the supports whose opinion to believe, how far, and how closely to look
-                ("auto": True), or take the meta-trained defaults (False).
+            adapt: measure on the supports how to combine the network's heads, and at which working scale
+                ("auto": True), or take the defaults (False).
             seed: of whatever fitting draws.
             keep_pictures: the Concept keeps the pictures, small, so that examples can be added to it later;
                 without them it can be given to people who must not see them.
@@ -174,26 +186,23 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         named_masks, pictures = read_examples(images, masks)
-        small, painted = fitting.kept_examples(pictures, named_masks, SIDE)
-        views = Views(self.see, small, SIDE)
+        small, painted = stored_examples(pictures, named_masks, self.backend.side)
+        features = SupportFeatures(self.backend, small)
         concept = Concept(
-            tuple(named_masks),
-            fitting.learn_classes(self.net, views, painted, bool(adapt), seed, self.device),
-            self.fingerprint,
-            tuple(fitting.picture_hash(p) for p in pictures),
-            tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
-            (),
-            bool(adapt),
-            seed,
-            *fitting.origin(),
+            classes=tuple(named_masks),
+            tensors=learn_classes(features, painted, bool(adapt), seed),
+            network=self.fingerprint,
+            supports=tuple(picture_hash(p) for p in pictures),
+            counts=tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
+            adapt=bool(adapt),
+            seed=seed,
+            **origin(),
         )
-        first, closer = next(iter(named_masks)), closer_of(concept)[0]
+        first, fine = next(iter(named_masks)), at_fine_scale(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-        parts = fitting.superpixels_of(self.net, views, closer, painted[first], supports, self.device)
-        self._keep(concept, supports, parts)
+        self._keep(concept, supports, superpixels_of(features, fine, painted[first], supports))
         if keep_pictures:
-            sizes = [p.shape[:2] for p in pictures]
-            self._unkept = partial(fitting.shots_of, small, painted, sizes)
+            self._unencoded_shots = partial(shots_of, small, painted, [p.shape[:2] for p in pictures])
         return self
 
     def add(self, images: Any, masks: Any) -> Segmenter:
@@ -207,15 +216,13 @@ class Segmenter:
             UsageError: nothing was learnt, or the concept keeps no pictures, or has such a picture already.
             SupportError: an example teaches nothing.
         """
-        from asgnet.apply.fitting.refit import added
-
         if self.concept is None:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        self._keep(added(self, self.concept, images, masks))
+        self._keep(added(self.backend, self.concept, images, masks))
         return self
 
     @overload
-    def predict(self, image: str | os.PathLike[str] | Picture) -> Prediction: ...
+    def predict(self, image: str | os.PathLike[str] | Picture) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, image: Iterable[Any]) -> Iterator[Prediction]: ...
     def predict(self, image: Any) -> Prediction | Iterator[Prediction]:
@@ -231,40 +238,18 @@ class Segmenter:
             UsageError: nothing was fitted.
             PictureError: the picture cannot be read.
         """
-        classes, learnt = self._known  # what is learnt now, whatever is fitted meanwhile
-        if not learnt:
+        classes, fits = self._fitted  # what is learnt now, whatever is fitted meanwhile
+        if not fits:
             raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
-        find = partial(self._predict, learnt, classes)
+
+        def find(one: Any) -> Prediction:
+            return predict(self.backend, fits, classes, read_picture(one), self.edges)
+
         if is_one(image):
             return find(image)
         if not isinstance(image, Iterable):
             raise UsageError(f"A {type(image).__name__} is neither a picture nor an iterable of pictures.")
         return map(find, image)
-
-    @property
-    def _learnt(self) -> dict[bool, ClassFit]:
-        return self._known[1]
-
-    @property
-    def side(self) -> int:
-        """The longer one of what the network usually sees, in pixels."""
-        return SIDE
-
-    def see(self, pictures: Sequence[Picture]) -> list[FeatureMaps]:
-        """What the backbone sees in each of some pictures ``h w 3`` uint8, their sides multiples of 32."""
-        return see(self.net, pictures, self.device)
-
-    def look(self, picture: Picture) -> FeatureMaps:
-        """What the backbone sees in ``h w 3`` uint8: slow once, for whoever asks :attr:`net` many times."""
-        return self.see([seen_picture(kept(picture, SIDE), SIDE)])[0]
-
-    def diagnose(self, images: Any = None, masks: Any = None) -> Diagnosis:
-        """Do examples, as for :meth:`fit`, agree with each other? By default those of the last fit."""
-        from asgnet.apply.doctor.diagnosis import diagnose
-
-        if images is None:
-            images, masks = [s.image for s in self.supports], [s.mask for s in self.supports]
-        return diagnose(self, images, masks)
 
     def superpixels(self) -> list[NDArray[np.int32]]:
         """Per support ``h w`` at its own size: the superpixel of the (first class's) object, else -1.
@@ -273,32 +258,23 @@ class Segmenter:
         """
         return self._superpixels
 
-    def _predict(self, learnt: dict[bool, ClassFit], classes: Sequence[str], image: Any) -> Prediction:
-        picture = read_picture(image)
-        answers = [(self._ask(self._prepare(picture, closer), part), part) for closer, part in learnt.items()]
-        return prediction_of(answers, classes, picture, self.edges)
-
-    def _ask(self, pictures: Tensor, learnt: ClassFit) -> GraphOutput:
-        """``b 3 h w`` uint8 -> what the engine answers; it is made at the first question."""
-        if self._answers is None:
-            with MAKING:
-                if self._answers is None:  # nobody else made it meanwhile
-                    wanted = (self.engine, self.precision)
-                    self._answers = make_engine(self.net, learnt, *wanted, SIDE, self.fingerprint)
-        return self._answers(pictures, learnt)
-
-    def answer_in_torch(self) -> None:
-        """Until another engine takes over: no exporting, so the first answer does not wait."""
-        self._answers = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
-
-    def use_engine_of(self, other: Segmenter) -> None:
-        """Predict with the graphs that another Segmenter with the same network has made."""
-        self._answers = other._answers
-
     def forget_supports(self) -> None:
-        """Free the memory of the examples as they were read; the concept stays."""
+        """Free the memory of :attr:`supports` and :meth:`superpixels`; predictions need neither."""
         self.supports, self._superpixels = [], []
 
-    def _prepare(self, picture: Picture, closer: bool = False) -> Tensor:
-        """``h w 3`` uint8 -> ``1 3 h' w'`` uint8, as the network sees it."""
-        return channels_first(seen_picture(kept(picture, SIDE), side_of(SIDE, closer)))
+    def with_backend(self, backend: Backend) -> Segmenter:
+        """A copy that has learnt the same, on another backend of the same network."""
+        twin = copy(self)
+        twin.backend = backend
+        return twin
+
+    def with_feature_cache(self, most: int | None = None, predictions: bool = False) -> Segmenter:
+        """A copy that has learnt the same and encodes every picture once, see :meth:`Backend.with_feature_cache`."""
+        return self.with_backend(self.backend.with_feature_cache(most, predictions))
+
+    def _keep(
+        self, concept: Concept, supports: Sequence[Support] = (), parts: Sequence[NDArray[np.int32]] = ()
+    ) -> None:
+        self._fitted = concept.classes, concept_tensors(concept, self.device)
+        self._concept, self._unencoded_shots = concept, None
+        self.supports, self._superpixels = list(supports), list(parts)

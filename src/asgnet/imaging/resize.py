@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
-from asgnet.types import Picture
+from asgnet.types import Mask, Picture
 
 
 def resized(picture: Picture, size: Sequence[int]) -> Picture:
@@ -32,3 +33,26 @@ def nearest(labels: NDArray, size: Sequence[int]) -> NDArray:
         (2 * np.arange(to) + 1) * n // (2 * to) for n, to in zip(labels.shape, size, strict=True)
     )
     return labels[:, columns][rows]  # in two steps: five times as fast as in one
+
+
+def on_grid(mask: Mask, size: Sequence[int]) -> Mask:
+    """``h w`` in {0, 1, 255} -> ``h' w'``, as :func:`nearest`; no object is lost.
+
+    One that falls between the new pixels' centres keeps the pixels that it lies in.
+    """
+    small = nearest(mask, size)
+    if not (small == 1).any():
+        rows, columns = (mask == 1).nonzero()
+        small[rows * size[0] // mask.shape[0], columns * size[1] // mask.shape[1]] = 1
+    return small
+
+
+def spread_labels(labels: NDArray[np.integer], mask: Mask) -> NDArray[np.int32]:
+    """``h' w'`` labels, -1 where there is none -> ``h w``: every object pixel takes the nearest one's.
+
+    Args:
+        labels: with at least one that is not -1.
+        mask: ``h w``; where it is not 1 the answer is -1.
+    """
+    rows, columns = distance_transform_edt(labels < 0, return_distances=False, return_indices=True)
+    return np.where(mask == 1, nearest(labels[rows, columns], mask.shape), -1).astype(np.int32)

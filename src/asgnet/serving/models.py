@@ -38,8 +38,8 @@ class Models:
     def load(self, load: Callable[[], Segmenter]) -> None:
         """Take the network; another engine than torch is made in the background, torch predicts until then."""
         segmenter = load()
-        wanted = copy.copy(segmenter)
-        segmenter.answer_in_torch()
+        wanted = segmenter.with_backend(copy.copy(segmenter.backend))
+        segmenter.backend.predict_in_torch()
         self.base = segmenter
         if segmenter.engine != "torch":
             self.warming = threading.Thread(
@@ -56,9 +56,9 @@ class Models:
         wanted.fit(pixels, pixels[..., 0] > 128, adapt=False)
         for height in (48, 64):  # 4:3 gets a graph of its own, and after it there is one for every size
             wanted.predict(pixels[:height])
-        with self._lock:
-            for one in (self._loaded(), *self._ready.values()):
-                one.use_engine_of(wanted)
+        self._loaded().backend.graph_engine = (
+            wanted.backend.graph_engine
+        )  # every Segmenter here has that backend
 
     def another(self) -> Segmenter:
         """A Segmenter of its own with the same network."""
@@ -68,7 +68,6 @@ class Models:
         """Keep a Segmenter that holds this version of a concept ready; older versions are forgotten."""
         segmenter.forget_supports()
         with self._lock:
-            segmenter.use_engine_of(self._loaded())  # the engine may have come since it was copied
             for old in [key for key in self._ready if key[0] == kept.id]:
                 del self._ready[old]
             self._ready[kept.id, kept.version] = segmenter

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asgnet.apply.concept.file import Concept
 from asgnet.apply.inference.postprocess import Absent, decide
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.serving.keyed_lock import KeyedLock
@@ -25,7 +26,7 @@ from asgnet.serving.store.concepts import Concepts, Example, KeptConcept, Replac
 from asgnet.serving.store.database import Database
 from asgnet.serving.store.jobs import Jobs, KeptPicture
 from asgnet.serving.worker_pool import WorkerPool
-from asgnet.types import Concept, Mask, Picture, Prediction
+from asgnet.types import Mask, Picture, Prediction
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter

@@ -14,10 +14,11 @@ from asgnet.apply.batch.pipeline import Pipeline
 from asgnet.apply.batch.plan import RunOptions, planned
 from asgnet.apply.batch.reading import version_of
 from asgnet.apply.batch.run import segment_all
+from asgnet.apply.concept.file import Concept
 from asgnet.data.folder import folder_at
 from asgnet.data.results import PARTS
 from asgnet.errors import OutputError
-from asgnet.types import Concept, Prediction
+from asgnet.types import Prediction
 
 
 class Segmenter:

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from asgnet.apply.batch.run import segment_all
+from asgnet.apply.concept.file import Concept
 from asgnet.data.listing import list_sources
 from asgnet.data.results import MANIFEST
 from asgnet.errors import AsgnetWarning, OutputError, UsageError
-from asgnet.types import Concept, Prediction
+from asgnet.types import Prediction
 
 
 class Segmenter:

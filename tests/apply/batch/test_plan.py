@@ -9,9 +9,9 @@ from PIL import Image
 
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
 from asgnet.apply.batch.run import run_key
+from asgnet.apply.concept.file import Concept
 from asgnet.data.folder import folder_at
 from asgnet.errors import AsgnetWarning, UsageError
-from asgnet.types import Concept
 
 
 def plan(pictures, options=None):

@@ -111,7 +111,7 @@ def test_without_ray_the_remedy_is_said(monkeypatch, photos, tmp_path):
     class Fitted:
         concept = None
 
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
     fitted = Fitted()
     fitted.concept = Concept(("object",), {}, "a stand-in")
@@ -120,7 +120,7 @@ def test_without_ray_the_remedy_is_said(monkeypatch, photos, tmp_path):
 
 
 def test_an_unknown_engine_is_a_usage_error(photos, tmp_path):
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
     class Fitted:
         concept = Concept(("object",), {}, "a stand-in")

@@ -15,10 +15,11 @@ from PIL import Image
 from asgnet.apply.batch.manifest import Manifest
 from asgnet.apply.batch.run import segment_all
 from asgnet.apply.batch.run_files import RUN_FILES
+from asgnet.apply.concept.file import Concept
 from asgnet.data.folder import folder_at
 from asgnet.data.results import MANIFEST
 from asgnet.errors import OutputError
-from asgnet.types import Concept, Prediction
+from asgnet.types import Prediction
 
 
 class Segmenter:

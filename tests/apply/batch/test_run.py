@@ -15,9 +15,10 @@ from PIL import Image
 
 from asgnet.apply.batch.run import fingerprint, segment_all
 from asgnet.apply.batch.run_files import RUN_FILES
+from asgnet.apply.concept.file import Concept
 from asgnet.data.results import MANIFEST
 from asgnet.errors import OutputError, UsageError
-from asgnet.types import Concept, Prediction
+from asgnet.types import Prediction
 
 COCO_FILE = RUN_FILES["coco"]
 

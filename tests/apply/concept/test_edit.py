@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.apply.concept.edit import about, merged, without_class, without_pictures
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.shots import Shot
 from asgnet.apply.fitting.refit import without_shot
 from asgnet.errors import UsageError, WeightsError
-from asgnet.types import Concept, Shot
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,10 @@ def test_a_class_is_removed(loaded, painted, both, red):
 @pytest.mark.parametrize("by_hash", [False, True])
 def test_a_shot_is_removed(loaded, painted, red, by_hash, tmp_path):
     expected = fitted(loaded, [painted[0], painted[2]])
-    equal(without_shot(loaded, saved(red, tmp_path), red.supports[1][:8].upper() if by_hash else 2), expected)
+    equal(
+        without_shot(loaded.backend, saved(red, tmp_path), red.supports[1][:8].upper() if by_hash else 2),
+        expected,
+    )
 
 
 def test_small_objects_and_ignored_pixels_survive(loaded, paint):
@@ -149,7 +153,7 @@ def test_without_pictures_it_cannot_be_added_to_and_is_small(loaded, painted, re
     with pytest.raises(UsageError, match="keeps no pictures"):
         loaded.add(*painted[3])
     with pytest.raises(UsageError, match="keeps no pictures"):
-        without_shot(loaded, bare, 1)
+        without_shot(loaded.backend, bare, 1)
 
 
 def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
@@ -160,10 +164,10 @@ def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
         loaded.add(painted[0][0], {"mug": painted[0][1]})
     assert loaded.concept is both
     with pytest.raises(UsageError, match=r"only example of 'cat'"):
-        without_shot(loaded, both, 4)
+        without_shot(loaded.backend, both, 4)
     for which in (0, 5, -1, "zzzzzz", both.supports[0][:3]):
         with pytest.raises(UsageError, match="no example"):
-            without_shot(loaded, both, which)
+            without_shot(loaded.backend, both, which)
     with pytest.raises(UsageError, match="no class 'dog'"):
         without_class(both, "dog")
     with pytest.raises(UsageError, match="only class"):
@@ -182,7 +186,7 @@ def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
     with pytest.raises(WeightsError, match="different weights"):
         merged([other, both])
     with pytest.raises(WeightsError, match="other weights"):
-        without_shot(loaded, other, 1)
+        without_shot(loaded.backend, other, 1)
 
 
 def test_about_is_plain_and_complete(both):
@@ -218,7 +222,7 @@ def test_damaged_pictures_are_refused_in_a_sentence(loaded, red, data):
     in_mask = data.draw(st.booleans())
     broken = Shot(shot.picture, (bad,), shot.size) if in_mask else Shot(bad, shot.masks, shot.size)
     with suppress(WeightsError):  # a grey picture in place of a coloured one is a picture, too
-        without_shot(loaded, replace(red, shots=(broken, *red.shots[1:])), 3)
+        without_shot(loaded.backend, replace(red, shots=(broken, *red.shots[1:])), 3)
 
 
 def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped):
@@ -241,18 +245,18 @@ def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painte
 
 def test_a_picture_kept_as_it_was_once_seen_is_taken(loaded, painted):
     """Concepts made before any class was seen closer kept what the network saw."""
-    from asgnet.apply.inference.grid import seen_mask, seen_picture
+    from asgnet.apply.inference.working_scale import working_mask, working_picture
     from asgnet.data.png import png_bytes
     from asgnet.data.read import read_picture
 
     def seen_once(shot):
         picture, mask = (read_picture(io.BytesIO(data)) for data in (shot.picture, shot.masks[0]))
-        small = seen_picture(picture, loaded.side), seen_mask(mask[..., 0], loaded.side)
+        small = working_picture(picture, loaded.backend.side), working_mask(mask[..., 0], loaded.backend.side)
         return replace(shot, picture=png_bytes(small[0]), masks=(png_bytes(small[1]),))
 
     new = fitted(loaded, painted[:3], adapt=False)
-    left = without_shot(loaded, replace(new, shots=tuple(map(seen_once, new.shots))), 3)
-    expected = without_shot(loaded, new, 3)
+    left = without_shot(loaded.backend, replace(new, shots=tuple(map(seen_once, new.shots))), 3)
+    expected = without_shot(loaded.backend, new, 3)
     for name, array in expected.tensors.items():
         np.testing.assert_array_equal(left.tensors[name], array, err_msg=name)
 
@@ -263,4 +267,4 @@ def test_a_picture_of_another_size_is_refused(loaded, red):
     for side in (64, 4000):
         shot = replace(red.shots[0], picture=png_bytes(np.zeros((side, side, 3), np.uint8)))
         with pytest.raises(WeightsError, match="damaged"):
-            without_shot(loaded, replace(red, shots=(shot, *red.shots[1:])), 3)
+            without_shot(loaded.backend, replace(red, shots=(shot, *red.shots[1:])), 3)

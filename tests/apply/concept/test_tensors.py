@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from asgnet.apply.concept import tensors as recall
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.tensors import CLOSER, check_concept, concept_tensors, expected_tensors
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
-from asgnet.types import Concept
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +72,14 @@ def changed(concept, **tensors):
     return replace(concept, tensors={name: t for name, t in merged.items() if t is not None})
 
 
-def test_every_tensor_is_checked(net, one, two, monkeypatch):
-    cpu = torch.device("cpu")
-    blank = recall._blank(net, cpu)
-    assert set(blank) == set(one.tensors) == set(two.tensors)
-    monkeypatch.setattr(recall, "_blank", lambda *_: blank)
+def test_every_tensor_is_checked(net, one, two):
+    expected = expected_tensors(net, torch.device("cpu"))
+    assert set(expected) == set(one.tensors) == set(two.tensors)
     for concept in (one, two):
-        recall.check_concept(concept, net, cpu)
+        check_concept(concept, expected)
         for name, array in concept.tensors.items():
             broken = [
-                *([None] if name != recall.CLOSER else []),
+                *([None] if name != CLOSER else []),
                 array[..., None],
                 np.concatenate([array, array]),
                 array[:0],
@@ -94,11 +92,11 @@ def test_every_tensor_is_checked(net, one, two, monkeypatch):
                 broken += [np.full_like(array, np.nan), np.full_like(array, np.inf)]
             for value in broken:
                 with pytest.raises(WeightsError, match=rf"The concept.*{name}.*fit it again"):
-                    recall.check_concept(changed(concept, **{name: value}), net, cpu)
+                    check_concept(changed(concept, **{name: value}), expected)
 
 
-def test_a_concept_made_before_any_class_was_seen_closer_is_seen_as_then(loaded, two, query):
-    assert two.tensors[recall.CLOSER].dtype == bool
+def test_a_concept_of_the_first_version_is_at_the_usual_working_scale(loaded, two, query):
+    assert two.tensors[CLOSER].dtype == bool
     loaded.concept = changed(two, closer=np.array([False, False]))
     expected = loaded.predict(query)
     loaded.concept = changed(two, closer=None)
@@ -107,22 +105,22 @@ def test_a_concept_made_before_any_class_was_seen_closer_is_seen_as_then(loaded,
     np.testing.assert_array_equal(found.mask, expected.mask)
 
 
-def test_fine_things_are_told_by_pixels_and_like_their_surroundings(two):
+def test_thin_structures_are_told_by_pixels_and_like_their_surroundings(two):
     kinds = two.tensors["kinds"].copy()
     kinds[0, 1], kinds[1, 1] = kinds[0, 0], -kinds[1, 0]
-    for shares, fine in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
-        concept = changed(two, kinds=kinds, adapted_share=np.array(shares, np.float32), closer=None)
-        assert recall.recall(concept, torch.device("cpu"))[False].fine == fine
+    for weights, thin in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
+        concept = changed(two, kinds=kinds, adapted_share=np.array(weights, np.float32), closer=None)
+        assert concept_tensors(concept, torch.device("cpu"))[False].thin == thin
 
 
-def test_classes_are_recalled_as_they_are_seen(two):
-    found = recall.recall(changed(two, closer=np.array([True, False])), torch.device("cpu"))
+def test_classes_are_parted_by_working_scale(two):
+    found = concept_tensors(changed(two, closer=np.array([True, False])), torch.device("cpu"))
     assert {closer: part.classes for closer, part in found.items()} == {False: ("cat",), True: ("mug",)}
-    whole = recall.recall(changed(two, closer=None), torch.device("cpu"))[False]
+    whole = concept_tensors(changed(two, closer=None), torch.device("cpu"))[False]
     for number, part in enumerate((found[True], found[False])):
-        assert torch.equal(part.shares[0], whole.shares[number])
-        assert torch.equal(part.readout.weights[0], whole.readout.weights[number])
-        for own, both in zip(part.knowledge, whole.knowledge, strict=True):
+        assert torch.equal(part.fusion_weights[0], whole.fusion_weights[number])
+        assert torch.equal(part.pixel_head.weights[0], whole.pixel_head.weights[number])
+        for own, both in zip(part.statistics, whole.statistics, strict=True):
             assert torch.equal(own[0], both[number])
 
 

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from asgnet.apply.concept.file import Concept
 from asgnet.apply.figures.explain import _numbered, _verdict, explain
 from asgnet.imaging.colours import OBJECT, colours
-from asgnet.types import Concept, Prediction, Support
+from asgnet.types import Prediction, Support
 
 
 def fitted(shots: int = 1, prototypes: int = 3) -> SimpleNamespace:

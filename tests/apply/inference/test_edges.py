@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asgnet.apply.inference import edges
-from asgnet.apply.inference.edges import follow_edges, settled
+from asgnet.apply.inference.edges import follow_edges, without_specks
 from asgnet.apply.output.objects import small_pieces
 
 RED, BLUE = (200, 40, 40), (30, 60, 220)
@@ -111,7 +111,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
     probability[60, 2:10] = 0.8  # eight
     probability[30, 40:47] = 0.4
     probability[40, 40:48] = 0.4
-    found = settled(probability.copy(), (16, 24))
+    found = without_specks(probability.copy(), (16, 24))
     changed = found != probability
     assert changed.sum() == 14
     assert (found[2, 2:9] == np.float32(0.49)).all()
@@ -121,7 +121,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
 def test_in_a_small_picture_a_pixel_may_be_an_object():
     probability = np.zeros((16, 16), np.float32)
     probability[5, 5] = 1
-    assert settled(probability, (16, 16))[5, 5] == 1
+    assert without_specks(probability, (16, 16))[5, 5] == 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -133,7 +133,7 @@ def test_in_a_small_picture_a_pixel_may_be_an_object():
 def test_no_small_piece_is_left_but_what_was_beside_one(mask, grid, scale):
     """As labelling the whole picture would have it, specks first, then holes."""
     mask = mask.repeat(scale, 0).repeat(scale, 1)
-    found = settled(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid)) > 0.5
+    found = without_specks(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid)) > 0.5
     least = edges.SPECK * mask.size / grid**2
     wanted = mask
     if least > 1 and mask.any():

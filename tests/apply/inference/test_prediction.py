@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from asgnet.apply.inference.prediction import _merged
+from asgnet.apply.inference.prediction import merge_classes
 from asgnet.types import Prediction
 
 
@@ -21,7 +21,7 @@ def test_the_most_probable_class_above_one_half_has_the_pixel():
         of([[0.9, 0.6, 0.5, 0.2]], [[1, 2, 3, 4]], 0.3),
         of([[0.1, 0.7, 0.5, 0.4]], [[5, 6, 7, 8]], 0.8),
     )
-    found = _merged({"a": one, "b": two})
+    found = merge_classes({"a": one, "b": two})
     np.testing.assert_array_equal(found.mask, [[1, 2, 0, 0]])
     np.testing.assert_array_equal(found.probability, np.float32([[0.9, 0.7, 0.5, 0.4]]))
     np.testing.assert_array_equal(found.guide, [[1, 6, 3, 8]])
@@ -43,7 +43,7 @@ def test_it_is_the_argmax(probabilities):
     every = {
         str(i): of(p, g, name=str(i)) for i, (p, g) in enumerate(zip(probabilities, guides, strict=True))
     }
-    found = _merged(every)
+    found = merge_classes(every)
     best = probabilities.max(0)
     np.testing.assert_array_equal(found.mask, np.where(best > 0.5, probabilities.argmax(0) + 1, 0))
     np.testing.assert_array_equal(found.probability, best)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from asgnet.apply.concept.file import Concept
 from asgnet.faces.cli.app import main
-from asgnet.types import Concept
 
 
 @pytest.fixture(scope="module")

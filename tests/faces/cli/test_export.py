@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from asgnet.apply.engines import export as module
+from asgnet.apply import export as module
 from asgnet.faces.cli.app import main
 
 
@@ -14,7 +14,7 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     calls = []
 
-    def pretended(segmenter, to, path, int8=False):
+    def pretended(segmenter, to, path, samples, int8=False):
         calls.append((segmenter.engine, to, str(path), int8))
         path.write_bytes(b"graph")
         measured = {"iou": 0.75, "iou_fp32": 0.8} if int8 else {"difference": 2e-6}

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from asgnet.apply.concept.file import Concept
 from asgnet.faces.cli import segment_options as _segment_options
 from asgnet.faces.cli.app import main
-from asgnet.types import Concept, Prediction
+from asgnet.types import Prediction
 
 
 class Segmenter:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from asgnet.apply.concept.file import Concept
 from asgnet.apply.doctor import diagnosis as doctor
 from asgnet.apply.doctor import suggest
 from asgnet.faces.cli import doctor as doctor_command
 from asgnet.faces.cli import segment_options as given
 from asgnet.faces.cli.app import main
-from asgnet.types import Concept
 
 COMMANDS = {
     "fit": ["fit", "--out", "new.concept"],

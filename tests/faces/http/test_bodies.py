@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.hard.damage import damaged, fuzz, placed
 
+from asgnet.apply.concept.file import Concept
 from asgnet.faces.http.app import create_app
 from asgnet.faces.http.settings import Settings
 from asgnet.faces.integrations import labelstudio
-from asgnet.types import Concept
 
 EDGE = "edge"
 FORM = f"multipart/form-data; boundary={EDGE}"

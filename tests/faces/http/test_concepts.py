@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.types import Concept
+from asgnet.apply.concept.file import Concept
 
 
 def test_a_concept_is_learnt_from_an_example(client, learn):

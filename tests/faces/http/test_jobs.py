@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.engines.runtimes import TorchEngine
+from asgnet.apply.engines.torch_engine import TorchEngine
 
 
 def _pixels(content: bytes) -> np.ndarray:
@@ -195,7 +195,8 @@ def test_what_computes_the_answers_is_made_once_for_all_concepts(client, learn, 
     job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
     assert finish(client, job)[-1][1]["done"] == 4
     kept = service.concepts.get(concept["id"])
-    assert service.models.ready(kept)._answers is service.segmenter._answers is not None
+    assert service.models.ready(kept).backend is service.segmenter.backend
+    assert service.segmenter.backend.graph_engine is not None
 
 
 def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
@@ -209,9 +210,9 @@ def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
         return lambda pictures, learnt: asked.append(learnt.classes) or in_torch(pictures, learnt)
 
     in_torch = TorchEngine(segmenter.net)
-    monkeypatch.setattr("asgnet.apply.segmenter.make_engine", slowly)
-    monkeypatch.setattr(segmenter, "engine", "onnx")
-    monkeypatch.setattr(segmenter, "_answers", None)
+    monkeypatch.setattr("asgnet.apply.engines.backend.make_engine", slowly)
+    monkeypatch.setattr(segmenter.backend, "engine", "onnx")
+    monkeypatch.setattr(segmenter.backend, "graph_engine", None)
     client = serve()
     service = client.app.state.service
     concept = learn(client)

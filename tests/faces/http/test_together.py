@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from asgnet.apply.concept.file import Concept
 from asgnet.errors import PictureError, UsageError
 from asgnet.serving.store import results
 from asgnet.serving.store.download import archive
-from asgnet.types import Concept
 
 
 def test_examples_that_are_added_at_once_are_all_learnt(serve, learn, painted, tmp_path):

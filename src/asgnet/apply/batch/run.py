@@ -31,8 +31,8 @@ from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import HALF
 
 if TYPE_CHECKING:
+    from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
-    from asgnet.types import Concept
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 
-from asgnet.apply.concept.tensors import PER_PROTOTYPE, closer_of, stacked
-from asgnet.apply.fitting.learn import origin
+import asgnet
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.shots import Shot
+from asgnet.apply.concept.tensors import PER_PROTOTYPE, at_fine_scale, stacked
 from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
-from asgnet.types import Concept, Shot
 
 
 def about(concept: Concept) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def about(concept: Concept) -> dict[str, Any]:
             for name, shots, closer in zip(
                 concept.classes,
                 concept.counts or [None] * len(concept.classes),
-                closer_of(concept),
+                at_fine_scale(concept),
                 strict=True,
             )
         ],
@@ -107,7 +109,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         supports=tuple(digest for one in concepts for digest in one.supports),
         counts=counts if len(counts) == len(classes) else (),
         shots=tuple(shots),
-        **_now(),
+        **origin(),
     )
 
 
@@ -142,7 +144,7 @@ def without_class(concept: Concept, name: str) -> Concept:
         supports=tuple(concept.supports[i] for i in stay) if shots else concept.supports,
         counts=tuple(concept.counts[i] for i in left) if concept.counts else (),
         shots=tuple(shots[i] for i in stay),
-        **_now(),
+        **origin(),
     )
 
 
@@ -151,5 +153,13 @@ def without_pictures(concept: Concept) -> Concept:
     return replace(concept, shots=())
 
 
-def _now() -> dict[str, str]:
-    return dict(zip(("made", "version"), origin(), strict=True))
+class Origin(TypedDict):
+    """When a Concept is made, ISO 8601 in UTC, and by which asgnet."""
+
+    made: str
+    version: str
+
+
+def origin() -> Origin:
+    """Of a Concept that is made now."""
+    return {"made": datetime.now(UTC).isoformat(timespec="seconds"), "version": asgnet.__version__}

@@ -1,8 +1,8 @@
-"""A concept made ready to predict with, once it is known to fit the network that is to apply it."""
+"""A concept's tensors, checked and made ready for the network that is to apply it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +11,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.fitting.rules.adaptation import Adaptation, adapt_to_supports
-from asgnet.apply.fitting.rules.prior import Prior
+from asgnet.apply.concept.adaptation import Adaptation, is_thin
+from asgnet.apply.concept.file import Concept
 from asgnet.errors import WeightsError
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import PixelHead
+from asgnet.model.default.pixel_head import PixelHead, levels_of
 from asgnet.model.default.support_statistics import SupportStatistics
-from asgnet.types import Concept
 
 CLOSER = "closer"
-"""Tensor ``n``, bool: the classes that are seen closer, see :func:`asgnet.apply.inference.grid.side_of`."""
+"""Tensor ``n``, bool: the classes at the fine working scale, see :mod:`asgnet.apply.inference.working_scale`."""
 BLANK = 64
 """Side of the blank picture that shows what tensors a network makes."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
@@ -32,34 +31,35 @@ class ClassFit(NamedTuple):
 
     Attributes:
         classes: n names.
-        knowledge: with n as its batch.
+        statistics: with n as its batch.
         adaptations: n.
-        readout: the fine one, of n classes.
-        trusts: ``n``, in appearance, 0 or 1; shares: ``n``, of the fine readout.
+        pixel_head: of n classes.
+        use_appearance: ``n``, 0 or 1.
+        fusion_weights: ``n`` in [0, 1], of the pixel head.
     """
 
     classes: tuple[str, ...]
-    knowledge: SupportStatistics
+    statistics: SupportStatistics
     adaptations: tuple[Adaptation, ...]
-    readout: PixelHead
-    trusts: Tensor
-    shares: Tensor
+    pixel_head: PixelHead
+    use_appearance: Tensor
+    fusion_weights: Tensor
 
     @property
-    def fine(self) -> list[bool]:
-        """n; is it a class of fine things, see :meth:`~asgnet.apply.fitting.rules.prior.Prior.fine`?"""
-        prior, pairs = Prior(), zip(self.adaptations, self.knowledge.kinds, strict=True)
-        return [prior.fine(one.share, prior.kinship(kinds)) for one, kinds in pairs]
+    def thin(self) -> list[bool]:
+        """n; is the class a thin structure?"""
+        pairs = zip(self.adaptations, self.statistics.kinds, strict=True)
+        return [is_thin(one.fusion_weight, float(own @ around)) for one, (own, around) in pairs]
 
 
-def recall(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:
-    """A concept's tensors on a device: of the classes that are seen as usual, and of those seen closer."""
-    adaptations, closer = Adaptation.from_arrays(concept.tensors), closer_of(concept)
+def concept_tensors(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:
+    """A concept's tensors on a device, of the classes at the usual working scale (False) and the fine one."""
+    adaptations, fine = Adaptation.from_arrays(concept.tensors), at_fine_scale(concept)
     found = {}
-    for near in sorted(set(closer)):
-        those = [i for i, own in enumerate(closer) if own == near]
+    for scale in sorted(set(fine)):
+        those = [i for i, own in enumerate(fine) if own == scale]
         tensors = {name: torch.from_numpy(array[those]).to(device) for name, array in concept.tensors.items()}
-        found[near] = ClassFit(
+        found[scale] = ClassFit(
             tuple(concept.classes[i] for i in those),
             SupportStatistics(**{name: tensors[name] for name in SupportStatistics._fields}),
             tuple(adaptations[i] for i in those),
@@ -70,8 +70,8 @@ def recall(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:
     return found
 
 
-def closer_of(concept: Concept) -> list[bool]:
-    """Which classes are seen closer; concepts made before any was do not say."""
+def at_fine_scale(concept: Concept) -> list[bool]:
+    """Which classes are at the fine working scale; concepts of the first version do not say: none is."""
     return concept.tensors[CLOSER].tolist() if CLOSER in concept.tensors else [False] * len(concept.classes)
 
 
@@ -87,16 +87,20 @@ def stacked(parts: Sequence[Tensor]) -> NDArray:
     return torch.cat(padded).cpu().numpy()
 
 
-def check_concept(concept: Concept, net: DefaultNet, device: torch.device) -> None:
-    """Is every tensor there, and of the shape and type that this network makes?
+def check_concept(concept: Concept, expected: Mapping[str, NDArray]) -> None:
+    """Is every tensor there, and of the shape and type that the network makes?
+
+    Args:
+        concept: may come from anybody.
+        expected: as :func:`expected_tensors`.
 
     Raises:
         WeightsError: one is missing, of another shape or type, or holds numbers that are not finite.
     """
     remedy = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
-    for name, example in _blank(net, device).items():
+    for name, example in expected.items():
         if name not in concept.tensors and name == CLOSER:
-            continue  # made before any class was
+            continue  # of the first version
         if name not in concept.tensors:
             raise WeightsError(f"The concept lacks {name}{remedy}")
         array = concept.tensors[name]
@@ -113,12 +117,13 @@ def check_concept(concept: Concept, net: DefaultNet, device: torch.device) -> No
             raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
 
 
-def _blank(net: DefaultNet, device: torch.device) -> dict[str, NDArray]:
-    """What a blank picture of one class teaches: a concept's tensors, as this network makes them."""
-    masks = torch.ones(1, BLANK, BLANK, dtype=torch.uint8, device=device)
+def expected_tensors(net: DefaultNet, device: torch.device) -> dict[str, NDArray]:
+    """A concept's tensors as this network makes them, of a blank picture with one class."""
+    masks = torch.ones(1, 1, BLANK, BLANK, dtype=torch.uint8, device=device)
     with torch.inference_mode():
-        seen = net.encode(torch.zeros(1, 3, BLANK, BLANK, device=device))
-        knowledge = net.learn(seen, masks[None])
-        adaptation, _ = adapt_to_supports(net, [seen], masks, knowledge.kinds[0], (), enabled=False)
-    arrays = {name: tensor.cpu().numpy() for name, tensor in knowledge._asdict().items()}
+        features = net.encode(torch.zeros(1, 3, BLANK, BLANK, device=device))
+        statistics = net.learn(features, masks)
+    width = sum(level.shape[1] for level in levels_of(features, net.read))
+    adaptation = Adaptation(1.0, 0.0, np.zeros(width, np.float32), 0.0)
+    arrays = {name: tensor.cpu().numpy() for name, tensor in statistics._asdict().items()}
     return arrays | Adaptation.to_arrays([adaptation]) | {CLOSER: np.array([False])}

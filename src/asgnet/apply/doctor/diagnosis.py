@@ -36,12 +36,12 @@ _QUERIES = 8
 """Each example alone is tried on at most so many others."""
 
 
-def diagnose(segmenter: Segmenter, images: Any, masks: Any) -> Diagnosis:
+def diagnose(segmenter: Segmenter, images: Any = None, masks: Any = None) -> Diagnosis:
     """Examine examples before relying on them.
 
     Args:
         segmenter: any Segmenter; what it was fitted on stays as it is.
-        images: as for ``fit``.
+        images: as for ``fit``; by default the examples of the last fit.
         masks: as for ``fit``, as many; for several classes ``{name: masks}``.
 
     Returns:
@@ -50,9 +50,9 @@ def diagnose(segmenter: Segmenter, images: Any, masks: Any) -> Diagnosis:
     Raises:
         UsageError: there is no example, or numbers of pictures and masks differ.
     """
-    from asgnet.apply.engines.feature_cache import remembering
-
-    twin, images = remembering(segmenter), listed(images, "pictures")
+    if images is None:
+        images, masks = [s.image for s in segmenter.supports], [s.mask for s in segmenter.supports]
+    twin, images = segmenter.with_feature_cache(), listed(images, "pictures")
     if not images:
         raise UsageError("There are no examples to examine: give images and masks, or call fit first.")
     by_class = masks if isinstance(masks, Mapping) else {ONE_CLASS: masks}

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from asgnet.apply.fitting.learn import picture_hash
+from asgnet.apply.fitting.examples import picture_hash
+from asgnet.apply.inference.preprocess import encode
 from asgnet.data.read import read_picture
 from asgnet.errors import PictureError
 
@@ -108,9 +109,7 @@ def suggest(
     Raises:
         UsageError: the segmenter is not fitted.
     """
-    from asgnet.apply.engines.feature_cache import remembering
-
-    twin = remembering(segmenter, most=1)  # the prediction and the features encode a picture once
+    twin = segmenter.with_feature_cache(most=1)  # the prediction and the features encode a picture once
     examples = set(segmenter.concept.supports) if segmenter.concept is not None else set()
     pile: list[_Candidate] = []
     failed = []
@@ -188,7 +187,7 @@ def spread(
 def mean_features(segmenter: Segmenter, picture: Picture) -> NDArray[np.float32]:
     """A unit vector ``c`` of what is in a picture: mean features of :data:`LEVELS`."""
     with torch.inference_mode():
-        maps = segmenter.look(picture).maps
+        maps = encode(segmenter.backend, picture).maps
         means = [F.normalize(F.normalize(maps[i], dim=1).mean((2, 3)), dim=1) for i in LEVELS]
         return F.normalize(torch.cat(means, 1), dim=1)[0].cpu().numpy()
 

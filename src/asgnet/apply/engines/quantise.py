@@ -1,21 +1,17 @@
-"""The exported graph with 8-bit convolutions: static quantisation on a handful of pictures, and its cost."""
+"""The exported graph with 8-bit convolutions: static quantisation on a handful of pictures."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from asgnet import quiet
 from asgnet.errors import UsageError
-
-if TYPE_CHECKING:
-    from asgnet.apply.examples.samples import Scene
-    from asgnet.apply.segmenter import Segmenter
 
 FROZEN = ("net.backbone.", "net.imagenet.")
 """Where the weights lie that become 8-bit; the decoder's are few and exact."""
@@ -26,7 +22,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
     """An ONNX graph whose frozen layers compute in 8 bits, as QDQ nodes that every runtime reads.
 
     Args:
-        onnx: as :func:`asgnet.apply.engines.export.to_onnx` answers.
+        onnx: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` answers.
         feeds: inputs by name, a handful: the ranges of the activations are measured on them.
 
     Raises:
@@ -56,14 +52,6 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
         )  # fmt: skip
         logging.disable(logging.NOTSET)
         return after.read_bytes()
-
-
-def mean_iou(segmenter: Segmenter, scenes: Sequence[Callable[[], Scene]]) -> float:
-    """Of scenes with a truth, each fitted anew."""
-    from asgnet.apply.figures.demo import solve
-
-    found = [solve(segmenter, scene()).iou for scene in scenes]
-    return float(np.mean([iou for iou in found if iou is not None]))
 
 
 def _frozen(onnx: bytes) -> list[str]:

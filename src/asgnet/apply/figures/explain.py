@@ -18,7 +18,8 @@ from asgnet.imaging.resize import nearest, resized
 from asgnet.types import Picture, Prediction
 
 if TYPE_CHECKING:
-    from asgnet.types import Concept, Support
+    from asgnet.apply.concept.file import Concept
+    from asgnet.types import Support
 
 SHOWN = 4
 """At most this many supports are drawn; the caption says how many there are."""

@@ -9,29 +9,32 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from asgnet.apply.concept.edit import origin
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.shots import Shot
+from asgnet.apply.engines.backend import Backend
 from asgnet.apply.examples.read import read_examples
-from asgnet.apply.fitting.learn import kept_examples, learn_classes, origin, picture_hash, shots_of
-from asgnet.apply.inference.grid import kept_size, seen_size
-from asgnet.apply.inference.preprocess import Views
+from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples
+from asgnet.apply.fitting.learn import learn_classes
+from asgnet.apply.fitting.support_features import SupportFeatures
+from asgnet.apply.inference.working_scale import stored_size, working_size
 from asgnet.data.names import check_chosen
+from asgnet.data.read import read_picture
 from asgnet.errors import AsgnetError, UsageError, WeightsError
-from asgnet.types import IGNORE, Concept, Mask, Picture, Shot
-
-if TYPE_CHECKING:
-    from asgnet.apply.segmenter import Segmenter
+from asgnet.types import IGNORE, Mask, Picture
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Concept:
+def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concept:
     """A concept with more examples: every tensor equals that of fitting all examples at once.
 
     Args:
-        segmenter: with the weights that it was fitted with.
+        backend: of the weights that it was fitted with.
         concept: keeps its pictures.
         images: as for ``Segmenter.fit``.
         masks: as for ``Segmenter.fit``: of the only class, or ``{class: masks}``; unknown classes are new.
@@ -41,7 +44,7 @@ def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Co
         SupportError: an example teaches nothing.
         WeightsError: the concept was fitted with other weights, or is damaged.
     """
-    prepared, old = _unpacked(segmenter, concept)
+    prepared, old = _unpacked(backend, concept)
     if not isinstance(masks, Mapping):
         if len(concept.classes) > 1:
             raise UsageError(
@@ -57,18 +60,18 @@ def added(segmenter: Segmenter, concept: Concept, images: Any, masks: Any) -> Co
     classes = (*concept.classes, *(name for name in shown if name not in concept.classes))
     check_chosen(classes)
     every = {name: shown.get(name, [None] * len(pictures)) for name in classes}
-    small, more = kept_examples(pictures, every, segmenter.side)
+    small, more = stored_examples(pictures, every, backend.side)
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
     shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
     shots += shots_of(small, more, [p.shape[:2] for p in pictures])
-    return _fitted(segmenter, concept, [*prepared, *small], painted, concept.supports + digests, shots)
+    return _fitted(backend, concept, [*prepared, *small], painted, concept.supports + digests, shots)
 
 
-def without_shot(segmenter: Segmenter, concept: Concept, which: int | str) -> Concept:
+def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concept:
     """A concept without one of its examples: every tensor equals that of fitting without it.
 
     Args:
-        segmenter: with the weights that it was fitted with.
+        backend: of the weights that it was fitted with.
         concept: keeps its pictures.
         which: number from 1, or the beginning of the picture's SHA-256, at least 6 digits.
 
@@ -76,14 +79,14 @@ def without_shot(segmenter: Segmenter, concept: Concept, which: int | str) -> Co
         UsageError: there is no such example, or it is the last one of a class, or pictures were not kept.
         WeightsError: the concept was fitted with other weights, or is damaged.
     """
-    prepared, painted = _unpacked(segmenter, concept)
+    prepared, painted = _unpacked(backend, concept)
     gone = _position(concept, which)
     left = [i for i in range(len(concept.shots)) if i != gone]
     for name, masks in painted.items():
         if all(masks[i] is None for i in left):
             raise UsageError(f"That is the only example of {name!r}; remove the class, or fit again.")
     return _fitted(
-        segmenter,
+        backend,
         concept,
         [prepared[i] for i in left],
         {name: [masks[i] for i in left] for name, masks in painted.items()},
@@ -108,28 +111,28 @@ def _position(concept: Concept, which: int | str) -> int:
 
 
 def _fitted(
-    segmenter: Segmenter,
+    backend: Backend,
     concept: Concept,
     prepared: Sequence[Picture],
     painted: Mapping[str, Sequence[Mask | None]],
     supports: tuple[str, ...],
     shots: tuple[Shot, ...],
 ) -> Concept:
-    views, device = Views(segmenter.see, prepared, segmenter.side), segmenter.device
+    features = SupportFeatures(backend, prepared)
     return replace(
         concept,
         classes=tuple(painted),
-        tensors=learn_classes(segmenter.net, views, painted, concept.adapt, concept.seed, device),
+        tensors=learn_classes(features, painted, concept.adapt, concept.seed),
         supports=supports,
         counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),
         shots=shots,
-        **dict(zip(("made", "version"), origin(), strict=True)),
+        **origin(),
     )
 
 
-def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
+def _unpacked(backend: Backend, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
     """The supports as they are kept, and ``{class: masks}``, checked: the file may be anybody's."""
-    if concept.network != segmenter.fingerprint:
+    if concept.network != backend.fingerprint:
         raise WeightsError(
             "This concept was fitted with other weights than these; fit it again from its examples."
         )
@@ -138,7 +141,7 @@ def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], di
             "This concept keeps no pictures of its examples, so none can be added or removed; fit it again."
         )
     try:
-        pictures = [_kept_picture(shot, segmenter.side) for shot in concept.shots]
+        pictures = [_stored_picture(shot, backend.side) for shot in concept.shots]
         shots = list(zip(concept.shots, (p.shape[:2] for p in pictures), strict=True))
         painted: dict[str, list[Mask | None]] = {
             name: [None if s.masks[c] is None else _mask(s.masks[c], size) for s, size in shots]
@@ -152,15 +155,13 @@ def _unpacked(segmenter: Segmenter, concept: Concept) -> tuple[list[Picture], di
     return pictures, painted
 
 
-def _kept_picture(shot: Shot, side: int) -> Picture:
-    """Concepts made before any class was seen closer keep it as it was seen."""
-    return _picture(shot.picture, kept_size(shot.size, side), seen_size(shot.size, side))
+def _stored_picture(shot: Shot, side: int) -> Picture:
+    """Concepts of the first version store it at the usual working scale."""
+    return _picture(shot.picture, stored_size(shot.size, side), working_size(shot.size, side))
 
 
 def _picture(data: bytes, *sizes: tuple[int, int]) -> Picture:
     """Of one of these sizes."""
-    from asgnet.data.read import read_picture
-
     if not data.startswith(_PNG):
         raise ValueError("no PNG")
     picture = read_picture(io.BytesIO(data), most_pixels=max(h * w for h, w in sizes))

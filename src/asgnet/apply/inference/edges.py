@@ -71,7 +71,7 @@ def follow_edges(logits: Tensor, picture: Picture, fine: Sequence[bool]) -> NDAr
     return found
 
 
-def settled(probability: NDArray[np.float32], grid: Sequence[int]) -> NDArray[np.float32]:
+def without_specks(probability: NDArray[np.float32], grid: Sequence[int]) -> NDArray[np.float32]:
     """The same probabilities without specks and pinholes where they are cut at one half.
 
     Args:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.apply.inference.grid import enlarge
+from asgnet.apply.inference.preprocess import enlarge
 from asgnet.apply.interactive.prompts import Box, Point, Prompts, read_prompts
 from asgnet.apply.interactive.random_walker import follow_edges
 from asgnet.data.read import read_picture
@@ -85,8 +85,8 @@ class Proposer:
         self._net = segmenter.net
         with torch.inference_mode():
             # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
-            square = resized(self.picture, (segmenter.side, segmenter.side))
-            seen = segmenter.see([square])[0]
+            side = segmenter.backend.side
+            seen = segmenter.backend.encode(resized(self.picture, (side, side)))
             self._seen = seen
             levels = self._net.levels
             self._grid = tuple(seen.maps[levels.fine].shape[-2:])

@@ -12,7 +12,7 @@ from asgnet.faces.cli import console
 from asgnet.faces.cli import segment_options as given
 
 if TYPE_CHECKING:
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ def info(file: File, as_json: given.AsJson = False) -> None:
     asgnet concept info mug.concept
     """
     from asgnet.apply.concept.edit import about
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
     known = about(Concept.load(file))
     if as_json:
@@ -63,7 +63,7 @@ def merge(
     asgnet concept merge mug.concept cat.concept --name mug --name cat --out both.concept
     """
     from asgnet.apply.concept.edit import merged
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
     console.free(out, overwrite)
     concepts = [Concept.load(file) for file in files]
@@ -95,8 +95,8 @@ def add(
 
     asgnet concept add mug.concept --support c.jpg c_mask.png --overwrite
     """
+    from asgnet.apply.concept.file import Concept
     from asgnet.apply.examples.read import ONE_CLASS
-    from asgnet.types import Concept
 
     images, named = given.examples(support, support_dir, class_name, "--class")
     unnamed = class_name is None and list(named) == [ONE_CLASS]
@@ -130,7 +130,7 @@ def remove(
     asgnet concept remove both.concept --class cat --out mug.concept
     """
     from asgnet.apply.concept import edit as concepts
-    from asgnet.types import Concept
+    from asgnet.apply.concept.file import Concept
 
     if (class_name is not None) + (shot is not None) + pictures != 1:
         raise UsageError("Say what to remove: --class NAME, --shot NUMBER or --pictures, one of the three.")
@@ -143,7 +143,7 @@ def remove(
 
         segmenter = given.load_segmenter(weights, device)
         short = shot.isascii() and shot.isdigit() and len(shot) < 6
-        left = without_shot(segmenter, concept, int(shot) if short else shot)
+        left = without_shot(segmenter.backend, concept, int(shot) if short else shot)
     else:
         left = concepts.without_pictures(concept)
     save_concept(left, target)

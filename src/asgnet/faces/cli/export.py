@@ -40,10 +40,12 @@ def export(
     written = [out, out.with_suffix(".bin")] if to == "openvino" else [out]
     for path in written:
         console.free(path, overwrite)
-    from asgnet.apply.engines.export import export as run
+    from asgnet.apply.examples.samples import SCENES
+    from asgnet.apply.export import export as run
     from asgnet.apply.segmenter import Segmenter
 
-    checked = run(Segmenter.from_pretrained(weights, engine="torch", precision="fp32"), to, out, int8)
+    segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32")
+    checked = run(segmenter, to, out, [scene() for scene in SCENES], int8)
     if int8:
         console.say(
             f"IoU on the demo's scenes: {checked['iou']:.3f} in 8 bits, {checked['iou_fp32']:.3f} in fp32."

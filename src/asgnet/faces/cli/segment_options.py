@@ -11,8 +11,8 @@ from asgnet.errors import UsageError
 from asgnet.faces.cli import console
 
 if TYPE_CHECKING:
+    from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
-    from asgnet.types import Concept
 
 
 Supports = Annotated[
@@ -84,7 +84,7 @@ def learned(
     if concept is None:
         fit_examples(segmenter, support, adapt, support_dir=support_dir)
     else:
-        from asgnet.types import Concept
+        from asgnet.apply.concept.file import Concept
 
         segmenter.concept = Concept.load(concept)
     return segmenter
@@ -151,7 +151,7 @@ def fit_examples(
 
 
 def _seen_closer(concept: Concept | None) -> list[str]:
-    from asgnet.apply.concept.tensors import closer_of
+    from asgnet.apply.concept.tensors import at_fine_scale
 
     assert concept is not None
-    return [name for name, closer in zip(concept.classes, closer_of(concept), strict=True) if closer]
+    return [name for name, fine in zip(concept.classes, at_fine_scale(concept), strict=True) if fine]

@@ -146,13 +146,14 @@ def predictor(
         return NetPredictor(loaded, size=given.size, resize=given.resize, encode=encode), {}
     if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
-    from asgnet.apply.engines.feature_cache import FitsOnce, remembering
+    from asgnet.apply.cached_fits import CachedFits
     from asgnet.apply.segmenter import Segmenter
 
     segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
+    options = {} if adapt is None else {"adapt": adapt}
     if keep:
-        segmenter = FitsOnce(remembering(segmenter, keep, predictions=True), keep)
-    return segmenter, {} if adapt is None else {"adapt": adapt}
+        return CachedFits(segmenter.with_feature_cache(keep, predictions=True), keep), options
+    return segmenter, options
 
 
 def load_net(net: str, given: Input) -> Network:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
+from asgnet.apply.concept.file import Concept
 from asgnet.apply.examples.read import ONE_CLASS
 from asgnet.errors import AsgnetError, WeightsError
 from asgnet.faces.http import dependencies, schemas
@@ -25,7 +26,6 @@ from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept, KeptExample
 from asgnet.serving.uploads import example_of, guesses
-from asgnet.types import Concept
 
 router = APIRouter(prefix="/v1/concepts", tags=["concepts"])
 

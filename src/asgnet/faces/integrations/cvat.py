@@ -89,8 +89,8 @@ def create(concept: str, weights: str | None = None, device: str = "cpu") -> Det
     """
     if not find_spec("cvat_sdk"):
         raise UsageError("CVAT's functions need cvat-sdk; install it with: pip install 'asgnet[cvat]'")
+    from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
-    from asgnet.types import Concept
 
     segmenter = Segmenter.from_pretrained(weights, device)
     segmenter.concept = Concept.load(concept)

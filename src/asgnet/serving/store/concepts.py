@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asgnet.apply.concept.file import Concept
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import save_bytes
 from asgnet.serving.store.database import Database, new_id, sweep
-from asgnet.types import Concept
 
 
 class ReplacedError(UsageError):

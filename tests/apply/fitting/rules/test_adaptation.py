@@ -1,25 +1,12 @@
 """Adaptation: whoever is right about supports that it has not learnt from is believed."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from asgnet.apply.engines.fusion import OWN, fuse
 from asgnet.apply.examples import samples
-from asgnet.apply.fitting.rules.adaptation import (
-    KIN,
-    OUTSIDE,
-    OWN,
-    SHARES,
-    STRONGEST,
-    Adaptation,
-    adapt_to_supports,
-    believe,
-    mix,
-)  # fmt: skip
+from asgnet.apply.fitting.rules.adaptation import SHARES, adapt_to_supports
 from asgnet.apply.fitting.rules.prior import Prior
 from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.grids import to_grid
@@ -97,9 +84,9 @@ def adapted(masks, *right, kinds=ALIKE, **options):
 
 def rightness(found, seen, masks):
     """Share of the pixels of these pictures about which the adapted answer is right."""
-    decided = seen.maps[0 if found.trust else 1][:, 0]
+    decided = seen.maps[0 if found.use_appearance else 1][:, 0]
     scores = (seen.fine[0] * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
-    logits = mix(decided, scores, torch.full((len(masks),), found.share)) + found.shift
+    logits = fuse(decided, scores, torch.full((len(masks),), found.fusion_weight)) + found.shift
     return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).float().mean())
 
 
@@ -109,11 +96,11 @@ def test_who_is_right_is_believed(shots):
     for right, trust in (((True, False, False), 1), ((False, True, False), 0)):
         seen = opinions(masks, *right)
         found = adapt(Opinions(), seen, masks, ALIKE)
-        assert found.trust == trust
+        assert found.use_appearance == trust
         assert rightness(found, seen, masks) == 1
     seen = opinions(masks, False, False, True)
     found = adapt(Opinions(), seen, masks, APART)
-    assert found.share >= 0.5  # from there on the readout outweighs the decoder
+    assert found.fusion_weight >= 0.5  # from there on the readout outweighs the decoder
     assert rightness(found, seen, masks) == 1
 
 
@@ -122,9 +109,9 @@ def test_a_single_support_is_judged_by_its_kind():
     masks = blocks(1)
     for right in ((False, False, True), (True, False, False), (False, True, False)):
         alike, apart = (adapted(masks, *right, kinds=kinds) for kinds in (ALIKE, APART))
-        assert 0.9 * Prior().alone < alike.share <= Prior().alone
-        assert apart.share < 0.01
-        assert alike.trust == apart.trust == 1
+        assert 0.9 * Prior().alone < alike.fusion_weight <= Prior().alone
+        assert apart.fusion_weight < 0.01
+        assert alike.use_appearance == apart.use_appearance == 1
 
 
 def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
@@ -137,8 +124,8 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     told = torch.stack([masks.float(), to_grid(fine, (SIDE, SIDE))[:, 0] / 2 + 0.5, masks.float()], -1)
     pictures = list((told * 255).byte().numpy())  # of either opinion: no edges lead back to what is right
     alike, apart = (adapt(Opinions(), seen, masks, kinds, pictures=pictures) for kinds in (ALIKE, APART))
-    assert apart.share == 0
-    assert alike.share == SHARES[-1]
+    assert apart.fusion_weight == 0
+    assert alike.fusion_weight == SHARES[-1]
 
 
 def test_agreement_is_how_well_left_out_supports_are_found():
@@ -173,7 +160,7 @@ def test_what_misleads_about_a_left_out_support_has_no_share():
     masks = blocks(2)
     seen = opinions(masks, True, True, True)
     seen.fine[0][1] *= -1
-    assert adapt(Opinions(), seen, masks, APART).share == 0
+    assert adapt(Opinions(), seen, masks, APART).fusion_weight == 0
 
 
 @pytest.mark.parametrize("shots", [1, 4])
@@ -181,7 +168,7 @@ def test_without_adaptation_the_prior_holds(shots):
     masks = blocks(shots)
     for right in ((True, False, True), (False, True, False)):
         found = adapted(masks, *right, enabled=False)
-        assert (found.trust, found.share) == (1, 0)
+        assert (found.use_appearance, found.fusion_weight) == (1, 0)
 
 
 @pytest.mark.parametrize("shots", [2, 5])
@@ -192,7 +179,7 @@ def test_the_order_of_the_supports_does_not_matter(shots):
     straight = adapt(Opinions(), seen, masks, ALIKE)
     flipped = FeatureMaps(*(tuple(m.flip(0) for m in part) for part in seen))
     turned = adapt(Opinions(), flipped, masks.flip(0), ALIKE)
-    for name in ("trust", "share", "weights", "bias"):
+    for name in ("use_appearance", "fusion_weight", "weights", "bias"):
         np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
 
 
@@ -211,9 +198,9 @@ def _dot():
 def test_supports_that_hardly_teach_anything(masks, others):
     masks = torch.cat([masks, blocks(others)])
     found = adapted(masks, True, True, True)
-    assert np.isfinite([found.trust, found.share, found.bias, *found.weights]).all()
-    assert 0 <= found.trust <= 1
-    assert 0 <= found.share <= 1
+    assert np.isfinite([found.use_appearance, found.fusion_weight, found.bias, *found.weights]).all()
+    assert 0 <= found.use_appearance <= 1
+    assert 0 <= found.fusion_weight <= 1
 
 
 def test_pixels_to_ignore_are_not_asked_about():
@@ -226,96 +213,15 @@ def test_pixels_to_ignore_are_not_asked_about():
     seen.maps[1][:, :, ignored] = -1
     seen.maps[1][:, :, ~ignored, ::4] *= -1
     masks[:, ignored.repeat_interleave(SIDE // GRID)] = 255
-    assert adapt(Opinions(), seen, masks, ALIKE).trust > 0.9
-
-
-def test_mixing_goes_from_one_opinion_to_the_other():
-    generator = torch.Generator().manual_seed(0)
-    decided, scores = torch.randn(3, 5, 5, generator=generator), torch.randn(3, 10, 10, generator=generator)
-    none, half, all_ = (mix(decided, scores, torch.tensor([s, 0.5, 1 - s])) for s in (0.0, 0.5, 1.0))
-    assert none.shape == scores.shape
-    larger = torch.nn.functional.interpolate(decided[None], (10, 10), mode="bilinear")[0]
-    torch.testing.assert_close(none[0], larger[0])
-    torch.testing.assert_close(half[0], (none[0] + all_[0]) / 2)
-    torch.testing.assert_close(half[1], none[1])
-    ratio = all_[0] / scores[0]
-    assert (ratio > 0).all()
-    torch.testing.assert_close(ratio, ratio[0, 0].expand(10, 10))
-    torch.testing.assert_close(none[2], all_[0] / scores[0] * scores[2], atol=1e-4, rtol=1e-4)
-
-
-def test_believe_adds_the_strongest_four_hundredth():
-    """Of 1,600 cells of four pixels the four strongest count, each the mean of its pixels."""
-    logits = torch.full((2, 80, 80), -5.0)
-    logits[1, :4, :4] = 3.0  # four cells
-    found = believe(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2))
-    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
-    one = believe(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1))
-    assert one.item() == pytest.approx(OWN * STRONGEST)
-
-
-def test_what_is_of_another_kind_is_believed_less():
-    logits = torch.ones(3, 8, 8)
-    cosines = torch.tensor([0.5, 0.0, -0.5])
-    alike, other, opposed = believe(torch.zeros(3), logits, cosines, torch.ones(3)).tolist()
-    assert alike - other == pytest.approx(0.5 * KIN) == pytest.approx(other - opposed)
-
-
-def test_with_more_supports_the_networks_own_judgement_counts_more():
-    shots = torch.tensor([1.0, 2.0, 5.0, 50.0])
-    found = believe(torch.ones(4), torch.zeros(4, 8, 8), torch.zeros(4), shots)
-    torch.testing.assert_close(found, torch.tensor([OWN, 2 * OWN, 1.0, 1.0]))
+    assert adapt(Opinions(), seen, masks, ALIKE).use_appearance > 0.9
 
 
 def test_and_more_is_asked_before_presence_is_believed(net, page):
     one, two = (real(net, page[0][:k], page[1][:k]) for k in (1, 2))
     prior = Prior()
-    assert one.doubt == pytest.approx(OWN * prior.doubt + prior.kin_doubt)
+    assert one.presence_bias == pytest.approx(OWN * prior.doubt + prior.kin_doubt)
     own = prior.doubt + prior.doubt_gain * np.log(2)
-    assert two.doubt == pytest.approx(2 * OWN * own + prior.kin_doubt)
-
-
-numbers = st.floats(-50, 50, width=32)
-
-
-@settings(max_examples=50, deadline=None)
-@given(numbers, st.lists(numbers, min_size=2, max_size=20))
-def test_calibrated_probabilities_keep_the_order(shift, logits):
-    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, shift)
-    ordered = np.sort(np.array(logits, np.float32))
-    probability = one.calibrated(ordered)
-    assert probability.dtype == np.float32
-    assert (np.diff(probability) >= 0).all()
-    assert ((probability >= 0) & (probability <= 1)).all()
-    presence = [one.presence(float(logit)) for logit in ordered]
-    assert (np.diff(presence) >= 0).all()
-    assert 0 <= min(presence) <= max(presence) <= 1
-
-
-def test_by_default_the_threshold_stays_and_background_is_surer():
-    one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0)
-    logits = np.array([-2.0, 0.0, 3.0], np.float32)
-    expected = 1 / (1 + np.exp(-np.array([-2.0 * OUTSIDE, 0.0, 3.0])))
-    np.testing.assert_allclose(one.calibrated(logits), expected, atol=1e-6)
-    assert one.presence(0.0) == 0.5
-    assert replace(one, doubt=4.0).presence(4.0) == 0.5
-    assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
-
-
-def test_as_arrays_and_back():
-    few = [
-        Adaptation(0.25, 0.5, np.arange(3, dtype=np.float32), -1.5, 0.5),
-        Adaptation(0.0, 1.0, np.ones(3, np.float32), 0.0),
-    ]
-    arrays = Adaptation.to_arrays(few)
-    assert all(array.dtype == np.float32 and len(array) == 2 for array in arrays.values())
-    for found, expected in zip(Adaptation.from_arrays(arrays), few, strict=True):
-        for name in Adaptation.__dataclass_fields__:
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-            assert isinstance(getattr(found, name), type(getattr(expected, name)))
-    del arrays["adapted_trust"]
-    with pytest.raises(KeyError, match="adapted_trust"):
-        Adaptation.from_arrays(arrays)
+    assert two.presence_bias == pytest.approx(2 * OWN * own + prior.kin_doubt)
 
 
 def _ink(picture):
@@ -349,13 +255,13 @@ def real(net, pictures, masks, side=256):
 
 @pytest.mark.parametrize("shots", [1, 2, 7])
 def test_letters_need_the_fine_readout(net, page, shots):
-    share = real(net, page[0][:shots], page[1][:shots]).share
+    share = real(net, page[0][:shots], page[1][:shots]).fusion_weight
     assert share > 0.9 * Prior().alone if shots == 1 else share >= 0.5
 
 
 def test_a_motorcycle_needs_the_decoder(net, motorcycle):
     found = real(net, [motorcycle.support.image], [motorcycle.support.mask])
-    assert found.share < 0.01
+    assert found.fusion_weight < 0.01
 
 
 def test_the_readout_is_fitted_on_a_support_under_other_light_too():

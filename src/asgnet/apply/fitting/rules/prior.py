@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
-FINE = 0.3
-"""Share of the fine readout from which a class may be one of fine things."""
+from asgnet.apply.concept.adaptation import SIMILAR, sigmoid
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Prior:
     """
 
     lead: float = 0.07
-    alike: float = 0.75
+    alike: float = SIMILAR
     alike_gain: float = 20.0
     alone: float = 0.4
     credit: float = 0.3
@@ -53,19 +51,6 @@ class Prior:
         """
         return sigmoid((float(kinds[0] @ kinds[1]) - self.alike) * self.alike_gain)
 
-    def fine(self, share: float, kinship: float) -> bool:
-        """Is it a class of fine things, as threads and letters are, whose masks narrow windows draw best?
-
-        Pixels have a large part in what is found, and what was painted is of the same kind as what surrounds
-        it: of clothes pixels tell much, too, but they are as broad as other objects.
-        """
-        return share >= FINE and kinship > 0.5
-
     def shifted(self, share: float) -> float:
         """By how much a mixture's logits are shifted: the readout, of a share in [0, 1], is not shy."""
         return self.shift * (1 - share)
-
-
-def sigmoid(x: float) -> float:
-    """In (0, 1), of any number."""
-    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))

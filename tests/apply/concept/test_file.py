@@ -13,8 +13,9 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch_file
 
 from asgnet import Concept
+from asgnet.apply.concept.file import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT
+from asgnet.apply.concept.shots import Shot
 from asgnet.errors import OutputError, WeightsError
-from asgnet.types import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT, Shot
 
 
 def concept(classes=("mug", "cat")):

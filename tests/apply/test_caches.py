@@ -1,10 +1,11 @@
-"""The twin that looks once: the same answers bit for bit, each picture through the backbone once."""
+"""With a cache: the same answers bit for bit, each picture through the backbone once, each fit made once."""
 
 import numpy as np
 import pytest
 
-from asgnet.apply.engines.feature_cache import FitsOnce, remembering
-from asgnet.apply.inference.grid import side_of
+from asgnet.apply.cached_fits import CachedFits
+from asgnet.apply.inference.preprocess import encode
+from asgnet.apply.inference.working_scale import working_side
 from asgnet.apply.segmenter import SIDE, Segmenter
 from asgnet.model.backbones.backbone import Backbone
 
@@ -26,13 +27,13 @@ def scenes():
 
 
 @pytest.fixture
-def looks(monkeypatch):
-    """How many pictures, probes of engines not among them, went through a backbone: as usual, and closer."""
+def encoded(monkeypatch):
+    """How many pictures, probes of engines not among them, went through a backbone: at either working scale."""
     counted, honest = [0, 0], Backbone.maps_at
 
     def counting(self, images, indices):
         counted[0] += len(images) * (images.shape[-1] == SIDE)
-        counted[1] += len(images) * (images.shape[-1] == side_of(SIDE, closer=True))
+        counted[1] += len(images) * (images.shape[-1] == working_side(SIDE, fine=True))
         return honest(self, images, indices)
 
     monkeypatch.setattr(Backbone, "maps_at", counting)
@@ -47,14 +48,14 @@ def ask_round(asked, pictures, masks):
         yield asked.predict(pictures[query])
 
 
-def test_the_answers_are_the_same_bit_for_bit_and_each_picture_is_seen_once(segmenter, scenes, looks):
+def test_the_answers_are_the_same_bit_for_bit_and_each_picture_is_seen_once(segmenter, scenes, encoded):
     plain = list(ask_round(segmenter, *scenes))
     concept = segmenter.concept
-    assert looks[0] == 9
-    twin = remembering(segmenter, predictions=True)
-    looks[0] = 0
+    assert encoded[0] == 9
+    twin = segmenter.with_feature_cache(predictions=True)
+    encoded[0] = 0
     twice = [*ask_round(twin, *scenes), *ask_round(twin, *scenes)]
-    assert looks[0] == 6  # three for fitting, three for the fused copy that predicts
+    assert encoded[0] == 6  # three for fitting, three for the fused copy that predicts
     for expected, found in zip(plain * 2, twice, strict=True):
         assert np.array_equal(found.mask, expected.mask)
         assert np.array_equal(found.probability, expected.probability)
@@ -63,44 +64,37 @@ def test_the_answers_are_the_same_bit_for_bit_and_each_picture_is_seen_once(segm
     assert segmenter.concept is concept
 
 
-def test_without_predictions_fitting_and_looking_alone_are_remembered(segmenter, scenes, looks):
+def test_without_predictions_fitting_and_encoding_alone_are_remembered(segmenter, scenes, encoded):
     pictures, masks = scenes
     list(ask_round(segmenter, *scenes))  # its engine exists from here on
-    twin = remembering(segmenter)
-    looks[:] = 0, 0
+    twin = segmenter.with_feature_cache()
+    encoded[:] = 0, 0
     twin.fit(pictures[:1], masks[:1])
-    twin.look(pictures[0])
-    assert looks == [3, 0]  # as it is, darker and brighter
+    encode(twin.backend, pictures[0])
+    assert encoded == [3, 0]  # as it is, darker and brighter
     twin.predict(pictures[0])
     twin.predict(pictures[0])
-    assert looks == [5, 0]
+    assert encoded == [5, 0]
 
 
-def test_the_latest_pictures_are_kept(segmenter, scenes, looks):
-    twin = remembering(segmenter, most=2)
+def test_the_latest_pictures_are_kept(segmenter, scenes, encoded):
+    twin = segmenter.with_feature_cache(most=2)
     for i, seen_by_then in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):
-        twin.look(scenes[0][i])
-        assert looks[0] == seen_by_then, i
+        encode(twin.backend, scenes[0][i])
+        assert encoded[0] == seen_by_then, i
 
 
-def test_what_only_resembles_a_segmenter_is_left_as_it_is():
-    class Fake:
-        pass
-
-    assert isinstance(remembering(Fake()), Fake)
-
-
-def test_the_same_supports_are_learnt_once(segmenter, scenes, looks):
+def test_the_same_supports_are_learnt_once(segmenter, scenes, encoded):
     pictures, masks = scenes
     plain = segmenter.fit(pictures[:1], masks[:1]).predict(pictures[2])
     concept = segmenter.concept
-    twin = FitsOnce(segmenter)
-    looks[:] = 0, 0
+    twin = CachedFits(segmenter)
+    encoded[:] = 0, 0
     for _ in range(3):
         found = twin.fit(pictures[:1], masks[:1]).predict(pictures[2])
         assert np.array_equal(found.probability, plain.probability)
         assert found.presence == plain.presence
-    assert looks == [3 + 3, 0]  # fitted once, under three lights; asked three times
+    assert encoded == [3 + 3, 0]  # fitted once, under three lights; asked three times
     assert segmenter.concept is concept
 
 
@@ -116,7 +110,7 @@ def test_the_same_supports_are_learnt_once(segmenter, scenes, looks):
 )
 def test_other_supports_are_learnt_anew(segmenter, scenes, other):
     images, masks, options = other(*scenes)
-    twin = FitsOnce(segmenter).fit(scenes[0][:1], scenes[1][:1])
+    twin = CachedFits(segmenter).fit(scenes[0][:1], scenes[1][:1])
     found = twin.fit(images, masks, **options).concept
     expected = segmenter.fit(images, masks, **options).concept
     assert found.classes == expected.classes
@@ -124,11 +118,11 @@ def test_other_supports_are_learnt_anew(segmenter, scenes, other):
         assert np.array_equal(found.tensors[name], array)
 
 
-def test_the_latest_fits_are_kept(segmenter, scenes, looks):
+def test_the_latest_fits_are_kept(segmenter, scenes, encoded):
     pictures, masks = scenes
-    twin = FitsOnce(segmenter, most=2)
+    twin = CachedFits(segmenter, most=2)
     for i in (0, 1, 0, 2, 0):
         twin.fit(pictures[i : i + 1], masks[i : i + 1])
-    assert looks[0] == 3 * 3  # the first was asked for again and again
+    assert encoded[0] == 3 * 3  # the first was asked for again and again
     twin.fit(pictures[1:2], masks[1:2])
-    assert looks[0] == 4 * 3
+    assert encoded[0] == 4 * 3

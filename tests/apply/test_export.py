@@ -2,17 +2,22 @@
 
 import pytest
 
-from asgnet.apply.engines import export as module
-from asgnet.apply.engines import runtimes
-from asgnet.apply.engines.export import export, parity, refuse_strangers, runner, to_onnx
+from asgnet.apply import export as module
+from asgnet.apply.engines import choose
+from asgnet.apply.engines.formats import runner
+from asgnet.apply.engines.onnx_graph import to_onnx
+from asgnet.apply.engines.parity import parity, refuse_strangers
+from asgnet.apply.examples.samples import SCENES
+from asgnet.apply.export import export
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import OutputError, UsageError
 
 pytestmark = pytest.mark.usefixtures("coarse")
+SAMPLES = [scene() for scene in SCENES]
 
 
 def needs(to):
-    missing = [p for p in runtimes.PACKAGES.get(to, ()) if runtimes.find_spec(p) is None]
+    missing = [p for p in choose.PACKAGES.get(to, ()) if choose.find_spec(p) is None]
     reason = f"{', '.join(missing)} not installed: pip install 'asgnet[{to}]'"
     return pytest.param(to, marks=pytest.mark.skipif(bool(missing), reason=reason))
 
@@ -26,29 +31,27 @@ def taught(net, paint, coarse):
 @pytest.mark.parametrize("to", [needs("onnx"), needs("openvino"), "torch"])
 def test_a_file_that_answers_as_the_network_does(taught, tmp_path, to):
     path = tmp_path / ("graph.xml" if to == "openvino" else "graph.bin")
-    facts = export(taught, to, path)
+    facts = export(taught, to, path, SAMPLES)
     assert 0 <= facts["difference"] < 1e-3
     assert facts["fingerprint"] == taught.fingerprint
     assert path.stat().st_size > 100_000
     if to == "openvino":
         assert path.with_suffix(".bin").stat().st_size > 1_000_000
         return
-    assert (
-        parity(taught.net, taught._learnt[False], runner(path.read_bytes(), to), 192) < 1e-3
-    )  # another side
+    assert parity(taught.net, taught.fits[False], runner(path.read_bytes(), to), 192) < 1e-3  # another side
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
 def test_a_graph_made_for_large_pictures_answers_for_small_ones(taught, to):
-    graph = to_onnx(taught.net, taught._learnt[False], 256)
-    assert parity(taught.net, taught._learnt[False], runner(graph, to), 96) < 1e-3
+    graph = to_onnx(taught.net, taught.fits[False], 256)
+    assert parity(taught.net, taught.fits[False], runner(graph, to), 96) < 1e-3
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
 def test_the_graph_s_axes_are_open(taught, to):
     import onnx
 
-    model = onnx.load_from_string(to_onnx(taught.net, taught._learnt[False], 128))
+    model = onnx.load_from_string(to_onnx(taught.net, taught.fits[False], 128))
     shapes = {each.name: [d.dim_param for d in each.type.tensor_type.shape.dim] for each in model.graph.input}
     assert shapes["pictures"] == ["batch", "", "height", "width"]
     assert shapes["object"][:2] == ["classes", "object_prototypes"]
@@ -58,9 +61,9 @@ def test_the_graph_s_axes_are_open(taught, to):
 
 @pytest.mark.parametrize("to", [needs("onnx")])
 def test_eight_bits_are_smaller_and_what_they_cost_is_said(taught, tmp_path, to):
-    facts = export(taught, to, tmp_path / "small.onnx", int8=True)
+    facts = export(taught, to, tmp_path / "small.onnx", SAMPLES, int8=True)
     assert facts["iou"] == pytest.approx(facts["iou_fp32"], abs=0.1)
-    full = len(to_onnx(taught.net, taught._learnt[False], 128))
+    full = len(to_onnx(taught.net, taught.fits[False], 128))
     assert (tmp_path / "small.onnx").stat().st_size < full / 2
 
 
@@ -73,7 +76,7 @@ def test_a_stranger_is_not_written(taught, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "runner", shifted)
     with pytest.raises(OutputError, match="differs from the network"):
-        export(taught, "torch", tmp_path / "graph.pt")
+        export(taught, "torch", tmp_path / "graph.pt", SAMPLES)
     assert not list(tmp_path.iterdir())
 
 
@@ -85,4 +88,4 @@ def test_strangers(difference):
 
 def test_eight_bits_of_torchscript_are_refused(taught, tmp_path):
     with pytest.raises(UsageError, match="--to onnx"):
-        export(taught, "torch", tmp_path / "graph.pt", int8=True)
+        export(taught, "torch", tmp_path / "graph.pt", SAMPLES, int8=True)

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from asgnet.apply import segmenter
-from asgnet.apply.engines import runtimes
-from asgnet.apply.engines.runtimes import OFTEN, Frequent, TorchEngine, choose_engine, choose_precision
+from asgnet.apply.engines import backend, choose, openvino_engine
+from asgnet.apply.engines.choose import choose_engine, choose_precision
+from asgnet.apply.engines.openvino_engine import OFTEN, Frequent
+from asgnet.apply.engines.torch_engine import TorchEngine
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError
 
@@ -14,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def needs(engine):
-    missing = [p for p in runtimes.PACKAGES.get(engine, ()) if runtimes.find_spec(p) is None]
+    missing = [p for p in choose.PACKAGES.get(engine, ()) if choose.find_spec(p) is None]
     reason = f"{', '.join(missing)} not installed: pip install 'asgnet[{engine}]'"
     return pytest.param(engine, marks=pytest.mark.skipif(bool(missing), reason=reason))
 
@@ -73,15 +75,15 @@ def test_an_engine_meets_new_numbers_of_classes_and_prototypes(taught, paint, en
 def test_a_size_that_comes_often_gets_a_graph_of_its_own_that_answers_alike(
     taught, paint, engine, monkeypatch
 ):
-    monkeypatch.setattr(runtimes, "OFTEN", 3)
+    monkeypatch.setattr(openvino_engine, "OFTEN", 3)
     other = with_engine(taught, engine)
     for size in ((90, 120), (120, 90), (100, 100)):
         picture, _ = paint(*size, seed=5)
         expected = taught.predict(picture)
         for _ in range(4):
             assert np.abs(other.predict(picture).probability - expected.probability).max() < 1e-3
-    assert len(other._answers._compiled) == 3  # for every size, and two of their own
-    assert len(other._answers._mine.requests) == 3
+    assert len(other.backend.graph_engine._compiled) == 3  # for every size, and two of their own
+    assert len(other.backend.graph_engine._mine.requests) == 3
 
 
 def test_the_first_size_and_those_asked_often_are_frequent_at_most_two():
@@ -109,7 +111,7 @@ def test_an_engine_serves_several_threads(taught, paint, engine):
 
 @pytest.mark.parametrize("engine", EXPORTED)
 def test_the_graph_is_made_once_and_kept_whole(taught, cache, paint, engine):
-    from asgnet.apply.engines.export import cached_onnx
+    from asgnet.apply.engines.onnx_graph import cached_onnx
 
     picture, _ = paint(80, 110)
     first = with_engine(taught, engine).predict(picture)
@@ -121,7 +123,7 @@ def test_the_graph_is_made_once_and_kept_whole(taught, cache, paint, engine):
     again = with_engine(taught, engine).predict(picture)
     np.testing.assert_allclose(again.probability, first.probability, atol=1e-5)
     assert len(file.read_bytes()) == len(kept)
-    learnt = next(iter(taught._learnt.values()))
+    learnt = next(iter(taught.fits.values()))
     cached_onnx(taught.net, learnt, 128, "other weights")
     assert len(list(file.parent.glob("*.onnx"))) == 2
     for other in file.parent.glob("*.onnx"):
@@ -131,11 +133,11 @@ def test_the_graph_is_made_once_and_kept_whole(taught, cache, paint, engine):
 
 @pytest.mark.parametrize("engine", [needs("onnx")])
 def test_a_cache_that_cannot_be_written_does_not_matter(taught, tmp_path, monkeypatch, engine):
-    from asgnet.apply.engines.export import cached_onnx
+    from asgnet.apply.engines.onnx_graph import cached_onnx
 
     (tmp_path / "asgnet").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    learnt = next(iter(taught._learnt.values()))
+    learnt = next(iter(taught.fits.values()))
     assert len(cached_onnx(taught.net, learnt, 128, "")) > 1_000_000
     assert (tmp_path / "asgnet").read_text() == "in the way"
 
@@ -144,7 +146,7 @@ def test_folding_changes_nothing_that_can_be_seen(taught, paint):
     from asgnet.apply.engines.graph import Graph, tensors_of
 
     pictures = torch.from_numpy(np.stack([paint(128, 128, seed=i)[0] for i in range(2)])).permute(0, 3, 1, 2)
-    for part in taught._learnt.values():
+    for part in taught.fits.values():
         with torch.inference_mode():
             expected = Graph(taught.net)(pictures.float(), *tensors_of(part).values())
         found = TorchEngine(taught.net)(pictures, part)
@@ -171,12 +173,12 @@ def test_bf16_is_close(taught, paint):
     ],
 )
 def test_the_fastest_installed_is_taken(monkeypatch, there, device, expected):
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: name if name in there else None)
+    monkeypatch.setattr(choose, "find_spec", lambda name: name if name in there else None)
     assert choose_engine("auto", torch.device(device)) == expected
 
 
 def test_what_is_not_there_is_said(monkeypatch):
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    monkeypatch.setattr(choose, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'asgnet\[openvino\]'"):
         choose_engine("openvino", CPU)
     with pytest.raises(UsageError, match="no engine 'tensorrt'"):
@@ -187,7 +189,7 @@ def test_what_is_not_there_is_said(monkeypatch):
 
 @pytest.mark.parametrize("able", [True, False])
 def test_auto_precision_is_what_the_processor_is_fast_in(monkeypatch, able):
-    monkeypatch.setattr(runtimes, "has_bf16", lambda: able)
+    monkeypatch.setattr(choose, "has_bf16", lambda: able)
     assert choose_precision("auto", "openvino") == ("bf16" if able else "fp32")
     assert choose_precision("auto", "onnx") == choose_precision("auto", "torch") == "fp32"
     assert choose_precision("bf16", "torch") == "bf16"
@@ -201,8 +203,8 @@ def test_an_engine_is_made_once_however_many_threads_ask(taught, paint, monkeypa
     from concurrent.futures import ThreadPoolExecutor
 
     other, made = with_engine(taught, "torch"), []
-    make = runtimes.make_engine
-    monkeypatch.setattr(segmenter, "make_engine", lambda *given: made.append(given) or make(*given))
+    make = backend.make_engine
+    monkeypatch.setattr(backend, "make_engine", lambda *given: made.append(given) or make(*given))
     picture, _ = paint(90, 120, seed=5)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: other.predict(picture), range(4)))

@@ -1,0 +1,95 @@
+"""What fitting measured of one class: how the network's heads are combined and calibrated for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+OUTSIDE = 2.0
+"""By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
+like the numbers of :class:`~asgnet.apply.fitting.rules.prior.Prior`; it moves no mask.
+"""
+THIN = 0.3
+"""Fusion weight of the pixel head from which a class may be a thin structure."""
+SIMILAR = 0.75
+"""Cosine of the object's class scores with its surroundings' from which they count as alike."""
+TENSORS = {
+    "use_appearance": "adapted_trust",
+    "fusion_weight": "adapted_share",
+    "weights": "adapted_weights",
+    "bias": "adapted_bias",
+    "shift": "adapted_shift",
+    "presence_bias": "adapted_doubt",
+}
+"""The names of an adaptation's tensors in a concept file, see :mod:`asgnet.apply.concept.file`."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """One class's adaptation.
+
+    Attributes:
+        use_appearance: 1 if the decoder sees the query's projected features, else 0.
+        fusion_weight: of the pixel head in the fused logits, in [0, 1].
+        weights: ``d``, the pixel head's.
+        bias: the pixel head's.
+        shift: added to the logits.
+        presence_bias: subtracted from the presence logit.
+    """
+
+    use_appearance: float
+    fusion_weight: float
+    weights: NDArray[np.float32]
+    bias: float
+    shift: float = 0.0
+    presence_bias: float = 0.0
+
+    def calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of any shape -> probabilities of the same shape."""
+        shifted = torch.from_numpy(logits) + self.shift
+        return torch.minimum(shifted, OUTSIDE * shifted).sigmoid_().numpy()
+
+    def presence(self, logit: float) -> float:
+        """Probability that the object is in a picture, from :func:`~asgnet.apply.engines.fusion.presence_logit`."""
+        return sigmoid(logit - self.presence_bias)
+
+    @staticmethod
+    def to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
+        """One entry per class, for the Concept."""
+        return {
+            key: np.array([getattr(one, name) for one in adaptations], np.float32)
+            for name, key in TENSORS.items()
+        }
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray]) -> list[Adaptation]:
+        """What :meth:`to_arrays` made; KeyError if something is missing."""
+        columns = {name: arrays[key] for name, key in TENSORS.items()}
+        weights = columns.pop("weights")
+        return [
+            Adaptation(weights=own, **dict(zip(columns, map(float, numbers), strict=True)))
+            for own, *numbers in zip(weights, *columns.values(), strict=True)
+        ]
+
+
+def is_thin(fusion_weight: float, similarity: float) -> bool:
+    """Is a class a thin structure, as threads and letters are, whose masks narrow windows draw best?
+
+    Pixels have a large part in its masks, and the object looks like what surrounds it. Pixels tell much of
+    clothes, too, but they are as broad as other objects.
+
+    Args:
+        fusion_weight: of the pixel head.
+        similarity: cosine of the object's class scores with its surroundings'.
+    """
+    return fusion_weight >= THIN and similarity > SIMILAR
+
+
+def sigmoid(x: float) -> float:
+    """In (0, 1), of any number."""
+    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))

@@ -1,0 +1,155 @@
+"""A concept file: what fitting learnt of one or several classes, as safetensors.
+
+Tensors keep the names that the first version gave them (``adapted_trust``, ``closer`` ...), whatever the
+program calls their contents: renaming them would break the files that people have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgnet.apply.concept.shots import Shot, packed, unpacked
+from asgnet.errors import WeightsError
+from asgnet.files import named, save_bytes
+
+CONCEPT_FORMAT = "asgnet-concept-1"
+SHOTS_FORMAT = "asgnet-concept-2"
+"""Of a concept that keeps its supports."""
+CLOSER_FORMAT = "asgnet-concept-3"
+"""Of a concept with a class at the fine working scale, whether it keeps its supports or not."""
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
+class Concept:
+    """What fitting learnt of one or several classes: a small file to save, share and apply.
+
+    Attributes:
+        classes: names, in order.
+        tensors: arrays by name, each ``n …`` with one entry per class.
+        network: fingerprint of the weights it was fitted with; no others understand it.
+        supports: SHA-256 of every support picture's pixels.
+        counts: of each class, how many supports show it.
+        shots: the supports themselves, one for each of ``supports``; empty if they were not kept.
+        adapt, seed: how it was fitted, see ``Segmenter.fit``.
+        made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
+    """
+
+    classes: tuple[str, ...]
+    tensors: dict[str, NDArray]
+    network: str
+    supports: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    adapt: bool = True
+    seed: int = 0
+    made: str = ""
+    version: str = ""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
+        from safetensors.numpy import save
+
+        header = {
+            "format": _format_of(self.tensors, self.shots),
+            "classes": json.dumps(self.classes),
+            "network": self.network,
+            "supports": json.dumps(self.supports),
+            "counts": json.dumps(self.counts),
+            "sizes": json.dumps([shot.size for shot in self.shots]),
+            "fitting": json.dumps([bool(self.adapt), int(self.seed)]),
+            "made": self.made,
+            "version": self.version,
+        }
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
+        save_bytes(path, save(arrays | packed(self.shots), header))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Concept:
+        """Read what :meth:`save` wrote; nothing in the file is ever executed.
+
+        Raises:
+            WeightsError: missing, truncated, something else, or of a newer asgnet.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise WeightsError(f"A concept is read from its path, not from a {type(path).__name__}.")
+        name = named(path, "concept")
+        header, tensors = _read(path, name)
+        kind = header.get("format", "")
+        if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT):
+            raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
+        stranger = f"{name} is a safetensors file, but not a concept of asgnet; fit it again."
+        try:
+            concept = _concept_of(header, tensors)
+        except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise WeightsError(stranger) from error
+        if kind != _format_of(concept.tensors, concept.shots) or not _is_consistent(concept):
+            raise WeightsError(stranger)
+        return concept
+
+
+def _read(path: str | os.PathLike[str], name: str) -> tuple[dict[str, str], dict[str, NDArray]]:
+    """A safetensors file's header and tensors; WeightsError if it is missing or none."""
+    from safetensors import SafetensorError, safe_open
+
+    if not os.path.isfile(path):
+        raise WeightsError(f"There is no concept {name}; make one with: asgnet fit --support IMG MASK")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{name} is not a concept, or is damaged; fit it again.") from error
+
+
+def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
+    """What a file says; KeyError, ValueError and the like if it is not as :meth:`Concept.save` writes it."""
+    classes, supports = (tuple(map(str, _listed(header[key]))) for key in ("classes", "supports"))
+    "".join(classes).encode("utf-8", "surrogateescape")  # half a character is no name
+    adapt, seed = _listed(header.get("fitting", "[true, 0]"))
+    shots, tensors = unpacked(tensors, _listed(header.get("sizes", "[]")), len(classes))
+    return Concept(
+        classes,
+        tensors,
+        header["network"],
+        supports,
+        tuple(map(int, _listed(header["counts"]))),
+        shots,
+        bool(adapt),
+        int(seed),
+        header.get("made", ""),
+        header.get("version", ""),
+    )
+
+
+def _is_consistent(concept: Concept) -> bool:
+    """Its parts are of the same classes and supports."""
+    classes, counts, shots = concept.classes, concept.counts, concept.shots
+    if not classes or len(set(classes)) != len(classes) or len(counts) not in (0, len(classes)):
+        return False
+    if shots:
+        shown = tuple(sum(s.masks[i] is not None for s in shots) for i in range(len(classes)))
+        if shown != counts or len(shots) != len(concept.supports):
+            return False
+    # onnx teaches numpy bfloat16 and its like: only numpy's own types are a concept's
+    return all(t.shape[:1] == (len(classes),) and t.dtype.isbuiltin == 1 for t in concept.tensors.values())
+
+
+def _format_of(tensors: dict[str, NDArray], shots: tuple[Shot, ...]) -> str:
+    """The oldest one that says all: earlier asgnets refuse what they would misunderstand."""
+    if np.any(tensors.get("closer", np.array(False))):
+        return CLOSER_FORMAT
+    return SHOTS_FORMAT if shots else CONCEPT_FORMAT
+
+
+def _listed(text: str) -> list[Any]:
+    """A JSON list; ValueError if it is something else."""
+    values = json.loads(text)
+    if not isinstance(values, list):
+        raise ValueError(f"{type(values).__name__}, not a list")
+    return values
