@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from asgnet.serving.uploads import picture_of
+from asgnet.serving.decoding import Decoder
 from asgnet.types import Mask
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Proposals:
         name: str,
         points: Iterable[tuple[float, float, bool]],
         box: tuple[float, float, float, float] | None,
-        most_pixels: int,
+        decoder: Decoder,
     ) -> Mask:
         """``h w`` in {0, 1}: as :meth:`asgnet.apply.interactive.propose.Proposer.propose`; to be called by a worker.
 
@@ -49,7 +49,8 @@ class Proposals:
         with self._lock:
             held = self._held.get(key)
         if held is None:
-            held = (Proposer(segmenter, picture_of(data, name, most_pixels)), threading.Lock())
+            with decoder.picture(data, name) as picture:
+                held = (Proposer(segmenter, picture), threading.Lock())
             with self._lock:
                 held = self._held.setdefault(key, held)
         proposer, alone = held

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from asgnet.errors import AsgnetError
+from asgnet.serving.decoding import StoppingError
 from asgnet.serving.store.jobs import Jobs, KeptPicture
 from asgnet.serving.worker_pool import Work
 from asgnet.types import Prediction
@@ -65,6 +66,8 @@ class Runner:
                 alone.enter_context(self._jobs.alone((job, taken.position)))
                 self._jobs.files(job, taken.position).write(prediction)
                 error = None
+            except StoppingError:
+                return  # the next start queues it again
             except AsgnetError as problem:
                 record, error = None, str(problem)
             except Exception as problem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.inference.postprocess import Absent, decide
 from asgnet.errors import PictureError, SupportError, UsageError
+from asgnet.serving.decoding import Decoder, PixelBudget, check_total, sizes_of
 from asgnet.serving.keyed_lock import KeyedLock
 from asgnet.serving.models import Models
 from asgnet.serving.runner import Runner
@@ -37,6 +38,8 @@ class Bounds:
     """What one request, and all of them together, may bring."""
 
     pixels: int = 50_000_000
+    request_pixels: int = 600_000_000
+    pixels_at_a_time: int = 100_000_000
     file_bytes: int = 64 << 20
     request_bytes: int = 512 << 20
     pictures: int = 1000
@@ -76,6 +79,7 @@ class Service:
     ):
         self.bounds, self.on_change = bounds or Bounds(), on_change
         self.database = Database(folder)
+        self.decoder = Decoder(self.bounds.pixels, PixelBudget(self.bounds.pixels_at_a_time), threads + 1)
         self.concepts, self.jobs = Concepts(self.database), Jobs(self.database)
         self.models = Models(self.concepts)
         self.tally: dict[str, float] = defaultdict(float)
@@ -98,7 +102,8 @@ class Service:
         return self.models.base
 
     def close(self) -> None:
-        """Finish what runs, leave what waits for the next start."""
+        """Finish what runs, but give up what is being decoded; leave what waits for the next start."""
+        self.decoder.close()
         self.pool.stop()
         self.models.stop()
         self.database.close()
@@ -161,7 +166,6 @@ class Service:
     def _segment_kept(self, taken: KeptPicture) -> tuple[Prediction, dict[str, Any]]:
         """Find a job's concept in one of its pictures: the prediction, and its record."""
         from asgnet.serving.store.results import record_of
-        from asgnet.serving.uploads import picture_of
 
         job = self.jobs.get(taken.job)
         concept = self.concepts.get(job.concept) if job else None
@@ -171,10 +175,10 @@ class Service:
             data = self.jobs.files(taken.job, taken.position).picture.read_bytes()
         except OSError as error:
             raise PictureError(f"{taken.name!r} is no longer there; upload it again.") from error
-        picture = picture_of(data, taken.name, self.bounds.pixels)
-        began = time.perf_counter()
-        concept, prediction = self.segment(concept, picture, job.threshold, job.absent)
-        seconds = round(time.perf_counter() - began, 4)
+        with self.decoder.picture(data, taken.name) as picture:
+            began = time.perf_counter()
+            concept, prediction = self.segment(concept, picture, job.threshold, job.absent)
+            seconds = round(time.perf_counter() - began, 4)
         if concept.classes != job.classes:
             raise UsageError("The concept has other classes by now; start another job.")
         return prediction, {**record_of(prediction), "seconds": seconds, "concept_version": concept.version}
@@ -224,40 +228,57 @@ class Service:
                     raise
                 kept = newer
 
-    def pairs(self, identity: str) -> list[tuple[Picture, Mask]]:
-        """A concept's examples, decoded: pictures and class indices."""
-        from asgnet.data.read import read_labels
-        from asgnet.serving.uploads import picture_of
+    def check_sizes(
+        self, pictures: Sequence[tuple[bytes, str]], more: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Refuse examples, files with their names, that are too much for one request, ``more`` sizes with them.
 
-        return [
-            (picture_of(e.picture.read_bytes(), e.name), read_labels(e.mask))
-            for e in self.concepts.examples(identity)
-        ]
+        Raises:
+            SupportError: one of them is no picture, or too large.
+            TooMuchError: together they have too many pixels.
+        """
+        try:
+            sizes = sizes_of(self.decoder, pictures)
+        except PictureError as error:
+            raise SupportError(f"An example cannot be used: {error}") from error
+        check_total([*sizes, *more], self.bounds.request_pixels)
+
+    def _pairs(self, identity: str) -> list[tuple[Picture, Mask]]:
+        """A concept's examples, decoded, those smaller that would be too much together; with class indices."""
+        from asgnet.data.read import read_labels
+        from asgnet.serving.shrink import no_more_pixels
+
+        kept = self.concepts.examples(identity)
+        most = self.bounds.pixels_at_a_time // max(len(kept), 1)
+        found = []
+        for example in kept:
+            with self.decoder.picture(example.picture.read_bytes(), example.name) as picture:
+                found.append(no_more_pixels(picture, read_labels(example.mask), most))
+        return found
 
     def _fitted(
         self, classes: Sequence[str], adapt: str, examples: Sequence[Example]
     ) -> tuple[Segmenter, Concept]:
-        from asgnet.serving.uploads import fit_inputs, labels_in, picture_of
+        from asgnet.serving.shrink import fit_small, small_example
+        from asgnet.serving.uploads import labels_in
 
-        pairs = [(picture_of(e.picture, e.name), labels_in(e.mask, e.name)) for e in examples]
-        unseen = [c for n, c in enumerate(classes, 1) if not any((labels == n).any() for _, labels in pairs)]
+        check_total((example.size for example in examples), self.bounds.request_pixels)
+        segmenter, small = self.models.another(), []
+        for example in examples:
+            with self.decoder.picture(example.picture, example.name) as picture:
+                labels = labels_in(example.mask, example.name)
+                small.append(small_example(picture, labels, classes, segmenter.side))
+        unseen = [name for i, name in enumerate(classes) if all(one.masks[i] is None for one in small)]
         if unseen:
             raise SupportError(f"No example shows {unseen[0]!r}: paint it in at least one picture.")
-        segmenter = self.models.another()
-        modes = {"auto": "auto", "true": True, "false": False}
         self.tally["fits"] += 1
-        mode: Any = modes[adapt]
-        # The store keeps the pictures; the file, which may be given away, must not.
-        segmenter.fit(*fit_inputs(pairs, classes), adapt=mode, keep_pictures=False)
-        concept = segmenter.concept
-        assert concept is not None
-        return segmenter, concept
+        return segmenter, fit_small(segmenter, classes, small, adapt != "false")
 
     def _diagnose(self, kept: KeptConcept) -> dict[str, Any]:
         from asgnet.apply.doctor.diagnosis import diagnose
 
         names = [e.name for e in self.concepts.examples(kept.id)]
-        pairs = self.pairs(kept.id)
+        pairs = self._pairs(kept.id)
         # One class after the other would cost as many times the fits: examples are judged as object or not.
         masks = [((labels > 0) * 1 + (labels == 255) * 254).astype("uint8") for _, labels in pairs]
         with self._diagnosing:  # it sets filters of warnings, which belong to all threads

@@ -5,16 +5,12 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from asgnet.data.png import png_bytes
 from asgnet.data.read import MOST_PIXELS, read_labels, read_mask, read_picture
 from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError
-from asgnet.serving.store.concepts import Example
 from asgnet.types import IGNORE, Mask, Picture
 
 _local = threading.local()
@@ -37,17 +33,18 @@ def picture_of(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Pictur
     return read_picture(Named(data, name), most_pixels=most_pixels)
 
 
-def labels_in(data: bytes, name: str) -> Mask:
+def labels_in(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Mask:
     """A mask's bytes as ``h w`` class indices, untouched.
 
     Raises:
         PictureError, DataError: as :func:`asgnet.data.read.masks.read_labels`.
     """
-    source: Any = Named(data, name)  # typed as a path, but a file will do
-    return read_labels(source)
+    return read_labels(Named(data, name), most_pixels=most_pixels)
 
 
-def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Mask:
+def labels_of(
+    data: bytes, size: tuple[int, int], classes: int, name: str, most_pixels: int = MOST_PIXELS
+) -> Mask:
     """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 background, 255 ignore.
 
     With one class anything that :func:`asgnet.data.read.read_mask` takes: any non-zero value is the object,
@@ -56,10 +53,10 @@ def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Ma
     Raises:
         SupportError: unreadable, of another size, or with indices beyond the classes.
     """
-    if classes == 1 and not _blank(data):
-        return read_mask(Named(data, name), size)
+    if classes == 1 and not _blank(data, most_pixels):
+        return read_mask(Named(data, name), size, most_pixels=most_pixels)
     try:
-        labels = labels_in(data, name)
+        labels = labels_in(data, name, most_pixels)
     except (PictureError, DataError) as error:
         raise SupportError(f"The mask cannot be used: {error}") from error
     if labels.shape != size:
@@ -73,34 +70,6 @@ def labels_of(data: bytes, size: tuple[int, int], classes: int, name: str) -> Ma
             f"The mask {name!r} has the value {top}, but there are {classes} classes; use 1 to {classes}."
         )
     return labels
-
-
-def example_of(
-    picture: bytes, mask: bytes, classes: int, name: str, most_pixels: int = MOST_PIXELS
-) -> Example:
-    """A painted picture, checked, its mask made plain.
-
-    Raises:
-        SupportError: the picture or the mask cannot be used.
-    """
-    try:
-        size = picture_of(picture, name, most_pixels).shape[:2]
-    except PictureError as error:
-        raise SupportError(f"An example cannot be used: {error}") from error
-    return Example(picture, png_bytes(labels_of(mask, size, classes, f"of {name}")), name, size)
-
-
-def fit_inputs(
-    examples: Sequence[tuple[Picture, Mask]], classes: Sequence[str]
-) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
-    """What ``Segmenter.fit`` takes, of pictures with class indices: a class is None where it is not shown."""
-    masks: dict[str, list[Mask | None]] = {name: [] for name in classes}
-    for number, name in enumerate(classes, 1):
-        for _, labels in examples:
-            shown = (labels == number).any()
-            own = np.where(labels == IGNORE, IGNORE, labels == number).astype(np.uint8)
-            masks[name].append(own if shown else None)
-    return [picture for picture, _ in examples], masks
 
 
 @contextmanager
@@ -136,9 +105,9 @@ def _install() -> None:
     warnings.simplefilter("always", AsgnetWarning)
 
 
-def _blank(data: bytes) -> bool:
+def _blank(data: bytes, most_pixels: int) -> bool:
     """A mask, readable, in which nothing is painted."""
     try:
-        return not labels_in(data, "").any()
+        return not labels_in(data, "", most_pixels).any()
     except (PictureError, DataError):
         return False

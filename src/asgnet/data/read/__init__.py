@@ -2,6 +2,7 @@
 
 from asgnet.data.read.decode import MOST_PIXELS, Source
 from asgnet.data.read.frames import FRAMED, VIDEOS, Frame, FrameReader, frame_count, is_video
+from asgnet.data.read.header import Header, read_header
 from asgnet.data.read.images import begins_like_a_picture, read_picture, read_raw
 from asgnet.data.read.masks import read_labels, read_mask, read_support
 from asgnet.data.read.raw import Raw, decide, render
@@ -12,12 +13,14 @@ __all__ = [
     "VIDEOS",
     "Frame",
     "FrameReader",
+    "Header",
     "Raw",
     "Source",
     "begins_like_a_picture",
     "decide",
     "frame_count",
     "is_video",
+    "read_header",
     "read_labels",
     "read_mask",
     "read_picture",

@@ -52,11 +52,13 @@ def decoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Image.
     To be called inside :func:`refusals`, which knows what a damaged file makes Pillow raise.
     """
     if isinstance(source, Image.Image):
-        _check_header(source, name, most_pixels)
+        check_size(source, name, most_pixels)
+        _note_frames(source, name)
         source.load()
         return source
     with undecoded(source, name, most_pixels) as image:
-        _check_header(image, name, most_pixels)
+        check_size(image, name, most_pixels)
+        _note_frames(image, name)
         image.load()
     return image
 
@@ -120,12 +122,16 @@ def _accepts(kind: str, prefix: bytes) -> bool:
         return False
 
 
-def _check_header(image: Image.Image, name: str, most_pixels: int) -> None:
+def check_size(image: Image.Image, name: str, most_pixels: int) -> None:
+    """PictureError for no pixels, or too many."""
     w, h = image.size
     if not w or not h:
         raise PictureError(f"{name} has no pixels ({w}×{h}); leave it out.")
     if w * h > most_pixels:
         raise PictureError(too_large(name, w * h, most_pixels, f" ({w}×{h})"))
+
+
+def _note_frames(image: Image.Image, name: str) -> None:
     several = False
     with suppress(Exception):  # a broken second frame is no reason to lose the first
         # An MPO is a photograph with a preview or a depth map behind it: one picture.

@@ -21,7 +21,7 @@ from asgnet.errors import PictureError, note
 from asgnet.files import PathLike, named
 from asgnet.types import Picture, Rendering
 
-_HEAD = 132
+HEAD = 132
 """Bytes at a file's beginning that tell its kind."""
 _PNG = b"\x89PNG"
 
@@ -74,14 +74,14 @@ def begins_like_a_picture(path: PathLike) -> bool:
         if not os.path.isfile(path):  # opening a pipe would wait for ever
             return False
         with open(path, "rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD)
     except OSError:
         return False
     return head.startswith((_PNG, b"\xff\xd8\xff", *MAGIC)) or head[128:] == b"DICM"
 
 
 def _read(stream: BinaryIO, name: str, most_pixels: int) -> Raw:
-    head = stream.read(_HEAD)
+    head = stream.read(HEAD)
     other = reader_of(head, name)
     if other is not None:
         return other(stream, name, most_pixels)

@@ -25,7 +25,7 @@ from asgnet.faces.http.problems import Problem, missing
 from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept, KeptExample
-from asgnet.serving.uploads import example_of, guesses
+from asgnet.serving.uploads import guesses
 
 router = APIRouter(prefix="/v1/concepts", tags=["concepts"])
 
@@ -221,8 +221,11 @@ async def _uploads(
     ]
 
 
-def _examples(service: Service, uploads: Sequence[Upload], classes: int) -> list[Example]:
-    return [example_of(p, m, classes, name, service.bounds.pixels) for name, p, m in uploads]
+def _examples(
+    service: Service, uploads: Sequence[Upload], classes: int, before: Sequence[Example] = ()
+) -> list[Example]:
+    service.check_sizes([(picture, name) for name, picture, _ in uploads], [one.size for one in before])
+    return [service.decoder.example(p, m, classes, name) for name, p, m in uploads]
 
 
 async def _relearnt(
@@ -246,7 +249,7 @@ def _relearn(
         except FileNotFoundError:  # deleted meanwhile
             return None
         dependencies.within([*before, *uploads], service.bounds.supports, "examples")
-        new = _examples(service, uploads, len(kept.classes))
+        new = _examples(service, uploads, len(kept.classes), before)
         return service.refit(kept, [*before, *new], [*(kept.notes if further else ()), *notes])
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
+from asgnet.data.png import png_bytes
+from asgnet.errors import PictureError
 from asgnet.faces.http import dependencies
 from asgnet.faces.http.problems import missing
 from asgnet.serving.service import Service
@@ -33,34 +35,27 @@ async def shown(service: Service, path: Path, name: str, side: int | None) -> Re
 
 async def viewable(service: Service, data: bytes, name: str, side: int | None) -> Response:
     """The same of bytes."""
-    media = None if side else await run_in_threadpool(_media, data)
+    media = None if side else await run_in_threadpool(_media, service, data, name)
     if media is None:
-        data, media = await dependencies.do(lambda: _drawn(data, name, service.bounds.pixels, side), service)
+        data, media = await dependencies.do(lambda: _drawn(service, data, name, side), service)
     return Response(data, media_type=media, headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _media(data: bytes) -> str | None:
+def _media(service: Service, data: bytes, name: str) -> str | None:
     """Of a file that browsers show as the library reads it; None for others."""
+    with suppress(PictureError):  # decoding it says what is wrong
+        header = service.decoder.header(data, name)
+        return _SHOWN.get(header.format) if header.plain else None
+    return None
+
+
+def _drawn(service: Service, data: bytes, name: str, side: int | None) -> tuple[bytes, str]:
     from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(data), formats=list(_SHOWN)) as image:
-            plain = image.mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
-            return _SHOWN.get(image.format or "") if plain else None
-    except Exception:  # whatever a strange file provokes: the library will say what is wrong with it
-        return None
-
-
-def _drawn(data: bytes, name: str, most_pixels: int, side: int | None) -> tuple[bytes, str]:
-    from PIL import Image
-
-    from asgnet.data.png import png_bytes
-    from asgnet.serving.uploads import picture_of
-
-    picture: Any = picture_of(data, name, most_pixels)
-    if side is None:
-        return png_bytes(picture), "image/png"
-    image, encoded = Image.fromarray(picture), io.BytesIO()
-    image.thumbnail((side, side))
+    with service.decoder.picture(data, name) as picture:
+        if side is None:
+            return png_bytes(picture), "image/png"
+        image, encoded = Image.fromarray(picture), io.BytesIO()
+        image.thumbnail((side, side))
     image.save(encoded, format="JPEG", quality=85)
     return encoded.getvalue(), "image/jpeg"

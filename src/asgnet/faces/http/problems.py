@@ -15,11 +15,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from asgnet import errors
+from asgnet.serving.decoding import StoppingError, TooMuchError
 from asgnet.serving.worker_pool import QueueFullError
 
 MEDIA = "application/problem+json"
 _TYPES: dict[type[Exception], tuple[int, str, str]] = {
     QueueFullError: (429, "busy", "Too much waits already"),
+    StoppingError: (503, "not-ready", "The server is stopping"),
+    TooMuchError: (413, "too-large", "The request brings too much"),
     errors.PictureError: (422, "picture", "The picture cannot be used"),
     errors.SupportError: (422, "support", "The example cannot be used"),
     errors.WeightsError: (422, "concept-file", "The concept cannot be used"),

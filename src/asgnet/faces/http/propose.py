@@ -50,11 +50,11 @@ async def propose(
     points = [(c.x, c.y, c.object) for c in _read(_CLICKS, clicks, "clicks")]
     corners = _read(_BOX, box, "box") if box else None
     data, name = await dependencies.contents(picture, service), dependencies.named(picture)
-    proposals, pixels = request.app.state.proposals, service.bounds.pixels
+    proposals = request.app.state.proposals
 
     def work() -> bytes:
         assert service.segmenter is not None
-        mask = proposals.propose(service.segmenter, data, name, points, corners, pixels)
+        mask = proposals.propose(service.segmenter, data, name, points, corners, service.decoder)
         return png_bytes((mask == 1).astype(np.uint8) * 255)
 
     return Response(await dependencies.do(work, service), media_type="image/png")

@@ -21,7 +21,6 @@ from asgnet.files import save_bytes
 from asgnet.serving.service import Service
 from asgnet.serving.store.download import FORMATS, archive
 from asgnet.serving.store.jobs import KeptJob, KeptPicture
-from asgnet.serving.uploads import labels_of
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
@@ -112,7 +111,7 @@ async def correct(
         from asgnet.serving.store.results import record_of
 
         size = (kept.record["height"], kept.record["width"])
-        labels = labels_of(data, size, len(batch.classes), f"of {kept.name}")
+        labels = service.decoder.labels(data, size, len(batch.classes), f"of {kept.name}")
         files, presences = service.jobs.files(job, index), [0.0] * len(batch.classes)
         with service.jobs.alone((job, index)):
             now = service.jobs.picture(job, index)

@@ -21,7 +21,6 @@ from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import KeptConcept
 from asgnet.serving.store.results import eight_bits, record_of
-from asgnet.serving.uploads import picture_of
 from asgnet.types import Prediction
 
 router = APIRouter(prefix="/v1", tags=["one picture"])
@@ -69,10 +68,10 @@ def _answer(
     absent: Absent,
 ) -> tuple[bytes, str]:
     """The body and its media type."""
-    pixels = picture_of(data, name, service.bounds.pixels)
-    began = time.perf_counter()
-    kept, prediction = service.segment(kept, pixels, threshold, absent)
-    seconds = round(time.perf_counter() - began, 4)
+    with service.decoder.picture(data, name) as pixels:
+        began = time.perf_counter()
+        kept, prediction = service.segment(kept, pixels, threshold, absent)
+        seconds = round(time.perf_counter() - began, 4)
     if format == "png":
         return png_bytes(prediction.mask.astype(np.uint8)), "image/png"
     if format == "probability":

@@ -34,7 +34,6 @@ from asgnet.faces.integrations.labelling import (
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept
 from asgnet.serving.store.results import record_of
-from asgnet.serving.uploads import picture_of
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
 UNFITTED = "asgnet-untaught"
@@ -125,10 +124,14 @@ class Projects:
     def learn(self, project: int) -> KeptConcept | None:
         """Learn from all that is annotated in a project; None if nothing is. To be called by a worker."""
         interface, studio = self.interface(project), self.studio()
-        found = []
+        found, pixels = [], 0
         for name, source, results in self._accepted(studio.annotated(project), interface)[: self._most]:
             data = studio.picture(source)
-            size = picture_of(data, name, self.service.bounds.pixels).shape[:2]
+            with self.service.decoder.picture(data, name) as picture:
+                size = picture.shape[:2]
+            pixels += size[0] * size[1]
+            if pixels > self.service.bounds.request_pixels:
+                break  # the latest are learned from
             regions = painted(results, interface, size)
             if regions:
                 found.append((name, data, size, regions))
@@ -176,8 +179,8 @@ class Projects:
         interface, kept = self.interface(project), self.concept(project)
         if kept is None or data is None:
             return {"model_version": UNFITTED, "score": 0.0, "result": []}
-        picture = picture_of(data, f"task {task.get('id')}", self.service.bounds.pixels)
-        kept, prediction = self.service.segment(kept, picture, None, "empty")
+        with self.service.decoder.picture(data, f"task {task.get('id')}") as picture:
+            kept, prediction = self.service.segment(kept, picture, None, "empty")
         said = record_of(prediction)
         scores = [one["confidence"] for one in said["classes"]]
         score = round(1 - said["doubt"], 4)
