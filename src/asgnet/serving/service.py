@@ -267,7 +267,7 @@ class Service:
         for example in examples:
             with self.decoder.picture(example.picture, example.name) as picture:
                 labels = labels_in(example.mask, example.name)
-                small.append(small_example(picture, labels, classes, segmenter.side))
+                small.append(small_example(picture, labels, classes, segmenter.backend.side))
         unseen = [name for i, name in enumerate(classes) if all(one.masks[i] is None for one in small)]
         if unseen:
             raise SupportError(f"No example shows {unseen[0]!r}: paint it in at least one picture.")
