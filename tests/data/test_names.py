@@ -15,6 +15,8 @@ from asgnet.errors import DataError
         ("classes.txt", "#1 bolt\nmug\n", ("#1 bolt", "mug")),
         ("data.yaml", "names:\n  0: mug\n  1: cat\n", ("mug", "cat")),
         ("data.yaml", "names: [mug, 5]\n", ("mug", "5")),
+        ("data.yaml", "names: {'0': mug, '1': cat}\n", ("mug", "cat")),
+        ("data.yaml", "names: {0: mug, 2: cat}\n", ("mug", "class 1", "cat")),
         ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nmug:128,0,0::\n", ("mug",)),
     ],
 )
@@ -35,7 +37,8 @@ def test_colours_of_a_label_map(tmp_path):
         ("classes.txt", "background\n", "names no class"),
         ("classes.txt", "mug\nmug\n", "'mug' twice"),
         ("data.yaml", "nc: 3\n", "no 'names'"),
-        ("data.yaml", "names: {0: a, 2: b}\n", "no 'names'"),
+        ("data.yaml", "names: {-1: a}\n", "no 'names'"),
+        ("data.yaml", "names: {99999999: a}\n", "no 'names'"),
         ("data.yaml", "names: !!python/object/apply:os.getcwd []\n", "no 'names'"),
         ("data.yaml", "[", "no 'names'"),
         ("labelmap.txt", "mug:red::\n", "the colour 'red'"),

@@ -63,7 +63,7 @@ FILES = {
     "brush: bytes beyond 255": (lambda: brush([999, 0, 0, 0]), "mend or remove"),
     "yolo: words": (lambda: annotated("mug 1 2 3", "m.txt"), "mend that line"),
     "yolo: pixels": (lambda: annotated("0 100 200 300 400 500 600", "m.txt"), "mend that line"),
-    "yolo: odd": (lambda: annotated("0 0 0 0 1 1 1 .5", "m.txt"), "mend that line"),
+    "yolo: a point and a half": (lambda: annotated("0 0 0 1", "m.txt"), "mend that line"),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ LISTS = ("labelmap.txt", "classes.txt")
 YOLO_LISTS = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 """What may lie beside or above YOLO's labels."""
 _MOST = 10_000_000
+_MOST_NAMES = 100_000
 
 
 class Names(NamedTuple):
@@ -124,9 +125,12 @@ def _of_yaml(text: str, shown: str) -> list[str]:
         content: Any = yaml.safe_load(text)
         names = content["names"]
         if isinstance(names, dict):
-            names = [names[i] for i in range(len(names))]
+            known = {int(key): name for key, name in names.items()}  # keys may be texts, and have gaps
+            if not 0 <= max(known, default=0) < _MOST_NAMES or min(known, default=0) < 0:
+                raise TypeError(max(known))
+            names = [known.get(i, f"class {i}") for i in range(max(known, default=-1) + 1)]
         return [str(name) for name in names]
-    except (yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{shown} holds no 'names' of classes, as YOLO's data.yaml has them.") from error
 
 

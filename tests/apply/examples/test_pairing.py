@@ -203,7 +203,7 @@ def test_what_an_annotation_file_holds_that_is_no_area_is_said_once(put):
     with pytest.warns(AsgnetWarning) as said:
         read_pairs(pair_folder(folder).pairs)
     assert [str(one.message) for one in said if one.category is AsgnetWarning] == [
-        "annotations.json: 1 objects with a box but no outline were left out."
+        "annotations.json: 1 objects with a box but no outline are not used."
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from asgnet.data.annotations import ENDINGS
+from asgnet.data.annotations import is_annotations
 from asgnet.data.listing import SUFFIXES
 from asgnet.data.names import LISTS, YOLO_LISTS
 
@@ -54,8 +54,8 @@ def _painted(files: Sequence[Path], folder: Path) -> dict[Path, str]:
     for f in files:
         stem = f.stem.casefold()
         tail = next((t for t in _TAILS if stem.endswith(t) and stem != t), "")
-        if f.suffix.lower() in ENDINGS:
-            found[f] = _key(f, folder, stem)
+        if is_annotations(f):
+            found[f] = _key(f, folder, stem.removesuffix("_seg") if f.suffix == ".npy" else stem)
         elif not _is_picture(f):
             continue
         elif f in apart or (tail and not separate):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from asgnet.apply.examples.read import ONE_CLASS
-from asgnet.data.annotations import ENDINGS, Annotations, picture_in, read_annotations
+from asgnet.data.annotations import Annotations, is_annotations, picture_in, read_annotations
 from asgnet.data.names import LISTS, names_near, read_names
 from asgnet.data.read import read_labels, read_mask, read_picture
 from asgnet.errors import DataError, PictureError, SupportError, note
@@ -20,7 +20,7 @@ _Named = tuple[Sequence[str], dict[str, Mask]]
 
 def names_classes(mask: Path) -> bool:
     """A file of annotations, or a mask whose values a list near it names."""
-    if mask.suffix.lower() in ENDINGS:
+    if is_annotations(mask):
         return True
     try:
         listed = _listed_labels(mask)
@@ -47,7 +47,7 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
             size = read_picture(picture).shape[:2]
         except PictureError as error:
             raise SupportError(f"An example cannot be used: {error}") from error
-        if mask.suffix.lower() in ENDINGS:
+        if is_annotations(mask):
             names, found = _of_annotations(picture, mask, size, annotations)
         else:
             names, found = _of_mask(mask, size)
@@ -69,7 +69,7 @@ def _of_annotations(
     """What a file of annotations says about a picture; one about many is read once, into ``known``."""
     if file not in known:
         known[file] = read_annotations(file)
-        for sentence in known[file].left:
+        for sentence in known[file].said:
             note(f"{file.name}: {sentence}")
     annotations = known[file]
     about = picture_in(annotations, picture, file.name)

@@ -3,11 +3,10 @@
 from asgnet.data.annotations.annotated import Annotated, Annotations, Region
 from asgnet.data.annotations.brush import brush_region, brush_rle
 from asgnet.data.annotations.coco import coco_annotation, coco_file, coco_region
-from asgnet.data.annotations.read import ENDINGS, picture_in, read_annotations
+from asgnet.data.annotations.read import is_annotations, picture_in, read_annotations
 from asgnet.data.annotations.yolo import yolo_lines
 
 __all__ = [
-    "ENDINGS",
     "Annotated",
     "Annotations",
     "Region",
@@ -16,6 +15,7 @@ __all__ = [
     "coco_annotation",
     "coco_file",
     "coco_region",
+    "is_annotations",
     "picture_in",
     "read_annotations",
     "yolo_lines",

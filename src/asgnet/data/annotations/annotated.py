@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.errors import SupportError
+from asgnet.data.annotations.skipped import Skipped, sentence
+from asgnet.errors import SupportError, note
 from asgnet.files import PathLike
 from asgnet.types import IGNORE, Mask
 
@@ -49,7 +50,7 @@ class Annotated:
     size: tuple[int, int] | None
     regions: tuple[Region, ...]
 
-    def masks(self, size: tuple[int, int], name: str) -> dict[str, Mask]:
+    def masks(self, size: tuple[int, int], name: str, strict: bool = False) -> dict[str, Mask]:
         """The picture's mask of each label, ``h w`` in {0, 1, 255}; labels without a pixel are left out.
 
         Where regions of different labels overlap, both have the pixels.
@@ -57,9 +58,10 @@ class Annotated:
         Args:
             size: ``(h, w)`` of the picture.
             name: of the annotation file, for messages.
+            strict: refuse a region that cannot be painted; else it is skipped, and said.
 
         Raises:
-            SupportError: the file is about a picture of another size, or a region cannot be painted.
+            SupportError: the file is about a picture of another size, or no region can be painted.
         """
         if self.size is not None and self.size != tuple(size):
             (h, w), (height, width) = self.size, size
@@ -70,18 +72,21 @@ class Annotated:
             )
         masks: dict[str, Mask] = {}
         ignored = np.zeros(size, bool)
+        failed: list[str] = []
         for number, region in enumerate(self.regions, 1):
             try:
                 painted = region.paint(size)
             except (ValueError, TypeError) as error:
-                raise SupportError(
-                    f"{name}: object {number} ({region.label}) of {self.name or 'the picture'} is {error}; "
-                    "mend or remove it."
-                ) from error
+                failed.append(f"object {number} ({region.label}) of {self.name or 'the picture'} is {error}")
+                if strict or len(failed) == len(self.regions):
+                    raise SupportError(f"{name}: {failed[0]}; mend or remove it.") from error
+                continue
             if region.ignored:
                 ignored |= painted
             else:
                 masks.setdefault(region.label, np.zeros(size, np.uint8))[painted] = 1
+        if failed:
+            note(f"{name}: {len(failed)} of {len(self.regions)} objects skipped: {'; '.join(failed[:5])}.")
         for mask in masks.values():
             mask[ignored & (mask == 0)] = IGNORE
         return {label: mask for label, mask in masks.items() if (mask == 1).any()}
@@ -107,7 +112,8 @@ class Annotations:
         kind: for people: ``COCO JSON``, ``labelme JSON`` ...
         pictures: at least one.
         labels: all that the file knows, in its own order, used or not.
-        left: sentences about what cannot be used.
+        left: sentences about what is of no use, such as lines that cover no area.
+        skipped: objects that are malformed.
         home: the folder of the file, from which its paths may count; empty if unknown.
     """
 
@@ -116,6 +122,12 @@ class Annotations:
     labels: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     home: str = ""
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All that a person should know of what is not used."""
+        return (*self.left, sentence(self.skipped)) if self.skipped else self.left
 
     @property
     def counts(self) -> dict[str, int]:
@@ -211,6 +223,21 @@ def polygon(points: Sequence[Sequence[float]] | NDArray, relative: bool = False)
     return paint
 
 
+def ellipse(centre: tuple[float, float], radii: tuple[float, float], turn: float = 0.0) -> Paint:
+    """The pixels whose centres lie in an ellipse, ``turn`` radians clockwise."""
+
+    def paint(size: tuple[int, int]) -> NDArray[np.bool_]:
+        y, x = np.ogrid[: size[0], : size[1]]
+        right, down = x + 0.5 - centre[0], y + 0.5 - centre[1]
+        along, across = (
+            np.cos(turn) * right + np.sin(turn) * down,
+            np.cos(turn) * down - np.sin(turn) * right,
+        )
+        return np.hypot(along / max(radii[0], 1e-6), across / max(radii[1], 1e-6)) <= 1
+
+    return paint
+
+
 def checked_points(points: Sequence[Sequence[float]] | NDArray) -> NDArray[np.float64]:
     """``n 2`` finite numbers; ValueError if they are none."""
     try:
@@ -243,4 +270,5 @@ def _name(path: PurePosixPath) -> str:
 
 
 def _stem(path: PurePosixPath) -> str:
-    return path.stem.casefold()
+    stem = path.stem.casefold()
+    return (stem.lstrip("0") or "0") if stem.isdecimal() else stem  # COCO fills its numbers with zeros

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import MOST_POINT, Annotated, Annotations, Paint, Region
+from asgnet.data.annotations.skipped import Skipped, skipping
 from asgnet.imaging.regions import box, polygons
 
 
@@ -19,29 +20,75 @@ def is_coco(content: Any) -> bool:
     )
 
 
+def is_coco_results(content: Any) -> bool:
+    """A list of predictions as COCO's evaluation takes them."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(
+            isinstance(one, dict) and {"image_id", "category_id", "segmentation"} <= one.keys()
+            for one in content
+        )
+    )
+
+
 def parse_coco(content: dict[str, Any]) -> Annotations:
-    """All pictures; crowds are ignored, boxes without an outline left out.
+    """All pictures; crowds are ignored, boxes without an outline not used.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: something is not as COCO has it.
+        ValueError, KeyError, TypeError, AttributeError: the categories are not as COCO has them.
     """
-    names = {one["id"]: str(one["name"]) for one in content.get("categories", [])}
-    regions: dict[Any, list[Region]] = {one["id"]: [] for one in content["images"]}
+    skipped: list[Skipped] = []
+    names = {str(one["id"]): str(one["name"]) for one in content.get("categories") or ()}
+    regions: dict[str, list[Region]] = {}
+    listed: list[tuple[str, str, tuple[int, int] | None]] = []
+    for number, one in enumerate(content["images"], 1):
+        with skipping(skipped, f"picture {number}", 0):
+            listed.append((str(one["id"]), str(one["file_name"]), _size(one)))
+            regions[str(one["id"])] = []
     left = 0
-    for one in content["annotations"]:
-        if one["image_id"] not in regions:
-            raise ValueError(f"an annotation of a picture that is not listed ({one['image_id']!r:.30})")
-        if not one.get("segmentation"):
-            left += 1
-            continue
-        label = names.get(one["category_id"], f"class {one['category_id']}")
-        painter = _painter(one["segmentation"])
-        regions[one["image_id"]].append(Region(label, painter, ignored=bool(one.get("iscrowd"))))
-    pictures = tuple(
-        Annotated(str(one["file_name"]), _size(one), tuple(regions[one["id"]])) for one in content["images"]
-    )
-    words = (f"{left} objects with a box but no outline were left out.",) if left else ()
-    return Annotations("COCO JSON", pictures, tuple(dict.fromkeys(names.values())), words)
+    crowds = _crowds(content["annotations"])
+    files = {key: name for key, name, _ in listed}
+    for number, one in enumerate(content["annotations"], 1):
+        picture = str(one.get("image_id")) if isinstance(one, dict) else ""
+        with skipping(skipped, files.get(picture, ""), number):
+            if picture not in regions:
+                raise ValueError(f"an annotation of a picture that is not listed ({one['image_id']!r:.30})")
+            if not one.get("segmentation"):
+                left += 1
+                continue
+            label = names.get(str(one["category_id"]), f"class {one['category_id']}")
+            ignored = crowds.get(str(one["category_id"]), False) and bool(one.get("iscrowd"))
+            regions[picture].append(Region(label, _painter(one["segmentation"]), ignored=ignored))
+    pictures = tuple(Annotated(name, size, tuple(regions[key])) for key, name, size in listed)
+    words = (f"{left} objects with a box but no outline are not used.",) if left else ()
+    labels = tuple(dict.fromkeys(names.values()))
+    return Annotations("COCO JSON", pictures, labels, words, skipped=tuple(skipped))
+
+
+def parse_coco_results(content: list[dict[str, Any]]) -> Annotations:
+    """Predictions of several pictures, which are called by their ids: ``139`` is about 000000000139.jpg."""
+    regions: dict[str, list[Region]] = {}
+    for one in content:
+        region = Region(f"class {one['category_id']}", _painter(one["segmentation"]))
+        regions.setdefault(str(one["image_id"]), []).append(region)
+    pictures = tuple(Annotated(name, None, tuple(own)) for name, own in regions.items())
+    return Annotations("COCO results", pictures)
+
+
+def _crowds(annotations: Sequence[Any]) -> dict[str, bool]:
+    """Of each category, whether ``iscrowd`` means a crowd.
+
+    CVAT sets it for whatever was painted with a brush, and gives its annotations attributes, as COCO does not;
+    a category of crowds alone would teach nothing either.
+    """
+    found: dict[str, bool] = {}
+    for one in annotations:
+        if isinstance(one, dict) and "category_id" in one:
+            key = str(one["category_id"])
+            single = not one.get("iscrowd") and "attributes" not in one
+            found[key] = found.get(key, False) or single
+    return found
 
 
 def _size(picture: dict[str, Any]) -> tuple[int, int] | None:
@@ -51,10 +98,24 @@ def _size(picture: dict[str, Any]) -> tuple[int, int] | None:
 
 def _painter(segmentation: Any) -> Paint:
     def paint(size: tuple[int, int]) -> NDArray[np.bool_]:
-        check_segmentation(segmentation, size)
-        return coco_region(segmentation, size)
+        tidy = _tidied(segmentation)
+        check_segmentation(tidy, size)
+        return coco_region(tidy, size)
 
     return paint
+
+
+def _tidied(segmentation: Any) -> Any:
+    """The same as pycocotools takes it: rings in a list, whole counts; rings of two points enclose nothing."""
+    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
+        counts = segmentation["counts"]
+        whole = all(isinstance(n, int | float) and n == int(n) for n in counts)
+        return {**segmentation, "counts": [int(n) for n in counts]} if whole else segmentation
+    if isinstance(segmentation, list) and segmentation and not isinstance(segmentation[0], list | dict | str):
+        return [segmentation]
+    if isinstance(segmentation, list) and all(isinstance(ring, list) for ring in segmentation):
+        return [ring for ring in segmentation if len(ring) not in (2, 4)] or segmentation
+    return segmentation
 
 
 def check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:

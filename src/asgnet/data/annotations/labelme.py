@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.annotations.annotated import Annotated, Annotations, Paint, Region, checked_points, polygon
+from asgnet.data.annotations.annotated import (
+    Annotated,
+    Annotations,
+    Paint,
+    Region,
+    checked_points,
+    ellipse,
+    polygon,
+)
+from asgnet.data.annotations.skipped import Skipped, skipping
 from asgnet.errors import PictureError
 
 Points = list[tuple[float, float]]
@@ -29,20 +38,25 @@ def parse_labelme(content: dict[str, Any]) -> Annotations:
     """Polygons, rectangles, circles and masks; lines and points cover nothing and are left out.
 
     Raises:
-        ValueError: a shape is no shape.
+        ValueError: the picture's size is none.
     """
-    regions, left = [], 0
-    for shape in content["shapes"]:
-        label, points, kind = shape["label"], shape["points"], shape.get("shape_type") or "polygon"
-        if kind in _LINES:
-            left += 1
-        else:
-            regions.append(Region(_text(label), _painter(kind, points, shape.get("mask"))))
+    name = str(content.get("imagePath") or "")
+    regions: list[Region] = []
+    skipped: list[Skipped] = []
+    left = 0
+    for number, shape in enumerate(content["shapes"], 1):
+        with skipping(skipped, name, number):
+            label, points, kind = shape["label"], shape["points"], shape.get("shape_type") or "polygon"
+            if kind in _LINES:
+                left += 1
+            else:
+                regions.append(Region(_text(label), _painter(kind, points, shape.get("mask"))))
     height, width = content.get("imageHeight"), content.get("imageWidth")
     size = (int(height), int(width)) if height and width else None
-    name = str(content.get("imagePath") or "")
-    words = (f"{left} lines or points were left out: they cover no area.",) if left else ()
-    return Annotations("labelme JSON", (Annotated(name, size, tuple(regions)),), left=words)
+    words = (f"{left} lines or points are not used: they cover no area.",) if left else ()
+    return Annotations(
+        "labelme JSON", (Annotated(name, size, tuple(regions)),), left=words, skipped=tuple(skipped)
+    )
 
 
 def _text(label: Any) -> str:
@@ -63,7 +77,8 @@ def _painter(kind: str, points: Any, mask: Any) -> Paint:
     if kind == "rectangle":
         return polygon(_box((x0, y0), (x1, y1)))
     if kind == "circle":
-        return lambda size: _disc(size, (x0, y0), float(np.hypot(x1 - x0, y1 - y0)))
+        radius = float(np.hypot(x1 - x0, y1 - y0))
+        return ellipse((x0, y0), (radius, radius))
     if kind == "mask" and isinstance(mask, str):
         return lambda size: _pasted(size, (int(x0), int(y0)), mask)
     raise ValueError(f"a shape of the kind {kind!r:.30}")
@@ -79,11 +94,6 @@ def _upright(corners: NDArray[np.float64]) -> Points:
     box = _box(corners.min(0), corners.max(0))
     given = [(x, y) for x, y in corners]
     return box if set(given) == set(box) else given
-
-
-def _disc(size: tuple[int, int], centre: tuple[float, float], radius: float) -> NDArray[np.bool_]:
-    y, x = np.ogrid[: size[0], : size[1]]
-    return np.hypot(x + 0.5 - centre[0], y + 0.5 - centre[1]) <= radius
 
 
 def _pasted(size: tuple[int, int], corner: tuple[int, int], encoded: str) -> NDArray[np.bool_]:

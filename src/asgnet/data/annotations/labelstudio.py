@@ -9,10 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from asgnet.data.annotations.annotated import Annotated, Annotations, Paint, Region, checked_points, polygon
+from asgnet.data.annotations.annotated import (
+    Annotated,
+    Annotations,
+    Paint,
+    Region,
+    checked_points,
+    ellipse,
+    polygon,
+)
 from asgnet.data.annotations.brush import brush_region
+from asgnet.data.annotations.skipped import Skipped, skipping
 
 _ANSWERS = ("annotations", "completions", "predictions")
 _KINDS = ("brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels", "labels")
@@ -32,8 +40,14 @@ def parse_labelstudio(content: Any) -> Annotations:
     """
     tasks = content if isinstance(content, list) else [content]
     left: list[str] = []
-    pictures = tuple(_task(task, left) for task in tasks)
-    return Annotations("Label Studio JSON", pictures, left=tuple(dict.fromkeys(left)))
+    skipped: list[Skipped] = []
+    pictures = []
+    for number, task in enumerate(tasks, 1):
+        with skipping(skipped, f"task {number}", 0):
+            pictures.append(_task(task, left, skipped))
+    return Annotations(
+        "Label Studio JSON", tuple(pictures), left=tuple(dict.fromkeys(left)), skipped=tuple(skipped)
+    )
 
 
 def _is_task(task: dict[str, Any]) -> bool:
@@ -46,26 +60,28 @@ def _least(task: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for several in lists for one in several if isinstance(one, dict) and "original_width" in one]
 
 
-def _task(task: dict[str, Any], left: list[str]) -> Annotated:
+def _task(task: dict[str, Any], left: list[str], skipped: list[Skipped]) -> Annotated:
     full = _is_task(task)
     results = _answer(task) if full else [{**one, "value": one} for one in _least(task)]
     data = task["data"] if full else task
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     name = texts.get("image") or next((value for key, value in texts.items() if "." in value[-6:]), "")
-    regions, size = [], None
-    for result in results:
-        value = result.get("value", {})
-        labels = next((value[kind] for kind in _KINDS if value.get(kind)), None)
-        if labels is None:
-            continue  # a relation, a rating, a text
-        if result.get("image_rotation"):
-            raise ValueError("a picture that was turned while it was annotated")
-        size = int(result["original_height"]), int(result["original_width"])
-        paint = _painter(value, size)
-        if paint is None:
-            left.append("Key points were left out: they cover no area.")
-        else:
-            regions += [Region(str(label), paint) for label in labels]
+    regions: list[Region] = []
+    size = None
+    for number, result in enumerate(results, 1):
+        with skipping(skipped, name, number):
+            value = result.get("value", {})
+            labels = next((value[kind] for kind in _KINDS if value.get(kind)), None)
+            if labels is None:
+                continue  # a relation, a rating, a text
+            if result.get("image_rotation"):
+                raise ValueError("a picture that was turned while it was annotated")
+            size = int(result["original_height"]), int(result["original_width"])
+            paint = _painter(value, size)
+            if paint is None:
+                left.append("Key points are not used: they cover no area.")
+            else:
+                regions += [Region(str(label), paint) for label in labels]
     return Annotated(name, size, tuple(regions))
 
 
@@ -90,22 +106,10 @@ def _painter(value: dict[str, Any], size: tuple[int, int]) -> Paint | None:
     turn = np.deg2rad(float(value.get("rotation") or 0))
     if "radiusX" in value:
         radii = float(value["radiusX"]) / 100 * width, float(value["radiusY"]) / 100 * height
-        return lambda size: _ellipse(size, (x, y), radii, turn)
+        return ellipse((x, y), radii, turn)
     if "height" not in value:
         return None
     across, down = float(value["width"]) / 100 * width, float(value["height"]) / 100 * height
     corners = np.array([(0, 0), (across, 0), (across, down), (0, down)])
     turned = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return polygon(turned + np.array([x, y]))  # turned about its upper left corner
-
-
-def _ellipse(
-    size: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float], turn: float
-) -> NDArray[np.bool_]:
-    y, x = np.ogrid[: size[0], : size[1]]
-    right, down = x + 0.5 - centre[0], y + 0.5 - centre[1]
-    along, across = (
-        np.cos(turn) * right + np.sin(turn) * down,
-        np.cos(turn) * down - np.sin(turn) * right,
-    )
-    return np.hypot(along / max(radii[0], 1e-6), across / max(radii[1], 1e-6)) <= 1

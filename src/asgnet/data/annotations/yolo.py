@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import Annotated, Annotations, Region, polygon
+from asgnet.data.annotations.skipped import Skipped
 from asgnet.imaging.regions import polygons
 
 _BEYOND = 1.0
@@ -17,36 +18,60 @@ _BEYOND = 1.0
 def parse_yolo(text: str, names: Sequence[str] = ()) -> Annotations:
     """Lines ``index x y x y …``, x and y parts of the picture's sides.
 
+    Behind the coordinates may stand a confidence and a track's number. Lines that are none are skipped.
+
     Args:
         text: the file's content.
         names: of the indices from 0; without them they are called ``class 0`` and so on.
-
-    Raises:
-        ValueError: a line is none, or an index has no name.
     """
-    regions, boxes = [], 0
+    regions: list[Region] = []
+    skipped: list[Skipped] = []
+    boxes = 0
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words:
             continue
         try:
-            index, values = int(words[0]), np.array(words[1:], np.float64)
+            found = _outline(words, number, names)
         except ValueError as error:
-            raise ValueError(f"line {number} holds something else than numbers") from error
-        if values.size == 4:
-            boxes += 1
+            skipped.append(Skipped("", number, str(error)))
             continue
-        if index < 0 or values.size < 6 or values.size % 2:
-            raise ValueError(f"line {number} is no outline: index x y x y … with 3 points or more")
-        if not (np.abs(values - 0.5) <= 0.5 + _BEYOND).all():
-            raise ValueError(
-                f"line {number} has what look like pixels where parts of the picture's sides (0 to 1) belong"
-            )
-        if names and index >= len(names):
-            raise ValueError(f"line {number} has class {index}, but there are {len(names)} names")
-        regions.append(Region(_name(names, index), polygon(values.reshape(-1, 2), relative=True)))
-    left = (f"{boxes} lines with a box but no outline were left out.",) if boxes else ()
-    return Annotations("YOLO labels", (Annotated("", None, tuple(regions)),), tuple(names), left)
+        if found is None:
+            boxes += 1
+        else:
+            regions.append(found)
+    left = (f"{boxes} lines with a box but no outline are not used.",) if boxes else ()
+    pictures = (Annotated("", None, tuple(regions)),)
+    return Annotations("YOLO labels", pictures, tuple(names), left, skipped=tuple(skipped))
+
+
+def _outline(words: Sequence[str], number: int, names: Sequence[str]) -> Region | None:
+    """A line's region; None if it is a box."""
+    try:
+        index, values = float(words[0]), np.array(words[1:], np.float64)
+    except ValueError as error:
+        raise ValueError(f"line {number} holds something else than numbers") from error
+    if values.size in (4, 5):
+        return None
+    values = _without_scores(values)
+    if index < 0 or index != int(index) or values.size < 6 or values.size % 2:
+        raise ValueError(f"line {number} is no outline: index x y x y … with 3 points or more")
+    if not (np.abs(values - 0.5) <= 0.5 + _BEYOND).all():
+        raise ValueError(
+            f"line {number} has what look like pixels where parts of the picture's sides (0 to 1) belong"
+        )
+    if names and index >= len(names):
+        raise ValueError(f"line {number} has class {int(index)}, but there are {len(names)} names")
+    return Region(_name(names, int(index)), polygon(values.reshape(-1, 2), relative=True))
+
+
+def _without_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An outline's coordinates without the confidence, the track's number, or both, that may stand behind them."""
+    if values.size % 2:
+        return values[:-1]
+    inside = np.abs(values - 0.5) <= 0.5 + _BEYOND
+    both = values.size >= 8 and inside[:-1].all() and not inside[-1] and values[-1] == int(values[-1])
+    return values[:-2] if both else values
 
 
 def _name(names: Sequence[str], index: int) -> str:
