@@ -43,7 +43,7 @@ class Curve(NamedTuple):
 
 
 def curves(rounds: int = 3) -> Iterator[Curve]:
-    """All of them; the network's are of ``paper-r50`` (lean) or the default with the fastest engine."""
+    """All of them; the network's are of ``paper-r50`` (BatchNorm folded) or the default with the fastest engine."""
     _, query, _ = work.scene()
     engine = work.fastest()
     for name, runs in (

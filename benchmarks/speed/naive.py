@@ -15,7 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.model.paper.decoder import FEM
+from asgnet.model.paper.fem import FEM, scale_size
 
 Size = tuple[int, int]
 
@@ -94,9 +94,11 @@ def prototypes(features: Tensor, mask: Tensor, iterations: int = 5) -> Tensor:
     soft = F.interpolate(mask[None, None].float(), tuple(grid), mode="bilinear", align_corners=True)[0, 0]
     near = F.interpolate(mask[None, None].float(), tuple(grid), mode="nearest")[0, 0].numpy() == 1
     count = min(round(near.sum() / 100), 5)
-    if count < 2:
+    placed = seeds(near, count, border=False) if count else np.zeros((0, 2), np.int64)
+    used = np.count_nonzero(placed, axis=0).max(initial=0)  # what lies at 0 is taken for padding
+    placed = torch.from_numpy(placed[:used])
+    if len(placed) < 2:
         return ((features * soft).sum((1, 2)) / (soft.sum() + 0.0005))[None]
-    placed = torch.from_numpy(seeds(near, count, border=False))
     return cluster(features, soft > 1 - 1e-5, placed, iterations)
 
 
@@ -104,7 +106,7 @@ def decode(fem: FEM, guided: Tensor, fits: Tensor) -> Tensor:
     """FEM: ``1 2c h w``, ``1 1 h w`` -> logits ``1 2 h w``; every scale enlarged, every classifier asked."""
     grid, enlarged = guided.shape[-2:], []
     for scale, fraction in enumerate(fem.fractions):
-        size = tuple(max(round(side * fraction), 1) for side in grid)
+        size = scale_size(grid, fraction, fem.published)
         x = torch.cat([F.adaptive_avg_pool2d(guided, size), _resized(fits, size)], 1)
         x = F.relu(fem.merge[scale](x))
         if scale > 0:

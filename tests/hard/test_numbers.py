@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from asgnet.model.paper.decoder import FEM
+from asgnet.model.paper.fem import FEM
 from asgnet.model.paper.gpa import allocate
 from asgnet.model.paper.seeds import seed_masks
 from asgnet.model.paper.sgc import cluster

@@ -153,7 +153,7 @@ def test_the_calibration_comes_back_and_older_files_have_the_usual_one(tmp_path)
     del written["calibration"]
     file.write_text(json.dumps(written))
     assert load_weights(tmp_path).config == usual.config
-    for wrong, says in ((3, "not the configuration"), ({"colour": 3}, "not the configuration")):
+    for wrong, says in ((3, "'calibration' cannot be 3"), ({"colour": 3}, "not the configuration")):
         file.write_text(json.dumps({**written, "calibration": wrong}))
         with pytest.raises(WeightsError, match=says):
             load_weights(tmp_path)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from asgnet.model import ASGNet
-from asgnet.model.for_inference import ChannelwiseNorm, channelwise, fused
+from asgnet.model.for_inference import ChannelwiseNorm, channelwise, fold_batchnorm
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def unusual():
 
 @pytest.mark.parametrize("side", [64, 97])
 def test_the_function_is_the_same(unusual, side):
-    quick = fused(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
+    quick = fold_batchnorm(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
     images = torch.randn(2, 3, side, side)
     with torch.inference_mode():
         for one, other in zip(quick.backbone(images), unusual.backbone(images), strict=True):
@@ -33,7 +33,7 @@ def test_the_function_is_the_same(unusual, side):
 
 def test_no_normalisation_is_left_and_the_network_keeps_its_own(unusual):
     before = {name: tensor.clone() for name, tensor in unusual.state_dict().items()}
-    quick = fused(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
+    quick = fold_batchnorm(unusual, unusual.backbone, torch.zeros(1, 3, 64, 64))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.backbone.modules())
     after = unusual.state_dict()
     assert list(after) == list(before)
@@ -43,7 +43,7 @@ def test_no_normalisation_is_left_and_the_network_keeps_its_own(unusual):
 def test_a_normalisation_that_follows_no_convolution_stays():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)).eval()
     images = torch.randn(1, 3, 5, 5)
-    quick = fused(net, net, images)
+    quick = fold_batchnorm(net, net, images)
     assert isinstance(quick[2], nn.BatchNorm2d)
     torch.testing.assert_close(quick(images), net(images))
 
@@ -58,7 +58,7 @@ def test_a_network_at_work_in_another_thread_is_not_listened_to():
             return super().forward(images)
 
     net = Watched(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
-    assert isinstance(fused(net, net, torch.randn(1, 3, 5, 5))[1], nn.Sequential)
+    assert isinstance(fold_batchnorm(net, net, torch.randn(1, 3, 5, 5))[1], nn.Sequential)
     assert listened == [False]
 
 

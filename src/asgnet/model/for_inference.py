@@ -13,7 +13,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 @torch.no_grad()
-def fused(net: Net, backbone: nn.Module, example: Tensor) -> Net:
+def fold_batchnorm(net: Net, backbone: nn.Module, example: Tensor) -> Net:
     """A copy for inference of a network whose backbone's BatchNorms are folded into their convolutions.
 
     Which convolution a normalisation follows is seen in one pass, so it holds for any backbone. The network
@@ -47,19 +47,21 @@ class ChannelwiseNorm(nn.Module):
         norm: the one to do the work of, with weights.
     """
 
+    same_group: Tensor
+
     share: Tensor
 
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         width = norm.num_channels // norm.num_groups
         same = torch.eye(norm.num_groups).repeat_interleave(width, 0).repeat_interleave(width, 1)
-        self.register_buffer("share", (same / width).to(norm.weight))  # c c
+        self.register_buffer("same_group", (same / width).to(norm.weight))  # c c
         self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
 
     def forward(self, maps: Tensor) -> Tensor:
         """``b c h w`` -> the same."""
-        centred = maps - (maps.mean((2, 3)) @ self.share)[..., None, None]
-        variance = centred.square().mean((2, 3)) @ self.share  # b c
+        centred = maps - (maps.mean((2, 3)) @ self.same_group)[..., None, None]
+        variance = centred.square().mean((2, 3)) @ self.same_group  # b c
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[..., None, None] + self.bias[:, None, None]
 
@@ -73,18 +75,18 @@ def channelwise(net: Net) -> Net:
 
 
 def _followed(backbone: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """The convolutions whose answer goes into a BatchNorm, each with it."""
+    """The convolutions whose output goes into a BatchNorm, each with it."""
     made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # the tensors are kept, so that no id comes twice
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
-    def note(module: nn.Module, taken: tuple[Tensor, ...], answer: Tensor) -> None:
+    def note(module: nn.Module, taken: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(module, nn.Conv2d):
-            made[id(answer)] = (module, answer)
+            made[id(output)] = (module, output)
         elif isinstance(module, nn.BatchNorm2d) and id(taken[0]) in made:
             pairs.append((made[id(taken[0])][0], module))
 
-    kinds = (nn.Conv2d, nn.BatchNorm2d)
-    hooks = [m.register_forward_hook(note) for m in backbone.modules() if isinstance(m, kinds)]
+    types = (nn.Conv2d, nn.BatchNorm2d)
+    hooks = [m.register_forward_hook(note) for m in backbone.modules() if isinstance(m, types)]
     try:
         backbone(example)
     finally:

@@ -16,8 +16,10 @@ _PAPER = Config(
     length=0.0,
     region="exact",
     border=False,
+    zero_is_padding=True,
     rounding="round",
     reduce="sum",
+    published_scales=True,
     hidden=256,
 )
 PRESETS: dict[str, Config | DefaultConfig] = {

@@ -11,7 +11,7 @@ from asgnet.errors import UsageError
 from asgnet.model import ASGNet
 from asgnet.model.paper.asgnet import Encoded, grid_masks
 from asgnet.model.paper.config import Config
-from asgnet.model.paper.decoder import episode_loss
+from asgnet.model.paper.loss import episode_loss
 from asgnet.model.steps import Outputs
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8, area=4)

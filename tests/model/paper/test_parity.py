@@ -1,6 +1,7 @@
 """The paper presets against the published network's recorded numbers, and its rules as plain loops."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +11,31 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 
 from asgnet.model.checkpoint import load_published
-from asgnet.model.paper.asgnet import grid_masks
+from asgnet.model.paper.asgnet import ASGNet, Encoded, grid_masks
+from asgnet.model.paper.fem import scale_size
 from asgnet.model.paper.seeds import seed_masks
+from asgnet.model.presets import preset_config
 
 SHARED = Path(os.environ.get("ASGNET_SHARED", Path(__file__).parents[4] / "shared")) / "parity"
 
 
-@pytest.fixture(scope="module")
-def fem_net(fem_file):
-    return load_published(fem_file, "paper-r50")
-
-
 @torch.inference_mode()
-def test_the_recorded_features_seeds_and_logits(fem_net, inputs, reference):
-    query, _, masks = inputs.episode(1)
-    features = fem_net.encode(query).features
-    torch.testing.assert_close(features[0, :8], reference["features"], atol=1e-3, rtol=0)
-    seeded, _, _ = grid_masks(masks[0], features.shape[-2:], "exact")
-    seeds, valid = seed_masks(seeded, rounding="round", border=False)
+def test_the_recorded_features_seeds_and_logits(fem_file, inputs, reference):
+    """In float64, where no rounding decides which of two prototypes fits a pixel better."""
+    net = load_published(fem_file, "paper-r50").double()
+    query, images, masks = inputs.episode(1)
+    query, images = query.double(), images.double()
+    encoded = net.encode(query)
+    torch.testing.assert_close(encoded.features[0, :8].float(), reference["features"], atol=1e-4, rtol=0)
+    seeded, _, _ = grid_masks(masks[0], encoded.features.shape[-2:], "exact")
+    seeds, valid = seed_masks(seeded, rounding="round", border=False, zero_is_padding=True)
     assert valid.all()
     assert torch.equal(seeds, reference["seeds"])
-    # The recording fed the query as its own support (see parity/README.md).
-    logits = fem_net(query, query[:, None], masks)
-    assert logits.shape == (1, 2, 473, 473)
-    torch.testing.assert_close(logits[0, :, ::8, ::8], reference["logits"], atol=1e-3, rtol=0)
+    allocation = net.allocate(encoded, net.learn(net.encode(images[0]), masks))
+    best = allocation.similarity.topk(2, 1).values
+    assert (best[:, 0] - best[:, 1]).min() > 1e-6  # no pixel of the recording was decided by rounding
+    logits = net.decode(encoded, allocation, (473, 473)).logits
+    torch.testing.assert_close(logits[0, :, ::8, ::8].float(), reference["logits"], atol=1e-4, rtol=0)
 
 
 def test_the_bundled_reference_is_the_shared_one(inputs, reference):
@@ -55,7 +57,8 @@ def plain_seeds(mask, count):
         y, x = np.unravel_index(distance_transform_edt(box).argmax(), box.shape)
         box[y, x] = False
         seeds.append((y + rows.min(), x + columns.min()))
-    return seeds
+    rows, columns = (sum(bool(seed[axis]) for seed in seeds) for axis in (0, 1))
+    return seeds[: max(rows, columns)]  # what lies at 0 is taken for padding
 
 
 def plain_prototypes(features, mask, iterations):
@@ -68,12 +71,13 @@ def plain_prototypes(features, mask, iterations):
         == 1
     )
     count = min(round(near.sum() / 100), 5)
-    if count < 2:
+    seeds = plain_seeds(near, count) if count else []
+    if len(seeds) < 2:
         return [(features * soft).sum((1, 2)) / (soft.sum() + 0.0005)]
     where = torch.stack(torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")).double()
     both = torch.cat([features.double(), where])
     pixels = both[:, soft == 1]
-    centres = [both[:, y, x] for y, x in plain_seeds(near, count)]
+    centres = [both[:, y, x] for y, x in seeds]
     for _ in range(iterations):
         moved = []
         for centre in centres:
@@ -81,7 +85,7 @@ def plain_prototypes(features, mask, iterations):
             q = torch.exp(-torch.sqrt(apart[:-2].sum(0) + apart[-2:].sum(0) / 100))
             moved.append((pixels * q).sum(1) / q.sum())
         centres = moved
-    return [centre[:c].float() for centre in centres]
+    return [centre[:c].to(features.dtype) for centre in centres]
 
 
 def plain_guide(features, prototypes):
@@ -139,3 +143,49 @@ def test_five_shots_of_every_size_through_aspp(aspp_file, aspp_state, inputs):
             guide, fits = plain_guide(encoded.features[0], prototypes)
             expected = plain_aspp(aspp_state, encoded.features[0], guide, fits, encoded.low[0], (size, size))
             torch.testing.assert_close(logits[b], expected, atol=1e-3, rtol=0)
+
+
+def at_the_border(name):
+    """``473 473``: objects whose seeds lie at row or column 0, and how many prototypes are published for them."""
+    row, column = np.mgrid[:473, :473]
+    found = {
+        "full": (row >= 0, 3),
+        "corner": ((row < 200) & (column < 220), 4),
+        "top": (row < 80, 4),
+        "left": (column < 80, 4),
+        "disc": ((row - 40) ** 2 + (column - 40) ** 2 < 150**2, 3),
+    }
+    inside, count = found[name]
+    return torch.from_numpy(inside.astype(np.uint8)), count
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The paper's rules on a grid of 60, for features that no backbone made."""
+    config = replace(preset_config("paper-r50"), backbone="mobilenetv3_small_050", levels=(1,), channels=16)
+    return ASGNet.from_config(replace(config, hidden=8)).eval()
+
+
+@pytest.mark.parametrize("name", ["full", "corner", "top", "left", "disc"])
+def test_seeds_at_coordinate_zero_drop_prototypes_as_published(small, name):
+    mask, count = at_the_border(name)
+    features = torch.randn(1, 16, 60, 60, generator=torch.Generator().manual_seed(0)).double()
+    found, valid = small.learn(Encoded(features), mask[None, None])
+    expected = plain_prototypes(features[0], mask, 5)
+    assert len(expected) == int(valid.sum()) == count
+    torch.testing.assert_close(found[0][valid[0]], torch.stack(expected), atol=1e-7, rtol=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small, "config", replace(small.config, zero_is_padding=False))
+        assert int(small.learn(Encoded(features), mask[None, None]).valid.sum()) == 5
+
+
+@pytest.mark.parametrize(
+    ("side", "scales"),
+    [(473, (60, 30, 15, 8)), (641, (81, 40, 20, 10)), (273, (35, 17, 8, 4)), (401, (51, 25, 12, 6))],
+)
+def test_scales_are_cut_as_published(small, side, scales):
+    grid = ((side - 1) // 8 + 1,) * 2
+    assert small.decoder.published
+    assert tuple(scale_size(grid, f, True)[0] for f in small.decoder.fractions) == scales
+    rounded = tuple(scale_size(grid, f)[0] for f in small.decoder.fractions)
+    assert (rounded == scales) == (side in (473, 641))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from asgnet.model.paper.seeds import count_prototypes, place_seeds, seed_masks, seeds_on_device
+from asgnet.model.paper.seeds import count_prototypes, place_seeds, seed_masks
+from asgnet.model.paper.seeds_on_device import seeds_on_device
 from asgnet.model.paper.sgc import cluster
 
 

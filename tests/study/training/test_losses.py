@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from asgnet.model.paper.decoder import Outputs
+from asgnet.model.steps import Outputs
 from asgnet.study.training.losses import presence_loss, soft_episode_loss, soft_target
 
 

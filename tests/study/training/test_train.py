@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from asgnet.errors import AsgnetError, OutputError, UsageError, WeightsError
 from asgnet.model.checkpoint import load_weights
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.model.paper.decoder import Outputs
+from asgnet.model.steps import Outputs
 from asgnet.study.recipe import load_recipe
 from asgnet.study.sampling.material import cut_folds, prepare
 from asgnet.study.sampling.readers import FeatureReader

@@ -25,7 +25,7 @@ from asgnet.apply.engines.torch_engine import PROBE
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import cache_folder, save_bytes
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.for_inference import channelwise, fused
+from asgnet.model.for_inference import channelwise, fold_batchnorm
 
 OPSET = 18
 TRACED = ("apply/engines/graph.py", "apply/engines/fusion.py", "model")
@@ -96,7 +96,9 @@ def example(fit: ClassFit, side: int) -> tuple[Tensor, ...]:
 
 def folded(net: DefaultNet) -> DefaultNet:
     """A copy of the network with its normalisations folded, as tracers take it."""
-    return fused(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE)).to(memory_format=torch.contiguous_format)
+    return fold_batchnorm(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE)).to(
+        memory_format=torch.contiguous_format
+    )
 
 
 @contextmanager

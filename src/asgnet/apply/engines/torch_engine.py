@@ -10,7 +10,7 @@ from asgnet.apply.engines.feature_cache import FeatureCache
 from asgnet.apply.engines.graph import Graph, GraphOutput, tensors_of
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import FeatureMaps
-from asgnet.model.for_inference import fused
+from asgnet.model.for_inference import fold_batchnorm
 
 PROBE = 64
 """Side of the picture that shows which normalisation follows which convolution."""
@@ -30,7 +30,9 @@ class TorchEngine:
     ) -> None:
         self.precision = precision
         self.device = net.backbone.mean.device
-        self._graph = Graph(fused(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE, device=self.device)))
+        self._graph = Graph(
+            fold_batchnorm(net, net.backbone, torch.zeros(1, 3, PROBE, PROBE, device=self.device))
+        )
         self._features = features
 
     def __call__(self, pictures: Tensor, fit: ClassFit) -> GraphOutput:

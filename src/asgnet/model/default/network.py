@@ -28,7 +28,7 @@ from asgnet.model.default.presence import Presence
 from asgnet.model.default.similarity import similarity_maps
 from asgnet.model.default.superpixels import superpixels
 from asgnet.model.default.support_statistics import SupportStatistics
-from asgnet.model.paper.decoder import resize
+from asgnet.model.paper.resize import resize
 from asgnet.model.steps import Outputs, check_episode
 
 APPEARANCE_LEVELS = (2, 3, 4)

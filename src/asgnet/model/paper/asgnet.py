@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from asgnet.errors import UsageError
 from asgnet.model.backbones.backbone import Backbone, lite0, published_resnet
 from asgnet.model.default.config import DefaultConfig
+from asgnet.model.paper.aspp import ASPP
 from asgnet.model.paper.config import Config
-from asgnet.model.paper.decoder import FEM, Atrous, resize
+from asgnet.model.paper.fem import FEM
 from asgnet.model.paper.gpa import Allocation, allocate
+from asgnet.model.paper.resize import resize
 from asgnet.model.paper.seeds import seed_masks
 from asgnet.model.paper.sgc import cluster, slots
 from asgnet.model.presets import preset_config
@@ -58,7 +60,7 @@ class ASGNet(nn.Module):
 
     Args:
         backbone: frozen features; the decoder's ``low`` is its first level.
-        decoder: see :mod:`asgnet.model.paper.decoder`.
+        decoder: :class:`~asgnet.model.paper.fem.FEM` or :class:`~asgnet.model.paper.aspp.ASPP`.
         config: the rest; ``config.backbone`` and ``config.decoder`` only say how the two were made.
         fused: which of the backbone's levels are projected, by position; the first gives the grid.
     """
@@ -171,7 +173,7 @@ class ASGNet(nn.Module):
         features = self.projection(torch.cat([resize(maps[i], grid) for i in self.fused], 1))
         if self.config.length:
             features = F.normalize(features, dim=1) * self.config.length
-        return Encoded(features, maps[0] if isinstance(self.decoder, Atrous) else None)
+        return Encoded(features, maps[0] if isinstance(self.decoder, ASPP) else None)
 
     @torch.no_grad()
     def learn(self, supports: Encoded, masks: Tensor) -> Prototypes:
@@ -183,7 +185,9 @@ class ASGNet(nn.Module):
         """
         features, config = supports.features, self.config
         seeded, region, soft = grid_masks(masks.flatten(0, 1), features.shape[-2:], config.region)
-        seeds, valid = seed_masks(seeded, config.area, config.most, config.rounding, config.border)
+        seeds, valid = seed_masks(
+            seeded, config.area, config.most, config.rounding, config.border, config.zero_is_padding
+        )
         iterations = self.train_iterations if self.training else self.eval_iterations
         prototypes = cluster(features, region, seeds, valid, iterations, soft_mask=soft)  # bk most c
         pooled = (x.unflatten(0, masks.shape[:2]).flatten(1, 2) for x in (prototypes, slots(region, valid)))
@@ -238,12 +242,12 @@ def _backbone(config: Config) -> tuple[Backbone, tuple[int, ...] | None]:
     return Backbone(config.backbone, indices=config.levels or None), None
 
 
-def _decoder(config: Config, backbone: Backbone) -> FEM | Atrous:
+def _decoder(config: Config, backbone: Backbone) -> FEM | ASPP:
     if config.decoder == "fem":
-        return FEM(2 * config.channels, config.hidden, inner=config.inner)
+        return FEM(2 * config.channels, config.hidden, published=config.published_scales, inner=config.inner)
     if not _published(config):
         raise UsageError(f"The aspp decoder needs a published backbone, not {config.backbone!r}; take fem.")
-    return Atrous(2 * config.channels, backbone.channels[0], config.hidden, inner=config.inner)
+    return ASPP(2 * config.channels, backbone.channels[0], config.hidden, inner=config.inner)
 
 
 def _published(config: Config) -> bool:

@@ -22,11 +22,13 @@ class Config:
         region: ``"exact"`` as published: pixels of the bilinear mask that are exactly 1, seeds from the
             nearest-neighbour mask. ``"area"``: pixels of the grid at least half object, for both.
         border: beyond the grid lies background, see :func:`place_seeds`.
+        zero_is_padding: seeds at row or column 0 drop prototypes, as published; see :func:`seed_masks`.
         rounding: of the number of prototypes, see :func:`count_prototypes`.
         area: object pixels per prototype.
         most: prototypes per support, at most.
         reduce: how similarities become the probability map, see :func:`allocate`.
         decoder: ``"fem"`` or ``"aspp"``, which needs a published backbone's stage 1.
+        published_scales: of FEM, see :func:`~asgnet.model.paper.fem.scale_size`.
         hidden: the decoder's channels.
         inner: with auxiliary classifiers, for training.
     """
@@ -37,11 +39,13 @@ class Config:
     length: float = 16.0
     region: Literal["exact", "area"] = "area"
     border: bool = True
+    zero_is_padding: bool = False
     rounding: Rounding = "floor"
     area: int = 100
     most: int = 5
     reduce: Reduce = "max"
     decoder: Literal["fem", "aspp"] = "fem"
+    published_scales: bool = False
     hidden: int = 64
     inner: bool = True
 

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from asgnet.model.paper.seeds_on_device import seeds_on_device
+
 Rounding = Literal["floor", "round"]
 
 
@@ -29,12 +31,12 @@ def count_prototypes(
     Returns:
         An integer in [0, most]; 0 and 1 both mean that one average describes the object.
     """
-    share = int((np.asarray(mask) == 1).sum()) / area
-    return min(int(share) if rounding == "floor" else round(share), most)
+    superpixels = int((np.asarray(mask) == 1).sum()) / area
+    return min(int(superpixels) if rounding == "floor" else round(superpixels), most)
 
 
 def place_seeds(region: ArrayLike | Tensor, count: int, border: bool = True) -> NDArray[np.int64]:
-    """Seeds inside a region, each the first pixel (in raster order) farthest from border and earlier seeds.
+    """Seeds inside a region, each the first pixel (in raster order) farthest from the border and from other seeds.
 
     One distance transform in all: a new seed only lowers distances, by those to itself.
 
@@ -77,7 +79,12 @@ def _squared_distance(region: NDArray[np.bool_], border: bool) -> NDArray[np.int
 
 
 def seed_masks(
-    masks: Tensor, area: int = 100, most: int = 5, rounding: Rounding = "floor", border: bool = True
+    masks: Tensor,
+    area: int = 100,
+    most: int = 5,
+    rounding: Rounding = "floor",
+    border: bool = True,
+    zero_is_padding: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Seeds of a batch of masks, padded to ``most`` per mask.
 
@@ -87,13 +94,15 @@ def seed_masks(
         most: upper bound.
         rounding: see :func:`count_prototypes`.
         border: see :func:`place_seeds`.
+        zero_is_padding: the published behaviour, which counts the seeds by their rows other than 0 or their
+            columns other than 0, whichever are more, and drops as many of the last as lie at 0.
 
     Returns:
         seeds: ``b n 2`` int64 (row, column), n = ``most``; padding is 0.
         valid: ``b n`` bool, the slots in use. Slot 0 always is: a mask too small for two superpixels (or
             empty) has one prototype, its average.
     """
-    if border and masks.device.type != "cpu":
+    if border and not zero_is_padding and masks.device.type != "cpu":
         return seeds_on_device(masks, area, most, rounding)
     regions = (masks == 1).cpu().numpy()
     seeds = np.zeros((len(regions), most, 2), np.int64)
@@ -101,44 +110,8 @@ def seed_masks(
     valid[:, 0] = True
     for i, region in enumerate(regions):
         placed = place_seeds(region, count_prototypes(region, area, most, rounding), border)
+        if zero_is_padding:
+            placed = placed[: np.count_nonzero(placed, axis=0).max(initial=0)]
         seeds[i, : len(placed)] = placed
         valid[i, : len(placed)] = True
     return torch.from_numpy(seeds).to(masks.device), torch.from_numpy(valid).to(masks.device)
-
-
-def seeds_on_device(masks: Tensor, area: int, most: int, rounding: Rounding) -> tuple[Tensor, Tensor]:
-    """As :func:`seed_masks` with a border, without waiting for a GPU: all masks at once, nothing comes back.
-
-    The exact squared distance is a minimum along columns and then one along rows; the largest tensors are
-    ``b h h w`` and ``b h w w``.
-    """
-    batch, height, width = masks.shape
-    region = masks == 1
-    distance = _all_squared_distances(region)  # b h w
-    share = region.flatten(1).sum(1).double() / area
-    count = (share.floor() if rounding == "floor" else share.round()).clamp(max=most)  # b
-    used = torch.arange(most, device=masks.device) < count[:, None]  # b most
-    row, column = torch.arange(height, device=masks.device), torch.arange(width, device=masks.device)
-    pixels = height * width
-    earlier = torch.arange(pixels - 1, -1, -1, device=masks.device)  # of equal ones the first wins
-    seeds = torch.zeros(batch, most, 2, dtype=torch.int64, device=masks.device)
-    for i in range(most):
-        place = pixels - 1 - (distance.flatten(1) * pixels + earlier).amax(1) % pixels  # b
-        y, x = (place // width)[:, None], (place % width)[:, None]
-        seeds[:, i] = torch.cat([y, x], 1) * used[:, i : i + 1]
-        to_seed = ((row - y) ** 2)[:, :, None] + ((column - x) ** 2)[:, None]  # b h w
-        distance = torch.minimum(distance, to_seed)
-    used[:, 0] = True
-    return seeds, used
-
-
-def _all_squared_distances(region: Tensor) -> Tensor:
-    """``b h w`` bool -> squared distance of each pixel to the nearest one outside or beyond the grid."""
-    height, width = region.shape[1:]
-    far = (height + width + 2) ** 2
-    padded = torch.nn.functional.pad(region, (1, 1, 1, 1))  # b h+2 w+2
-    row, column = (torch.arange(n + 2, device=region.device) for n in (height, width))
-    down = (row[:, None] - row) ** 2  # h+2 h+2
-    across = (column[:, None] - column) ** 2
-    nearest = (down[:, :, None] + far * padded[:, None]).amin(2)  # b h+2 w+2, within each column
-    return (nearest[:, :, None] + across).amin(3)[:, 1:-1, 1:-1]

@@ -1,13 +1,14 @@
 """SGC, superpixel-guided clustering: the object's features become a few prototypes (paper section 3.2).
 
-No parameters and no gradient. Everything is a batched matrix product: beside the features themselves the
-largest tensor is ``b n p``, with p the pixels of the largest object.
+No parameters and no gradient.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from asgnet.model.paper.masked_features import mask_features, seed_features, to_distances
 
 AREA_EPSILON = 0.0005
 """Added to the soft mask's area, as published, so that an empty mask averages to zero."""
@@ -25,8 +26,6 @@ def cluster(
 ) -> Tensor:
     """Cluster each object's features into superpixel centroids (paper eqs. 1-4, algorithm 1).
 
-    The association ``exp(-D)`` normalised over pixels is a softmax: it cannot underflow to 0/0.
-
     Args:
         features: ``b c h w``.
         region: ``b h w`` bool, the object's pixels.
@@ -41,21 +40,16 @@ def cluster(
         seeds (or an empty region) has one, its masked average in slot 0.
     """
     features = features.float() if features.dtype.itemsize < 4 else features
-    many = _clusters(region, valid)  # b
-    average = masked_average(features, region if soft_mask is None else soft_mask)  # b c
-    pixels, inside = _gather(features, region, compactness)  # b p c+2, b p
-    centre = _mean(pixels, inside)
-    # Distances do not change when the object's mean moves to the origin; float32 keeps more digits there.
-    pixels = pixels - centre
-    centroids = _start(features, seeds, compactness) - centre  # b n c+2
-    square = pixels.square().sum(-1).masked_fill(~inside, torch.inf)[:, None]  # b 1 p
+    masked = mask_features(features, region, compactness)  # eq. 2: F', and the coordinates
+    centroids = seed_features(features, seeds, compactness) - masked.centre  # b n c+2
     for _ in range(iterations):
-        distance = _distance(centroids, pixels, square)  # b n p, infinite outside
-        association = torch.softmax(-distance, -1)  # b n p; over pixels, per centroid
-        centroids = association @ pixels
-    prototypes = (centroids + centre)[..., :-2]  # b n c
+        distance = to_distances(centroids, masked)  # eq. 1: b n p
+        association = torch.softmax(-distance, -1)  # eq. 3: exp(-D) over its sum, which cannot underflow
+        centroids = association @ masked.pixels  # eq. 4
+    prototypes = (centroids + masked.centre)[..., :-2]  # b n c
     alone = torch.zeros_like(prototypes)
-    alone[:, 0] = average
+    alone[:, 0] = masked_average(features, region if soft_mask is None else soft_mask)
+    many = _clusters(region, valid)  # b
     return torch.where(many[:, None, None], prototypes * valid[..., None], alone)
 
 
@@ -76,44 +70,3 @@ def masked_average(features: Tensor, soft_mask: Tensor) -> Tensor:
 def _clusters(region: Tensor, valid: Tensor) -> Tensor:
     """``b`` bool: the object is clustered rather than averaged."""
     return (valid.sum(1) > 1) & region.flatten(1).any(1)
-
-
-def _gather(features: Tensor, region: Tensor, compactness: float) -> tuple[Tensor, Tensor]:
-    """The region's pixels first: ``b p c+2``, zero beyond, and ``b p`` bool, p the largest region or more.
-
-    The last two channels are (row, column) / r, so that one distance covers both terms.
-    """
-    channels, width = features.shape[1], features.shape[3]
-    region = region.flatten(1)  # b hw
-    # A GPU takes all of the grid along: asking it how many pixels there are would mean waiting for it.
-    most = max(int(region.sum(1).max()), 1) if region.device.type == "cpu" else region.shape[1]
-    order = region.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]  # b p
-    inside = region.gather(1, order)  # b p
-    pixels = features.flatten(2).gather(2, order[:, None].expand(-1, channels, -1)).mT  # b p c
-    place = torch.stack([order // width, order % width], -1) / compactness  # b p 2
-    return torch.cat([pixels, place.to(pixels.dtype)], 2) * inside[..., None], inside
-
-
-def _mean(pixels: Tensor, inside: Tensor) -> Tensor:
-    """``b 1 c`` mean of the pixels inside; a matrix product, for torch sums slowly along rows."""
-    return inside[:, None].to(pixels.dtype) @ pixels / inside.sum(1).clamp(min=1)[:, None, None]
-
-
-def _distance(centroids: Tensor, pixels: Tensor, square: Tensor) -> Tensor:
-    """``b n p`` Euclidean distances of ``b n c`` centroids to ``b p c`` pixels of squared length ``b 1 p``.
-
-    ``|a|² + |b|² - 2ab`` loses the digits of small distances, and the smallest weighs most (a seed *is* a
-    pixel): the distance to each centroid's nearest pixel is taken again from the difference.
-    """
-    squared = square + centroids.square().sum(-1, keepdim=True) - 2 * centroids @ pixels.mT
-    nearest = squared.argmin(-1, keepdim=True)  # b n 1
-    closest = pixels.gather(1, nearest.expand_as(centroids))  # b n c
-    exact = (closest - centroids).square().sum(-1, keepdim=True)  # b n 1
-    return squared.clamp(min=0).scatter(-1, nearest, exact).sqrt()
-
-
-def _start(features: Tensor, seeds: Tensor, compactness: float) -> Tensor:
-    """``b n c+2`` features and scaled coordinates at the seeds."""
-    batch = torch.arange(len(features), device=features.device)[:, None]
-    at = features.permute(0, 2, 3, 1)[batch, seeds[..., 0], seeds[..., 1]]  # b n c
-    return torch.cat([at, seeds.to(features.dtype) / compactness], -1)

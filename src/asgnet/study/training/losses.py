@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.model.paper.decoder import Outputs
+from asgnet.model.steps import Outputs
 from asgnet.types import IGNORE
 
 SMALLEST_SHARE = 1e-3

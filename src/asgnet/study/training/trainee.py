@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from asgnet.imaging.iou import ratio
 from asgnet.model.paper.asgnet import ASGNet
-from asgnet.model.paper.decoder import Outputs, episode_loss
+from asgnet.model.paper.loss import episode_loss
+from asgnet.model.steps import Outputs
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.material import Material
 from asgnet.study.sampling.readers import Batch, FeatureReader, PictureReader, Reader

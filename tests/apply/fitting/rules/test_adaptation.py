@@ -12,8 +12,8 @@ from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.pixel_head import FeatureMaps
 from asgnet.model.default.support_statistics import SupportStatistics
-from asgnet.model.paper.decoder import Outputs
 from asgnet.model.presets import preset_config
+from asgnet.model.steps import Outputs
 
 SIDE, GRID = 64, 16
 ALIKE, APART = torch.ones(2, 1), torch.eye(2)
