@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgnet.apply.concept.adaptation import OUTSIDE, SIMILAR, THIN, Adaptation, is_thin, sigmoid
+from asgnet.apply.concept.adaptation import Adaptation, is_thin, sigmoid
+from asgnet.model.default.calibration import Calibration
+
+NUMBERS = Calibration()
 
 numbers = st.floats(-50, 50, width=32)
 
@@ -17,7 +20,7 @@ numbers = st.floats(-50, 50, width=32)
 def test_calibrated_probabilities_keep_the_order(shift, logits):
     one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0, shift)
     ordered = np.sort(np.array(logits, np.float32))
-    probability = one.calibrated(ordered)
+    probability = one.calibrated(ordered, 2.0)
     assert probability.dtype == np.float32
     assert (np.diff(probability) >= 0).all()
     assert ((probability >= 0) & (probability <= 1)).all()
@@ -29,11 +32,11 @@ def test_calibrated_probabilities_keep_the_order(shift, logits):
 def test_by_default_the_threshold_stays_and_background_is_surer():
     one = Adaptation(0.5, 0.5, np.zeros(2, np.float32), 0.0)
     logits = np.array([-2.0, 0.0, 3.0], np.float32)
-    expected = 1 / (1 + np.exp(-np.array([-2.0 * OUTSIDE, 0.0, 3.0])))
-    np.testing.assert_allclose(one.calibrated(logits), expected, atol=1e-6)
+    expected = 1 / (1 + np.exp(-np.array([-2.0 * 2.0, 0.0, 3.0])))
+    np.testing.assert_allclose(one.calibrated(logits, 2.0), expected, atol=1e-6)
     assert one.presence(0.0) == 0.5
     assert replace(one, presence_bias=4.0).presence(4.0) == 0.5
-    assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32))).all()
+    assert np.isfinite(one.calibrated(np.array([-1e30, 1e30], np.float32), 2.0)).all()
 
 
 def test_as_arrays_and_back():
@@ -53,9 +56,9 @@ def test_as_arrays_and_back():
 
 
 def test_thin_is_what_pixels_tell_of_objects_like_their_surroundings():
-    assert is_thin(THIN, SIMILAR + 0.01)
-    assert not is_thin(THIN - 0.1, 1.0)  # the decoder tells more
-    assert not is_thin(0.75, SIMILAR)  # clothes, of which pixels tell much, too
+    assert is_thin(NUMBERS.thin_fusion_weight, NUMBERS.similar_surroundings + 0.01, NUMBERS)
+    assert not is_thin(NUMBERS.thin_fusion_weight - 0.1, 1.0, NUMBERS)  # the decoder tells more
+    assert not is_thin(0.75, NUMBERS.similar_surroundings, NUMBERS)  # clothes, of which pixels tell much, too
 
 
 @given(st.floats(-1e300, 1e300))

@@ -10,6 +10,7 @@ from asgnet.apply.concept.file import Concept
 from asgnet.apply.concept.tensors import CLOSER, check_concept, concept_tensors, expected_tensors
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
+from asgnet.model.default.calibration import Calibration
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_thin_structures_are_told_by_pixels_and_like_their_surroundings(two):
     kinds[0, 1], kinds[1, 1] = kinds[0, 0], -kinds[1, 0]
     for weights, thin in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
         concept = changed(two, kinds=kinds, adapted_share=np.array(weights, np.float32), closer=None)
-        assert concept_tensors(concept, torch.device("cpu"))[False].thin == thin
+        assert concept_tensors(concept, torch.device("cpu"))[False].thin(Calibration()) == thin
 
 
 def test_classes_are_parted_by_working_scale(two):

@@ -3,13 +3,23 @@
 import pytest
 import torch
 
-from asgnet.apply.engines.fusion import LIKENESS, OWN, STRONGEST, fuse, presence_logit
+from asgnet.apply.engines.fusion import fused_logits, presence_logit
+from asgnet.model.default.calibration import Calibration
+
+NUMBERS = Calibration()
+OWN, PEAK, SIMILARITY = (
+    NUMBERS.presence_per_shot,
+    NUMBERS.presence_peak,
+    NUMBERS.presence_class_similarity,
+)
 
 
 def test_fusing_goes_from_one_head_to_the_other():
     generator = torch.Generator().manual_seed(0)
     decided, scores = torch.randn(3, 5, 5, generator=generator), torch.randn(3, 10, 10, generator=generator)
-    none, half, all_ = (fuse(decided, scores, torch.tensor([s, 0.5, 1 - s])) for s in (0.0, 0.5, 1.0))
+    none, half, all_ = (
+        fused_logits(decided, scores, torch.tensor([s, 0.5, 1 - s]), 4.0) for s in (0.0, 0.5, 1.0)
+    )
     assert none.shape == scores.shape
     larger = torch.nn.functional.interpolate(decided[None], (10, 10), mode="bilinear")[0]
     torch.testing.assert_close(none[0], larger[0])
@@ -25,20 +35,20 @@ def test_presence_adds_the_strongest_four_hundredth():
     """Of 1,600 cells of four pixels the four strongest count, each the mean of its pixels."""
     logits = torch.full((2, 80, 80), -5.0)
     logits[1, :4, :4] = 3.0  # four cells
-    found = presence_logit(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2))
-    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
-    one = presence_logit(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1))
-    assert one.item() == pytest.approx(OWN * STRONGEST)
+    found = presence_logit(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2), NUMBERS)
+    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * PEAK, -1 + 3 * PEAK]))
+    one = presence_logit(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1), NUMBERS)
+    assert one.item() == pytest.approx(OWN * PEAK)
 
 
 def test_what_is_of_another_class_is_less_present():
     logits = torch.ones(3, 8, 8)
     cosines = torch.tensor([0.5, 0.0, -0.5])
-    alike, other, opposed = presence_logit(torch.zeros(3), logits, cosines, torch.ones(3)).tolist()
-    assert alike - other == pytest.approx(0.5 * LIKENESS) == pytest.approx(other - opposed)
+    alike, other, opposed = presence_logit(torch.zeros(3), logits, cosines, torch.ones(3), NUMBERS).tolist()
+    assert alike - other == pytest.approx(0.5 * SIMILARITY) == pytest.approx(other - opposed)
 
 
 def test_with_more_supports_the_network_s_own_presence_counts_more():
     shots = torch.tensor([1.0, 2.0, 5.0, 50.0])
-    found = presence_logit(torch.ones(4), torch.zeros(4, 8, 8), torch.zeros(4), shots)
+    found = presence_logit(torch.ones(4), torch.zeros(4, 8, 8), torch.zeros(4), shots, NUMBERS)
     torch.testing.assert_close(found, torch.tensor([OWN, 2 * OWN, 1.0, 1.0]))

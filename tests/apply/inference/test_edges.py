@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asgnet.apply.inference import edges
-from asgnet.apply.inference.edges import follow_edges, without_specks
-from asgnet.apply.output.objects import small_pieces
+from asgnet.apply.inference.edges import close_specks, follow_edges
+from asgnet.imaging.components import small_pieces
+from asgnet.model.default.calibration import Calibration
 
+NUMBERS = Calibration()
 RED, BLUE = (200, 40, 40), (30, 60, 220)
 
 
@@ -26,7 +28,7 @@ def test_a_blurred_step_becomes_the_pictures_step(fine):
     cut = 252
     ramp = (torch.arange(255.0, -257, -2) / 2).clamp(-6, 6)  # a cell is two pixels wide
     logits = ramp.expand(1, 48, 256)
-    found = follow_edges(logits, two_colours(96, 512, cut), [fine])[0]
+    found = follow_edges(logits, two_colours(96, 512, cut), [fine], NUMBERS)[0]
     plain = torch.nn.functional.interpolate(logits[None], (96, 512), mode="bilinear")[0, 0].numpy()
     assert (found[:, :cut] > 0).all()
     assert (found[:, cut:] < 0).all()
@@ -36,7 +38,9 @@ def test_a_blurred_step_becomes_the_pictures_step(fine):
 
 def test_a_picture_of_one_colour_leaves_a_constant_answer_as_it_is():
     picture = np.full((40, 60, 3), 77, np.uint8)
-    found = follow_edges(torch.tensor([1.5, -7.0])[:, None, None].expand(2, 8, 8), picture, [True, False])
+    found = follow_edges(
+        torch.tensor([1.5, -7.0])[:, None, None].expand(2, 8, 8), picture, [True, False], NUMBERS
+    )
     assert found.shape == (2, 40, 60)
     np.testing.assert_allclose(found[0], 1.5, atol=1e-5)
     np.testing.assert_allclose(found[1], -7.0, atol=1e-5)
@@ -46,7 +50,7 @@ def test_certainty_beyond_the_limit_stays():
     """What is certain of an object is not averaged away by a window that is mostly background."""
     logits = torch.full((1, 16, 16), -12.0)
     logits[0, 6:10, 6:10] = 12.0
-    found = follow_edges(logits, np.full((64, 64, 3), 128, np.uint8), [False])[0]
+    found = follow_edges(logits, np.full((64, 64, 3), 128, np.uint8), [False], NUMBERS)[0]
     assert found[32, 32] > 5
     assert found[2, 2] < -9
 
@@ -59,7 +63,7 @@ def test_always_finite_and_of_the_pictures_size(height, width, grid, seed):
     rng = np.random.default_rng(seed)
     picture = rng.choice(np.array([0, 255], np.uint8), (height, width, 3))
     logits = torch.from_numpy(rng.normal(0, 20, (2, grid, grid)))
-    found = follow_edges(logits, picture, [False, True])
+    found = follow_edges(logits, picture, [False, True], NUMBERS)
     assert found.shape == (2, height, width)
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
@@ -69,14 +73,14 @@ def test_rows_at_a_time_are_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (70, 50, 3), np.uint8)
     logits = torch.from_numpy(rng.normal(0, 2, (3, 12, 12)).astype(np.float32))
-    whole = follow_edges(logits, picture, [True, False, True])
+    whole = follow_edges(logits, picture, [True, False, True], NUMBERS)
     monkeypatch.setattr(edges, "AT_ONCE", 7 * 50)
-    np.testing.assert_allclose(follow_edges(logits, picture, [True, False, True]), whole, atol=1e-5)
+    np.testing.assert_allclose(follow_edges(logits, picture, [True, False, True], NUMBERS), whole, atol=1e-5)
 
 
 def test_a_view_of_a_larger_picture_will_do():
     picture = two_colours()[::-1, ::2]
-    assert follow_edges(torch.zeros(1, 4, 4), picture, [True]).shape == (1, 90, 60)
+    assert follow_edges(torch.zeros(1, 4, 4), picture, [True], NUMBERS).shape == (1, 90, 60)
 
 
 def test_each_class_has_its_own_windows():
@@ -84,12 +88,12 @@ def test_each_class_has_its_own_windows():
     rng = np.random.default_rng(1)
     picture = rng.integers(0, 256, (96, 128, 3), np.uint8)
     logits = torch.from_numpy(rng.normal(0, 2, (3, 48, 64)).astype(np.float32))
-    together = follow_edges(logits, picture, [True, False, True])
+    together = follow_edges(logits, picture, [True, False, True], NUMBERS)
     for i, fine in enumerate([True, False, True]):
         np.testing.assert_allclose(
-            together[i], follow_edges(logits[i : i + 1], picture, [fine])[0], atol=1e-5
+            together[i], follow_edges(logits[i : i + 1], picture, [fine], NUMBERS)[0], atol=1e-5
         )
-    assert abs(together[1] - follow_edges(logits[1:2], picture, [True])[0]).max() > 0.1
+    assert abs(together[1] - follow_edges(logits[1:2], picture, [True], NUMBERS)[0]).max() > 0.1
 
 
 def test_where_the_ground_changes_lines_are_lost_in_wide_windows_only():
@@ -99,7 +103,7 @@ def test_where_the_ground_changes_lines_are_lost_in_wide_windows_only():
     dark[:, 256:] = True
     picture = (250 - 120 * dark - 60 * lines)[..., None].repeat(3, 2).astype(np.uint8)
     logits = torch.from_numpy(np.where(lines, 1.0, -1.0))[None, ::2, ::2].float()
-    wrong = [(follow_edges(logits, picture, [fine])[0] > 0) != lines for fine in (True, False)]
+    wrong = [(follow_edges(logits, picture, [fine], NUMBERS)[0] > 0) != lines for fine in (True, False)]
     assert 0 < wrong[0].sum() < 0.7 * wrong[1].sum()
 
 
@@ -111,7 +115,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
     probability[60, 2:10] = 0.8  # eight
     probability[30, 40:47] = 0.4
     probability[40, 40:48] = 0.4
-    found = without_specks(probability.copy(), (16, 24))
+    found = close_specks(probability.copy(), (16, 24), NUMBERS)
     changed = found != probability
     assert changed.sum() == 14
     assert (found[2, 2:9] == np.float32(0.49)).all()
@@ -121,7 +125,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
 def test_in_a_small_picture_a_pixel_may_be_an_object():
     probability = np.zeros((16, 16), np.float32)
     probability[5, 5] = 1
-    assert without_specks(probability, (16, 16))[5, 5] == 1
+    assert close_specks(probability, (16, 16), NUMBERS)[5, 5] == 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -133,8 +137,8 @@ def test_in_a_small_picture_a_pixel_may_be_an_object():
 def test_no_small_piece_is_left_but_what_was_beside_one(mask, grid, scale):
     """As labelling the whole picture would have it, specks first, then holes."""
     mask = mask.repeat(scale, 0).repeat(scale, 1)
-    found = without_specks(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid)) > 0.5
-    least = edges.SPECK * mask.size / grid**2
+    found = close_specks(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid), NUMBERS) > 0.5
+    least = NUMBERS.speck * mask.size / grid**2
     wanted = mask
     if least > 1 and mask.any():
         wanted = mask & ~small_pieces(mask, least)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import label
 
-from asgnet.apply.output.objects import ResultView, confidence, small_pieces, uncertainty, without_specks
+from asgnet.apply.output.objects import ResultView, confidence, uncertainty, without_specks
 from asgnet.types import Prediction
 
 masks = hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2))
@@ -67,20 +67,6 @@ def test_specks_go_and_nothing_else(mask, least):
     assert after.mask.dtype == mask.dtype
     for i, one in enumerate(after.by_class.values(), 1):
         np.testing.assert_array_equal(one.mask, after.mask == i)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)),
-    st.one_of(st.integers(0, 20), st.floats(0, 20)),
-)
-def test_small_pieces_are_those_that_counting_every_piece_finds(mask, least):
-    numbers = label(mask, connectivity=1)
-    small = np.bincount(numbers.ravel()) < least
-    small[0] = False
-    found = small_pieces(mask, least)
-    assert found.dtype == bool
-    np.testing.assert_array_equal(found, small[numbers])
 
 
 def test_specks_of_a_single_class_of_bools():

@@ -10,14 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-OUTSIDE = 2.0
-"""By how much logits below 0 are multiplied: around objects the decoder doubts too little. Chosen on fold 2,
-like the numbers of :class:`~asgnet.apply.fitting.rules.prior.Prior`; it moves no mask.
-"""
-THIN = 0.3
-"""Fusion weight of the pixel head from which a class may be a thin structure."""
-SIMILAR = 0.75
-"""Cosine of the object's class scores with its surroundings' from which they count as alike."""
+from asgnet.model.default.calibration import Calibration
+
 TENSORS = {
     "use_appearance": "adapted_trust",
     "fusion_weight": "adapted_share",
@@ -49,10 +43,16 @@ class Adaptation:
     shift: float = 0.0
     presence_bias: float = 0.0
 
-    def calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits of any shape -> probabilities of the same shape."""
+    def calibrated(self, logits: NDArray[np.float32], background_gain: float) -> NDArray[np.float32]:
+        """Logits of any shape -> probabilities of the same shape.
+
+        Args:
+            logits: fused ones.
+            background_gain: logits below 0 are multiplied by it, at least 1: around objects the decoder is
+                not certain enough. It moves no mask.
+        """
         shifted = torch.from_numpy(logits) + self.shift
-        return torch.minimum(shifted, OUTSIDE * shifted).sigmoid_().numpy()
+        return torch.minimum(shifted, background_gain * shifted).sigmoid_().numpy()
 
     def presence(self, logit: float) -> float:
         """Probability that the object is in a picture, from :func:`~asgnet.apply.engines.fusion.presence_logit`."""
@@ -77,7 +77,7 @@ class Adaptation:
         ]
 
 
-def is_thin(fusion_weight: float, similarity: float) -> bool:
+def is_thin(fusion_weight: float, similarity: float, numbers: Calibration) -> bool:
     """Is a class a thin structure, as threads and letters are, whose masks narrow windows draw best?
 
     Pixels have a large part in its masks, and the object looks like what surrounds it. Pixels tell much of
@@ -85,9 +85,10 @@ def is_thin(fusion_weight: float, similarity: float) -> bool:
 
     Args:
         fusion_weight: of the pixel head.
-        similarity: cosine of the object's class scores with its surroundings'.
+        similarity: cosine of the object's ImageNet logits with its surroundings'.
+        numbers: the bounds of both.
     """
-    return fusion_weight >= THIN and similarity > SIMILAR
+    return fusion_weight >= numbers.thin_fusion_weight and similarity > numbers.similar_surroundings
 
 
 def sigmoid(x: float) -> float:

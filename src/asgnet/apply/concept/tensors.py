@@ -14,6 +14,7 @@ from torch import Tensor
 from asgnet.apply.concept.adaptation import Adaptation, is_thin
 from asgnet.apply.concept.file import Concept
 from asgnet.errors import WeightsError
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import PixelHead, levels_of
 from asgnet.model.default.support_statistics import SupportStatistics
@@ -45,11 +46,10 @@ class ClassFit(NamedTuple):
     use_appearance: Tensor
     fusion_weights: Tensor
 
-    @property
-    def thin(self) -> list[bool]:
+    def thin(self, numbers: Calibration) -> list[bool]:
         """n; is the class a thin structure?"""
-        pairs = zip(self.adaptations, self.statistics.kinds, strict=True)
-        return [is_thin(one.fusion_weight, float(own @ around)) for one, (own, around) in pairs]
+        pairs = zip(self.adaptations, self.statistics.imagenet_logits, strict=True)
+        return [is_thin(one.fusion_weight, float(own @ around), numbers) for one, (own, around) in pairs]
 
 
 def concept_tensors(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from asgnet.apply.concept.tensors import ClassFit
-from asgnet.apply.engines.fusion import fuse, presence_logit
+from asgnet.apply.engines.fusion import fused_logits, presence_logit
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import FeatureMaps, PixelHead, pixel_scores
 from asgnet.model.default.support_statistics import SupportStatistics
@@ -69,9 +69,10 @@ class Graph(nn.Module):
         assert outputs.presence is not None
         logits = outputs.logits[:, 1] - outputs.logits[:, 0]  # bn h w
         scores = pixel_scores(features, pixel_head, self.net.read).flatten(0, 1)
-        logits = fuse(logits, scores, per_picture(weights))
-        likeness = self.net.class_similarity(features.maps, every, logits)
-        presence = presence_logit(outputs.presence, logits, likeness, every.shots)
+        numbers = self.net.config.calibration
+        logits = fused_logits(logits, scores, per_picture(weights), numbers.pixel_gain)
+        similarity = self.net.class_similarity(features.maps, every, logits)
+        presence = presence_logit(outputs.presence, logits, similarity, every.shots, numbers)
         each = (count, use_appearance.shape[0])
         return GraphOutput(*(x.unflatten(0, each) for x in (logits, presence, allocation.guide_map)))
 

@@ -74,7 +74,8 @@ def cached_onnx(net: DefaultNet, fit: ClassFit, side: int, fingerprint: str) -> 
 
     Where the cache cannot be written it is made again every time. A damaged file is made anew.
     """
-    digest = hashlib.sha256(repr((fingerprint, asgnet.__version__, torch.__version__, side, OPSET)).encode())
+    made_of = (fingerprint, net.config.calibration, asgnet.__version__, torch.__version__, side, OPSET)
+    digest = hashlib.sha256(repr(made_of).encode())
     for part in _code():
         digest.update(part.read_bytes())
     file = cache_folder() / "graphs" / f"{digest.hexdigest()[:32]}.onnx"

@@ -22,7 +22,7 @@ Painted = Mapping[str, Sequence[Mask | None]]
 """Of each class a mask ``h w`` per support, None where it is not shown."""
 
 
-class LearntClass(NamedTuple):
+class LearnedClass(NamedTuple):
     """One class (n = 1): its supports' statistics, what was measured on them, and its working scale."""
 
     statistics: SupportStatistics
@@ -39,11 +39,11 @@ def learn_classes(features: SupportFeatures, painted: Painted, adapt: bool, seed
         adapt: as for ``Segmenter.fit``.
         seed: the same.
     """
-    classes = []
+    classes, numbers = [], features.backend.net.config.calibration
     for masks in painted.values():
         shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
         learn = partial(learn_class, features, shown, adapt, seed)
-        classes.append(closest(learn, list(shown.values())) if adapt else learn(False))
+        classes.append(closest(learn, list(shown.values()), numbers) if adapt else learn(False))
     arrays = {
         name: stacked([getattr(one.statistics, name) for one in classes])
         for name in SupportStatistics._fields
@@ -54,7 +54,7 @@ def learn_classes(features: SupportFeatures, painted: Painted, adapt: bool, seed
 
 def learn_class(
     features: SupportFeatures, masks: Mapping[int, Mask], adapt: bool, seed: int, fine: bool
-) -> LearntClass:
+) -> LearnedClass:
     """One class from the supports of those numbers, at a working scale.
 
     Args:
@@ -68,9 +68,12 @@ def learn_class(
     net, side = backend.net, working_side(backend.side, fine)
     grid_masks = [torch.from_numpy(working_mask(m, side)).to(backend.device) for m in masks.values()]  # h w
     encoded = [features(i, fine) for i in masks]
-    relit = [[features(i, fine, gamma) for i in masks] for gamma in lights(adapt, len(masks))]
+    relit = [
+        [features(i, fine, gamma) for i in masks]
+        for gamma in lights(adapt, len(masks), net.config.calibration)
+    ]
     with torch.inference_mode():
         statistics = net.learn(*side_by_side(encoded, grid_masks))
         kinds, examples = statistics.kinds[0], [(features.pictures[i], mask) for i, mask in masks.items()]
         measured = adapt_to_supports(net, encoded, grid_masks, kinds, examples, adapt, seed, views=relit)
-    return LearntClass(statistics, measured, fine)
+    return LearnedClass(statistics, measured, fine)

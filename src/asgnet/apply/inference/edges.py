@@ -17,47 +17,38 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asgnet.apply.output.objects import small_pieces
+from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import window
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.grids import average, mean_around
 from asgnet.types import Picture
 
-WIDE, NARROW = 1 / 14, 1 / 26
-"""Radius of a window, as a share of the grid's longer side: for what the decoder says, on its coarser cells,
-of objects; and for threads and letters, of which a wide window would hold too many.
-"""
-COARSER = 2
-"""Windows are so many cells apart; each sums up all cells in it."""
-EPSILON = 1e-4
-"""Variance of a colour in [0, 1] below which a window counts as flat."""
-LIMIT = 2.0
-"""Of the logits that colours explain: what goes beyond is certain, and added again."""
 AT_ONCE = 1 << 19
 """So many pixels at a time bound the memory that large pictures need."""
-SPECK = 1 / 2
-"""Of a cell: smaller pieces and smaller holes are closed."""
-DOUBT = 0.01
-"""What is closed has a probability so far from one half."""
 
 
-def follow_edges(logits: Tensor, picture: Picture, fine: Sequence[bool]) -> NDArray[np.float32]:
+def follow_edges(
+    logits: Tensor, picture: Picture, thin: Sequence[bool], numbers: Calibration
+) -> NDArray[np.float32]:
     """Logits at the picture's size, changing where its colours do.
 
     Args:
         logits: ``n h w`` of n classes, on a coarse grid.
         picture: ``H W 3`` uint8.
-        fine: n; is the class one of fine things, as threads and letters are?
+        thin: n; is the class a thin structure, of which a wide window would hold too many?
+        numbers: of the windows.
 
     Returns:
         ``n H W``.
     """
-    logits, narrow = logits.float(), torch.tensor(fine)
+    logits, narrow = logits.float(), torch.tensor(thin)
     colours = _colours(picture, logits.shape[-2:])
-    grid = [-(-side // COARSER) for side in logits.shape[-2:]]
+    grid = [-(-side // numbers.window_step) for side in logits.shape[-2:]]
     linear = logits.new_empty(len(logits), 4, *grid)
-    for radius, those in ((WIDE, ~narrow), (NARROW, narrow)):
+    for radius, those in ((numbers.wide_window, ~narrow), (numbers.narrow_window, narrow)):
         if those.any():
-            linear[those] = _explained(colours, logits[those], grid, max(round(radius * max(grid)), 1))
+            cells = max(round(radius * max(grid)), 1)
+            linear[those] = _explained(colours, logits[those], grid, cells, numbers)
     height, width = picture.shape[:2]
     found = np.empty((len(logits), height, width), np.float32)
     rows = max(AT_ONCE // width, 1)
@@ -71,14 +62,17 @@ def follow_edges(logits: Tensor, picture: Picture, fine: Sequence[bool]) -> NDAr
     return found
 
 
-def without_specks(probability: NDArray[np.float32], grid: Sequence[int]) -> NDArray[np.float32]:
+def close_specks(
+    probability: NDArray[np.float32], grid: Sequence[int], numbers: Calibration
+) -> NDArray[np.float32]:
     """The same probabilities without specks and pinholes where they are cut at one half.
 
     Args:
         probability: ``H W``, changed in place.
-        grid: ``h w`` of the answer that it was made of.
+        grid: ``h w`` of the logits that it was made of.
+        numbers: how small specks are.
     """
-    least = SPECK * probability.size / (grid[0] * grid[1])
+    least = numbers.speck * probability.size / (grid[0] * grid[1])
     found = probability > 0.5
     around = window(found)
     if least <= 1 or around is None:
@@ -88,8 +82,8 @@ def without_specks(probability: NDArray[np.float32], grid: Sequence[int]) -> NDA
     near = np.s_[max(top - rim, 0) : bottom + rim, max(left - rim, 0) : right + rim]
     region, part = found[near], probability[near]
     specks = small_pieces(region, least)
-    part[specks] = 0.5 - DOUBT
-    part[small_pieces(~region | specks, least)] = 0.5 + DOUBT
+    part[specks] = 0.5 - numbers.speck_margin
+    part[small_pieces(~region | specks, least)] = 0.5 + numbers.speck_margin
     return probability
 
 
@@ -100,18 +94,22 @@ def _colours(picture: Picture, grid: torch.Size) -> Tensor:
     return small[0].float() / 255
 
 
-def _explained(colours: Tensor, logits: Tensor, grid: Sequence[int], radius: int) -> Tensor:
+def _explained(
+    colours: Tensor, logits: Tensor, grid: Sequence[int], radius: int, numbers: Calibration
+) -> Tensor:
     """``3 h w`` and ``n h w`` -> ``n 4 h' w'``: slopes and offset of the linear functions on a coarser grid,
     each averaged over all windows that a cell of it is in.
     """
-    answers, count = logits.clamp(-LIMIT, LIMIT), len(logits)
+    answers, count = logits.clamp(-numbers.edge_limit, numbers.edge_limit), len(logits)
 
     def around(maps: Tensor) -> Tensor:
         return mean_around(average(maps, grid), radius)
 
     mean, mean_answers = around(colours), around(answers)
     squares = around((colours[:, None] * colours).flatten(0, 1)).unflatten(0, (3, 3))
-    variance = squares - mean[:, None] * mean + EPSILON * torch.eye(3)[..., None, None]  # 3 3 h w
+    variance = (
+        squares - mean[:, None] * mean + numbers.flat_variance * torch.eye(3)[..., None, None]
+    )  # 3 3 h w
     products = around((answers[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
     covariance = products - mean_answers[:, None] * mean  # n 3 h w
     slopes = torch.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)

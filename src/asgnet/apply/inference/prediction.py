@@ -9,9 +9,10 @@ import numpy as np
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.engines.graph import GraphOutput
-from asgnet.apply.inference.edges import follow_edges, without_specks
+from asgnet.apply.inference.edges import close_specks, follow_edges
 from asgnet.apply.inference.preprocess import enlarge, preprocess
 from asgnet.imaging.resize import nearest
+from asgnet.model.default.calibration import Calibration
 from asgnet.types import Picture, Prediction
 
 
@@ -30,20 +31,23 @@ def predict(
     found: dict[str, Prediction] = {}
     for fine, fit in fits.items():
         output = backend.predict(preprocess(picture, backend.side, fine), fit)
-        found |= each_class(output, fit, picture, edges)
+        found |= each_class(output, fit, picture, backend.net.config.calibration, edges)
     return merge_classes({name: found[name] for name in classes}) if len(found) > 1 else found[classes[0]]
 
 
-def each_class(output: GraphOutput, fit: ClassFit, picture: Picture, edges: bool) -> dict[str, Prediction]:
+def each_class(
+    output: GraphOutput, fit: ClassFit, picture: Picture, numbers: Calibration, edges: bool
+) -> dict[str, Prediction]:
     """What an engine's output about one picture (b = 1) says of each class."""
     size = picture.shape[:2]
     logits, presence, guides = (part[0] for part in output)  # n h' w', n, n h'' w''
     grid = logits.shape[-2:]
-    full = follow_edges(logits, picture, fit.thin) if edges else enlarge(logits, size)  # n h w
+    thin = fit.thin(numbers)
+    full = follow_edges(logits, picture, thin, numbers) if edges else enlarge(logits, size)  # n h w
     found = {}
     for i, (name, adaptation) in enumerate(zip(fit.classes, fit.adaptations, strict=True)):
-        probability = adaptation.calibrated(full[i])  # h w
-        probability = without_specks(probability, grid) if edges else probability
+        probability = adaptation.calibrated(full[i], numbers.background_gain)  # h w
+        probability = close_specks(probability, grid, numbers) if edges else probability
         here = adaptation.presence(float(presence[i]))
         guide = nearest(guides[i].numpy().astype(np.int32), size)
         found[name] = Prediction(probability > 0.5, probability, here, guide, (name,))

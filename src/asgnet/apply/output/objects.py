@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.inference.postprocess import PRESENT
+from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import box
 from asgnet.types import Picture, Prediction
 
@@ -120,55 +120,3 @@ def uncertainty(presence: float, confidence: float | None) -> float:
     if presence >= PRESENT:  # an object that is there and shows nothing is as unsure as it is present
         unsure = max(unsure, float(presence) if confidence is None else 2 * (1 - max(confidence, 0.5)))
     return round(min(unsure, 1.0), 6)
-
-
-def _pieces(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
-    from scipy.ndimage import label
-
-    return label(region)
-
-
-def small_pieces(region: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
-    """The pieces of ``h w`` that have fewer than ``least`` pixels; pieces are connected by sides.
-
-    A piece that holds a square of so many pixels is none: only what lies in no such square is counted.
-    """
-    wide = _squares(region, math.ceil(math.sqrt(max(least, 1))))
-    thin = region & ~wide
-    found = np.zeros_like(thin)
-    at = np.flatnonzero(thin)
-    if len(at):
-        numbers = _pieces(thin)[0].ravel()[at]
-        small = np.bincount(numbers) < least
-        small[numbers[_beside(wide).ravel()[at]]] = False  # a part of a larger piece
-        found.ravel()[at] = small[numbers]
-    return found
-
-
-def _squares(region: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """Where ``h w`` lies in a square of ``side`` by ``side`` pixels of it."""
-    if side > min(region.shape):
-        return np.zeros_like(region)
-    corners = _over_windows(region, side, np.logical_and)
-    return _over_windows(np.pad(corners, side - 1), side, np.logical_or)
-
-
-def _over_windows(region: NDArray[np.bool_], side: int, combine: np.ufunc) -> NDArray[np.bool_]:
-    """``h w`` combined over every window of ``side`` by ``side``: ``h-side+1 w-side+1``."""
-    size = 1
-    while size < side:
-        step = min(size, side - size)
-        region = combine(region[:-step], region[step:])
-        region = combine(region[:, :-step], region[:, step:])
-        size += step
-    return region
-
-
-def _beside(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels that share a side with one of ``h w``."""
-    near = np.zeros_like(region)
-    near[1:] |= region[:-1]
-    near[:-1] |= region[1:]
-    near[:, 1:] |= region[:, :-1]
-    near[:, :-1] |= region[:, 1:]
-    return near

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from asgnet.apply.engines.fusion import OWN, fuse
+from asgnet.apply.engines.fusion import fused_logits
 from asgnet.apply.examples import samples
-from asgnet.apply.fitting.rules.adaptation import SHARES, adapt_to_supports
-from asgnet.apply.fitting.rules.prior import Prior
+from asgnet.apply.fitting.rules.adaptation import adapt_to_supports
 from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.pixel_head import FeatureMaps
@@ -16,6 +15,7 @@ from asgnet.model.presets import preset_config
 from asgnet.model.steps import Outputs
 
 SIDE, GRID = 64, 16
+NUMBERS = preset_config("default").calibration
 ALIKE, APART = torch.ones(2, 1), torch.eye(2)
 """ImageNetHead of an object and what surrounds it: the same, and nothing in common."""
 
@@ -86,7 +86,10 @@ def rightness(found, seen, masks):
     """Share of the pixels of these pictures about which the adapted answer is right."""
     decided = seen.maps[0 if found.use_appearance else 1][:, 0]
     scores = (seen.fine[0] * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
-    logits = fuse(decided, scores, torch.full((len(masks),), found.fusion_weight)) + found.shift
+    logits = (
+        fused_logits(decided, scores, torch.full((len(masks),), found.fusion_weight), NUMBERS.pixel_gain)
+        + found.shift
+    )
     return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).float().mean())
 
 
@@ -109,7 +112,7 @@ def test_a_single_support_is_judged_by_its_kind():
     masks = blocks(1)
     for right in ((False, False, True), (True, False, False), (False, True, False)):
         alike, apart = (adapted(masks, *right, kinds=kinds) for kinds in (ALIKE, APART))
-        assert 0.9 * Prior().alone < alike.fusion_weight <= Prior().alone
+        assert 0.9 * NUMBERS.single_fusion_weight < alike.fusion_weight <= NUMBERS.single_fusion_weight
         assert apart.fusion_weight < 0.01
         assert alike.use_appearance == apart.use_appearance == 1
 
@@ -125,7 +128,7 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     pictures = list((told * 255).byte().numpy())  # of either opinion: no edges lead back to what is right
     alike, apart = (adapt(Opinions(), seen, masks, kinds, pictures=pictures) for kinds in (ALIKE, APART))
     assert apart.fusion_weight == 0
-    assert alike.fusion_weight == SHARES[-1]
+    assert alike.fusion_weight == NUMBERS.fusion_weights[-1]
 
 
 def test_agreement_is_how_well_left_out_supports_are_found():
@@ -216,14 +219,6 @@ def test_pixels_to_ignore_are_not_asked_about():
     assert adapt(Opinions(), seen, masks, ALIKE).use_appearance > 0.9
 
 
-def test_and_more_is_asked_before_presence_is_believed(net, page):
-    one, two = (real(net, page[0][:k], page[1][:k]) for k in (1, 2))
-    prior = Prior()
-    assert one.presence_bias == pytest.approx(OWN * prior.doubt + prior.kin_doubt)
-    own = prior.doubt + prior.doubt_gain * np.log(2)
-    assert two.presence_bias == pytest.approx(2 * OWN * own + prior.kin_doubt)
-
-
 def _ink(picture):
     from skimage.filters import threshold_local
 
@@ -256,7 +251,7 @@ def real(net, pictures, masks, side=256):
 @pytest.mark.parametrize("shots", [1, 2, 7])
 def test_letters_need_the_fine_readout(net, page, shots):
     share = real(net, page[0][:shots], page[1][:shots]).fusion_weight
-    assert share > 0.9 * Prior().alone if shots == 1 else share >= 0.5
+    assert share > 0.9 * NUMBERS.single_fusion_weight if shots == 1 else share >= 0.5
 
 
 def test_a_motorcycle_needs_the_decoder(net, motorcycle):

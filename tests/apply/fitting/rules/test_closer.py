@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.fitting.learn import LearntClass
+from asgnet.apply.fitting.learn import LearnedClass
 from asgnet.apply.fitting.rules.adaptation import Measured
-from asgnet.apply.fitting.rules.closer import BROAD, LEAD, breadth, closest
+from asgnet.apply.fitting.rules.closer import breadth, closest
+from asgnet.model.default.calibration import Calibration
+
+NUMBERS = Calibration()
 
 
 def looks(usual, closer):
@@ -14,7 +17,7 @@ def looks(usual, closer):
 
     def look(closer):
         asked.append(closer)
-        return LearntClass(None, Measured(None, agreement[closer]), closer)
+        return LearnedClass(None, Measured(None, agreement[closer]), closer)
 
     agreement = {False: usual, True: closer}
     return look, asked
@@ -28,26 +31,32 @@ def square(side):
 
 @pytest.mark.parametrize(
     ("usual", "closer", "taken"),
-    [(0.5, 0.6, True), (0.5, 0.4, False), (0.5, 0.5 * LEAD, False), (0.9, 0.95, False), (0.0, 0.0, False)],
+    [
+        (0.5, 0.6, True),
+        (0.5, 0.4, False),
+        (0.5, 0.5 * NUMBERS.scale_margin, False),
+        (0.9, 0.95, False),
+        (0.0, 0.0, False),
+    ],
 )
 def test_several_supports_are_seen_as_they_agree_better(usual, closer, taken):
     look, asked = looks(usual, closer)
-    assert closest(look, [square(10), square(12)]).fine is taken
+    assert closest(look, [square(10), square(12)], NUMBERS).fine is taken
     assert asked == [False, True]
 
 
 def test_broad_objects_are_not_even_tried():
     look, asked = looks(0.1, 0.9)
-    assert not closest(look, [square(90), square(99)]).fine
+    assert not closest(look, [square(90), square(99)], NUMBERS).fine
     assert asked == [False]
-    assert breadth(square(20)) > BROAD > breadth(square(4))
-    assert not closest(look, [square(20), square(20)]).fine
-    assert closest(look, [square(4), square(20)]).fine  # on average they are not broad
+    assert breadth(square(20)) > NUMBERS.scale_breadth > breadth(square(4))
+    assert not closest(look, [square(20), square(20)], NUMBERS).fine
+    assert closest(look, [square(4), square(20)], NUMBERS).fine  # on average they are not broad
 
 
 def test_of_a_single_support_nothing_can_be_left_out():
     look, asked = looks(0.0, 0.9)
-    assert not closest(look, [square(10)]).fine
+    assert not closest(look, [square(10)], NUMBERS).fine
     assert asked == [False]
 
 

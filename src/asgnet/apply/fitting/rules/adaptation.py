@@ -9,7 +9,6 @@ painted is of the same kind as what surrounds it, as a crack is and a cow is not
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,13 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asgnet.apply.concept.adaptation import Adaptation, is_thin
-from asgnet.apply.engines.fusion import OWN, fuse
+from asgnet.apply.engines.fusion import fused_logits
 from asgnet.apply.fitting.cross_predict import cross_predict
-from asgnet.apply.fitting.rules.prior import Prior
+from asgnet.apply.fitting.rules.prior import asked_of_presence, kinship, shifted
 from asgnet.apply.fitting.support_features import side_by_side
 from asgnet.apply.inference.edges import follow_edges
 from asgnet.apply.inference.preprocess import enlarge
 from asgnet.imaging.iou import iou
+from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.default.pixel_head import (
     FeatureMaps,
@@ -37,11 +37,6 @@ from asgnet.model.default.pixel_head import (
 )
 from asgnet.model.default.support_statistics import SupportStatistics, repeat
 from asgnet.types import Mask, Picture
-
-FOLDS = 5
-"""Supports are left out one by one, or in this many groups if they are more."""
-SHARES = (0.0, 0.25, 0.5, 0.75)
-"""Of the fine readout in the mixtures that are tried; alone it never is the best."""
 
 
 class Measured(NamedTuple):
@@ -65,7 +60,6 @@ def adapt_to_supports(
     examples: Sequence[tuple[Picture, Mask]],
     enabled: bool = True,
     seed: int = 0,
-    prior: Prior | None = None,
     views: Sequence[Sequence[FeatureMaps]] = (),
 ) -> Measured:
     """Fit the fine readout and measure whom to trust.
@@ -78,27 +72,27 @@ def adapt_to_supports(
         examples: the supports and their masks as they are kept, where ``enabled`` and there are several.
         enabled: False: the prior's numbers, the readout has no share.
         seed: of the pixels that the readout is fitted on.
-        prior: by default :class:`~asgnet.apply.fitting.rules.prior.Prior`'s numbers.
         views: the supports once more under other light; the readout is fitted on them too.
     """
-    prior = Prior() if prior is None else prior
+    numbers = net.config.calibration
     moments = _moments(net, (seen, *views), masks, seed)
-    readout = fit_pixel_head(moments, net.config.calibration.pixel_penalty)
+    readout = fit_pixel_head(moments, numbers.pixel_penalty)
     trust, share, agreement = 1.0, 0.0, 0.0
-    alike = prior.kinship(kinds)
+    alike = kinship(kinds, numbers)
     if enabled and len(masks) > 1:
-        appearance, plain = _left_out(net, seen, masks, examples, moments, prior, kinds)
-        trust = float(plain[0] - appearance[0] < prior.lead)
-        credit = prior.credit * alike / len(masks) * np.array(SHARES)
+        appearance, plain = _left_out(net, seen, masks, examples, moments, kinds)
+        # Mixing the two, at any ratio, was no better than the one that leads, and takes twice the time.
+        trust = float(plain[0] - appearance[0] < numbers.appearance_margin)
+        credit = numbers.prior_bonus * alike / len(masks) * np.array(numbers.fusion_weights)
         overlaps = appearance if trust else plain
         best = int((overlaps + credit).argmax())
-        share, agreement = SHARES[best], float(overlaps[best])
+        share, agreement = numbers.fusion_weights[best], float(overlaps[best])
     elif enabled:
-        share = prior.alone * alike
-    own_doubt = prior.doubt + prior.doubt_gain * math.log(len(masks))
-    doubt = min(OWN * len(masks), 1.0) * own_doubt + prior.kin_doubt
+        # What readout and decoder reach on other pixels of that support foretold nothing about other pictures.
+        share = numbers.single_fusion_weight * alike
     weights, bias = readout.weights[0].cpu().numpy(), float(readout.bias[0])
-    return Measured(Adaptation(trust, share, weights, bias, prior.shifted(share), doubt), agreement)
+    doubt = asked_of_presence(len(masks), numbers)
+    return Measured(Adaptation(trust, share, weights, bias, shifted(share, numbers), doubt), agreement)
 
 
 def _left_out(
@@ -107,41 +101,47 @@ def _left_out(
     masks: Sequence[Tensor],
     examples: Sequence[tuple[Picture, Mask]],
     moments: Sequence[GramMatrices],
-    prior: Prior,
     kinds: Tensor,
 ) -> NDArray[np.float64]:
     """Mean overlap with supports that were not learnt from: ``2 s``, of the decoder with appearance and
-    without it, mixed with each of SHARES.
+    without it, mixed with each of the fusion weights.
     """
+    numbers = net.config.calibration
 
     def fit(others: Sequence[int]) -> tuple[SupportStatistics, PixelHead]:
-        readout = fit_pixel_head([moments[i] for i in others], net.config.calibration.pixel_penalty)
+        readout = fit_pixel_head([moments[i] for i in others], numbers.pixel_penalty)
         return net.learn(*side_by_side([seen[i] for i in others], [masks[i] for i in others])), readout
 
     def overlaps(model: tuple[SupportStatistics, PixelHead], i: int) -> list[float]:
         knowledge, readout = model
         scores = pixel_scores(seen[i], readout, net.read)[0]
-        mixed = _mixtures(_opinions(net, seen[i], knowledge), scores, prior)
+        mixed = _mixtures(_opinions(net, seen[i], knowledge), scores, numbers)
         picture, painted = examples[i]
-        return [iou(m, painted) for m in _drawn(mixed.cpu(), picture, float(kinds[0] @ kinds[1]))]
+        drawn = _drawn(mixed.cpu(), picture, float(kinds[0] @ kinds[1]), numbers)
+        return [iou(m, painted) for m in drawn]
 
-    return np.mean(cross_predict(len(masks), fit, overlaps, FOLDS), axis=0).reshape(2, len(SHARES))
+    found = cross_predict(len(masks), fit, overlaps, numbers.folds)
+    return np.mean(found, axis=0).reshape(2, len(numbers.fusion_weights))
 
 
-def _mixtures(opinions: Tensor, scores: Tensor, prior: Prior) -> Tensor:
-    """``2s h' w'``: logits ``2 h w``, each mixed with each of SHARES of ``1 h' w'`` scores."""
-    shares = scores.new_tensor(SHARES)
-    shifts = scores.new_tensor([prior.shifted(s) for s in SHARES])[:, None, None]
-    each = [fuse(one.expand(len(SHARES), -1, -1), scores, shares) + shifts for one in opinions]
+def _mixtures(opinions: Tensor, scores: Tensor, numbers: Calibration) -> Tensor:
+    """``2s h' w'``: logits ``2 h w``, each mixed with each fusion weight of ``1 h' w'`` scores."""
+    shares = scores.new_tensor(numbers.fusion_weights)
+    shifts = scores.new_tensor([shifted(s, numbers) for s in numbers.fusion_weights])[:, None, None]
+    each = [
+        fused_logits(one.expand(len(shares), -1, -1), scores, shares, numbers.pixel_gain) + shifts
+        for one in opinions
+    ]
     return torch.cat(each)
 
 
-def _drawn(logits: Tensor, picture: Picture, alike: float) -> NDArray[np.bool_]:
+def _drawn(logits: Tensor, picture: Picture, alike: float, numbers: Calibration) -> NDArray[np.bool_]:
     """Masks ``2s H W`` of logits ``2s h w``: along the picture's edges if one of the mixtures may be of fine
     things, for a line of a pixel is nothing before it follows them. Of others that was found worse.
     """
-    fine = [is_thin(share, alike) for share in SHARES] * 2
-    return (follow_edges(logits, picture, fine) if any(fine) else enlarge(logits, picture.shape[:2])) > 0
+    fine = [is_thin(share, alike, numbers) for share in numbers.fusion_weights] * 2
+    size = picture.shape[:2]
+    return (follow_edges(logits, picture, fine, numbers) if any(fine) else enlarge(logits, size)) > 0
 
 
 def _moments(

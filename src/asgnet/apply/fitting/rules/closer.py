@@ -9,18 +9,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from asgnet.apply.fitting.rules.adaptation import Measured
+from asgnet.model.default.calibration import Calibration
 from asgnet.types import Mask
-
-GAMMAS = (1.5, 0.67)
-"""A single support says nothing of light, unless it is shown darker and brighter too."""
-BROAD = 0.3
-"""Breadth, as a share of a picture's longer side, from which no closer look is tried: of such objects the
-decoder would see too little at once.
-"""
-LEAD = 1.1
-"""By how much better left-out supports must be found for a closer look to be believed. By less it was wrong
-more often than right about clothing (CCP) and cracks; by as much it helped with clothing and facades.
-"""
 
 
 class Learnt(Protocol):
@@ -34,25 +24,27 @@ class Learnt(Protocol):
 AnyLearnt = TypeVar("AnyLearnt", bound=Learnt)
 
 
-def lights(adapt: bool, shots: int) -> tuple[float, ...]:
-    """Gammas under which supports are shown, too."""
-    return GAMMAS if adapt and shots == 1 else ()
+def lights(adapt: bool, shots: int, numbers: Calibration) -> tuple[float, ...]:
+    """Gammas under which supports are shown, too: a single one says nothing of light otherwise."""
+    return numbers.relit if adapt and shots == 1 else ()
 
 
-def closest(look: Callable[[bool], AnyLearnt], masks: Sequence[Mask]) -> AnyLearnt:
+def closest(look: Callable[[bool], AnyLearnt], masks: Sequence[Mask], numbers: Calibration) -> AnyLearnt:
     """A class seen as usual or closer, whichever is better.
 
-    It is measured how well each support is found by the others: a single one is seen as usual.
+    It is measured how well each support is found by the others: a single one is seen as usual. So are broad
+    objects, of which the decoder would see too little at once.
 
     Args:
         look: learns it, closer or not.
         masks: of its supports.
+        numbers: how broad, and by how much closer must be better: by less it was wrong more often than right.
     """
     usual = look(False)
-    if len(masks) == 1 or np.mean([breadth(mask) for mask in masks]) > BROAD:
+    if len(masks) == 1 or np.mean([breadth(mask) for mask in masks]) > numbers.scale_breadth:
         return usual
     closer = look(True)
-    return closer if closer.measured.agreement > LEAD * usual.measured.agreement else usual
+    return closer if closer.measured.agreement > numbers.scale_margin * usual.measured.agreement else usual
 
 
 def breadth(mask: Mask) -> float:
