@@ -47,6 +47,13 @@ def many_scans(scans: int, side: int = 2048, between: bytes = b"") -> bytes:
     return data[:last] + (between + data[last:-2]) * (scans + 1) + b"\xff\xd9"
 
 
+def slow_picture(side: int = 5000) -> bytes:
+    """JPEG 2000 of noise: many seconds, in which its decoder holds Python's lock."""
+    encoded = io.BytesIO()
+    Image.effect_noise((side, side), 90).save(encoded, "JPEG2000")
+    return encoded.getvalue()
+
+
 class Cost(NamedTuple):
     """Of reading a file: what was said of it, seconds, and the most memory beyond that of the imports."""
 

@@ -16,6 +16,7 @@ from asgnet.faces.cli.concept import app as concept_app
 from asgnet.faces.cli.concept import save_concept
 from asgnet.faces.cli.doctor import doctor
 from asgnet.faces.cli.export import export
+from asgnet.faces.cli.last_moment import ended_in_time
 from asgnet.faces.cli.propose import propose
 from asgnet.faces.cli.segment import segment
 from asgnet.faces.cli.serve import serve
@@ -178,4 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return app(console.arranged(words), prog_name="asgnet", standalone_mode=False)
 
     command = next((word for word in words if not word.startswith("-")), "")
-    return console.ending(run, debug, STOPPED.get(command, console.AGAIN))
+    stopped = STOPPED.get(command, console.AGAIN)
+    if arguments is not None:
+        return console.ending(run, debug, stopped)
+    with ended_in_time():
+        return console.ending(run, debug, stopped)
