@@ -37,6 +37,13 @@ CLASSES = {"Answering", "Earlier", "Event", "Kinds", "Moments", "Seen", "Steps",
 _DOUBT = {"doubt": "the HTTP API's name of the uncertainty"}
 # Names in files, JSON lines and the HTTP API that people's programs read: where, what, why they stay.
 KEPT: dict[str, dict[str, str]] = {
+    "src/asgnet/apply/concept/adaptation.py": {
+        '"adapted_trust"': "a tensor of concept files",
+        '"adapted_doubt"': "the same",
+    },
+    "src/asgnet/apply/concept/file.py": {"``adapted_trust``": "the same"},
+    "src/asgnet/apply/concept/tensors.py": {'"adapted_trust"': "the same"},
+    "src/asgnet/apply/engines/graph.py": {'"trusts"': "an input of exported graphs"},
     "src/asgnet/apply/doctor/suggest.py": {
         '"doubt"': "a field of asgnet suggest --json",
         "``doubt``": "the same",
@@ -57,7 +64,16 @@ CLEAN = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     "docs",
+    "src/asgnet/apply/about.py",
     "src/asgnet/apply/batch",
+    "src/asgnet/apply/cached_fits.py",
+    "src/asgnet/apply/concept",
+    "src/asgnet/apply/engines",
+    "src/asgnet/apply/export.py",
+    "src/asgnet/apply/fitting",
+    "src/asgnet/apply/inference",
+    "src/asgnet/apply/segmenter.py",
+    "src/asgnet/types.py",
     "src/asgnet/apply/doctor",
     "src/asgnet/apply/examples",
     "src/asgnet/apply/figures",

@@ -20,7 +20,7 @@ class CachedFits:
     """Fits and predicts as a Segmenter does; its Concepts keep no pictures.
 
     Args:
-        segmenter: any; what it has learnt stays.
+        segmenter: any; what it has learned stays.
         most: how many fits are kept, the latest asked for (about 1 MB each); None: all.
     """
 
@@ -30,7 +30,7 @@ class CachedFits:
 
     @property
     def concept(self) -> Concept | None:
-        """What was learnt."""
+        """What was learned."""
         return self._segmenter.concept
 
     def fit(self, images: Any, masks: Any, **options: Any) -> CachedFits:

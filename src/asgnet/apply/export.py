@@ -37,7 +37,7 @@ def export(
     """Write a Segmenter's network as one file.
 
     Args:
-        segmenter: on the CPU; what it has learnt stays.
+        segmenter: on the CPU; what it has learned stays.
         to: ``"onnx"``, ``"openvino"`` (``path`` is the .xml; the weights lie beside it, .bin) or ``"torch"``
             (TorchScript).
         path: the file.

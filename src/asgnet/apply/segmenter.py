@@ -58,7 +58,7 @@ class Segmenter:
         edges: as given.
         supports: the examples of the last fit, as read; empty after a concept was set or examples were added.
         fits: what predictions need of the classes, see :func:`~asgnet.apply.concept.tensors.concept_tensors`.
-        concept: what was learnt, or None before. Setting one replaces what was fitted.
+        concept: what was learned, or None before. Setting one replaces what was fitted.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Segmenter:
 
     @property
     def concept(self) -> Concept | None:
-        """What was learnt."""
+        """What was learned."""
         if self._unencoded_shots is not None and self._concept is not None:  # encoded only for those who ask
             self._concept = replace(self._concept, shots=self._unencoded_shots())
             self._unencoded_shots = None
@@ -213,11 +213,11 @@ class Segmenter:
             masks: as for :meth:`fit`; classes that the concept does not have yet come last.
 
         Raises:
-            UsageError: nothing was learnt, or the concept keeps no pictures, or has such a picture already.
+            UsageError: nothing was learned, or the concept keeps no pictures, or has such a picture already.
             SupportError: an example teaches nothing.
         """
         if self.concept is None:
-            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+            raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
         self._keep(added(self.backend, self.concept, images, masks))
         return self
 
@@ -226,7 +226,7 @@ class Segmenter:
     @overload
     def predict(self, image: Iterable[Any]) -> Iterator[Prediction]: ...
     def predict(self, image: Any) -> Prediction | Iterator[Prediction]:
-        """Find what was learnt.
+        """Find what was learned.
 
         Args:
             image: a picture (path, PIL image, ``h w 3`` uint8) or any iterable of pictures.
@@ -238,9 +238,9 @@ class Segmenter:
             UsageError: nothing was fitted.
             PictureError: the picture cannot be read.
         """
-        classes, fits = self._fitted  # what is learnt now, whatever is fitted meanwhile
+        classes, fits = self._fitted  # what is learned now, whatever is fitted meanwhile
         if not fits:
-            raise UsageError("Nothing is learnt yet: call fit(images, masks), or set a concept.")
+            raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
 
         def find(one: Any) -> Prediction:
             return predict(self.backend, fits, classes, read_picture(one), self.edges)
@@ -263,13 +263,13 @@ class Segmenter:
         self.supports, self._superpixels = [], []
 
     def with_backend(self, backend: Backend) -> Segmenter:
-        """A copy that has learnt the same, on another backend of the same network."""
+        """A copy that has learned the same, on another backend of the same network."""
         twin = copy(self)
         twin.backend = backend
         return twin
 
     def with_feature_cache(self, most: int | None = None, predictions: bool = False) -> Segmenter:
-        """A copy that has learnt the same and encodes every picture once, see :meth:`Backend.with_feature_cache`."""
+        """A copy that has learned the same and encodes every picture once, see :meth:`Backend.with_feature_cache`."""
         return self.with_backend(self.backend.with_feature_cache(most, predictions))
 
     def _keep(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgnet.apply.concept.file import Concept
-from asgnet.apply.inference.postprocess import Absent, decide
+from asgnet.apply.inference.postprocess import Absent, postprocess
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.serving.decoding import Decoder, PixelBudget, check_total, sizes_of
 from asgnet.serving.keyed_lock import KeyedLock
@@ -159,7 +159,7 @@ class Service:
         self.tally["pictures"] += 1
         began = time.perf_counter()
         kept, segmenter = self._newest(kept)
-        prediction = decide(segmenter.predict(picture), threshold, absent)
+        prediction = postprocess(segmenter.predict(picture), threshold, absent)
         self.tally["seconds"] += time.perf_counter() - began
         return kept, prediction
 

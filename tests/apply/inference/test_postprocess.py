@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from asgnet.apply.inference.postprocess import decide
+from asgnet.apply.inference.postprocess import postprocess
 from asgnet.errors import UsageError
 from asgnet.types import Prediction
 
@@ -21,40 +21,40 @@ def two(a, b, presences=(0.9, 0.9)) -> Prediction:
 
 def test_without_wishes_nothing_changes():
     prediction = one([0.2, 0.6])
-    assert (decide(prediction).mask == prediction.mask).all()
+    assert (postprocess(prediction).mask == prediction.mask).all()
     several = two([0.2, 0.6, 0.9], [0.4, 0.8, 0.1])
-    assert (decide(several).mask == several.mask).all()
+    assert (postprocess(several).mask == several.mask).all()
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0, [0, 1, 1]), (0.55, [0, 0, 1]), (1, [0, 0, 0])])
 def test_the_threshold_cuts_the_probability(threshold, expected):
-    assert decide(one([0, 0.5, 0.9]), threshold).mask.tolist() == [expected]
+    assert postprocess(one([0, 0.5, 0.9]), threshold).mask.tolist() == [expected]
 
 
 def test_an_absent_object_is_emptied_on_demand_only():
     prediction = one([0.9, 0.2], presence=0.3)
-    assert decide(prediction, absent="mark").mask.any()
-    assert not decide(prediction, absent="empty").mask.any()
-    assert decide(one([0.9, 0.2], presence=0.7), absent="empty").mask.any()
+    assert postprocess(prediction, absent="mark").mask.any()
+    assert not postprocess(prediction, absent="empty").mask.any()
+    assert postprocess(one([0.9, 0.2], presence=0.7), absent="empty").mask.any()
 
 
 def test_an_absent_class_leaves_its_pixels_to_the_others():
     prediction = two([0.9, 0.9], [0.2, 0.8], presences=(0.1, 0.9))
     assert prediction.mask.tolist() == [[1, 1]]
-    assert decide(prediction, absent="empty").mask.tolist() == [[0, 2]]
+    assert postprocess(prediction, absent="empty").mask.tolist() == [[0, 2]]
 
 
 def test_among_several_classes_the_likeliest_above_the_threshold_wins():
-    assert decide(two([0.3, 0.9], [0.4, 0.1]), 0.2).mask.tolist() == [[2, 1]]
-    assert decide(two([0.3, 0.9], [0.4, 0.1]), 0.95).mask.tolist() == [[0, 0]]
+    assert postprocess(two([0.3, 0.9], [0.4, 0.1]), 0.2).mask.tolist() == [[2, 1]]
+    assert postprocess(two([0.3, 0.9], [0.4, 0.1]), 0.95).mask.tolist() == [[0, 0]]
 
 
 def test_the_mask_keeps_its_type():
-    assert decide(one([0.9]), 0.3).mask.dtype == bool
-    assert decide(two([0.9], [0.1]), 0.3).mask.dtype == np.int32
+    assert postprocess(one([0.9]), 0.3).mask.dtype == bool
+    assert postprocess(two([0.9], [0.1]), 0.3).mask.dtype == np.int32
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"threshold": -0.1}, {"absent": "hide"}])
 def test_impossible_wishes_are_usage_errors(wrong):
     with pytest.raises(UsageError):
-        decide(one([0.5]), **wrong)
+        postprocess(one([0.5]), **wrong)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from asgnet.apply.batch.manifest import ManifestPart, ManifestWriter
 from asgnet.apply.batch.plan import PictureTask, RunOptions
 from asgnet.apply.batch.reading import LoadedPicture, PictureReader
-from asgnet.apply.inference.postprocess import PRESENT, decide
+from asgnet.apply.inference.postprocess import PRESENT, postprocess
 from asgnet.apply.output.formats import ENTRIES
 from asgnet.apply.output.objects import ResultView, without_specks
 from asgnet.apply.output.save import described, write_files
@@ -101,7 +101,7 @@ class Pipeline:
             return PredictedPicture(loaded)
         began = time.perf_counter()
         prediction = self.segmenter.predict(loaded.picture)
-        prediction = decide(prediction, self.options.threshold, self.options.absent)
+        prediction = postprocess(prediction, self.options.threshold, self.options.absent)
         if self.options.min_area > 1:
             prediction = without_specks(prediction, self.options.min_area)
         return PredictedPicture(loaded, prediction, time.perf_counter() - began)

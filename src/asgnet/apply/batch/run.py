@@ -97,8 +97,8 @@ def segment_all(
         overlay: write ``<stem>_overlay.jpg`` as well.
         explain: write ``<stem>_explained.png`` as well (:func:`asgnet.apply.figures.explain.explain`).
         overwrite: do every picture again and replace what exists.
-        threshold: as :func:`asgnet.apply.inference.postprocess.decide`.
-        absent: as :func:`asgnet.apply.inference.postprocess.decide`.
+        threshold: as :func:`asgnet.apply.inference.postprocess.postprocess`.
+        absent: as :func:`asgnet.apply.inference.postprocess.postprocess`.
         instances: each connected piece is an object of its own.
         min_area: pieces of fewer pixels are dropped everywhere.
         simplify: as :func:`asgnet.apply.output.save.save_prediction`.

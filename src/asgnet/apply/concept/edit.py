@@ -1,7 +1,7 @@
 """Look into Concepts, join them, take classes or pictures out of them; no network is needed for that.
 
 Whatever is done, the result is what fitting would have made of the examples that are then in it: a class is
-learnt from the supports that show it and from nothing else (:mod:`asgnet.apply.fitting.learn`). Examples are
+learned from the supports that show it and from nothing else (:mod:`asgnet.apply.fitting.learn`). Examples are
 added and removed by :mod:`asgnet.apply.fitting.refit`.
 """
 

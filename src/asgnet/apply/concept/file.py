@@ -1,4 +1,4 @@
-"""A concept file: what fitting learnt of one or several classes, as safetensors.
+"""A concept file: what fitting learned of one or several classes, as safetensors.
 
 Tensors keep the names that the first version gave them (``adapted_trust``, ``closer`` ...), whatever the
 program calls their contents: renaming them would break the files that people have.
@@ -27,7 +27,7 @@ CLOSER_FORMAT = "asgnet-concept-3"
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
 class Concept:
-    """What fitting learnt of one or several classes: a small file to save, share and apply.
+    """What fitting learned of one or several classes: a small file to save, share and apply.
 
     Attributes:
         classes: names, in order.

@@ -1,1 +1,1 @@
-"""What computes the network's answers: torch, onnxruntime, OpenVINO, and their graph."""
+"""What computes the network's predictions: torch, onnxruntime, OpenVINO, and their graph."""

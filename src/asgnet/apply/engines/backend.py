@@ -83,7 +83,7 @@ class Backend:
         self.graph_engine = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
 
     def with_feature_cache(self, most: int | None = None, predictions: bool = False) -> Backend:
-        """The same network, each picture encoded once; its answers are the same, bit for bit.
+        """The same network, each picture encoded once; its predictions are the same, bit for bit.
 
         It holds about 6 MB a picture while it lives, and as much again with ``predictions``.
 

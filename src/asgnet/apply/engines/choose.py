@@ -72,4 +72,4 @@ def choose_precision(precision: str, engine: str) -> str:
 def has_bf16() -> bool:
     """The processor multiplies bf16 matrices in hardware (AMX or AVX512-BF16)."""
     able = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
-    return any(asked is not None and asked() for asked in able)
+    return any(check is not None and check() for check in able)

@@ -38,8 +38,8 @@ def make_engine(
     Args:
         net: in eval mode.
         fit: of any classes; the graph is traced with it.
-        engine: as :func:`~asgnet.apply.engines.choose.choose_engine` answers.
-        precision: as :func:`~asgnet.apply.engines.choose.choose_precision` answers.
+        engine: as :func:`~asgnet.apply.engines.choose.choose_engine` returns.
+        precision: as :func:`~asgnet.apply.engines.choose.choose_precision` returns.
         side: of the pictures.
         fingerprint: of the weights.
         features: remembers pictures, with torch alone: an exported graph does everything in one go.

@@ -14,7 +14,7 @@ class OnnxEngine:
     """The exported graph in onnxruntime.
 
     Args:
-        graph: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` answers.
+        graph: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` returns.
         threads: of one prediction.
     """
 

@@ -25,7 +25,7 @@ EVERY: Sizes = ()
 class OpenvinoEngine:
     """The exported graph in OpenVINO: compiled for the first size, for what comes often, and for every size.
 
-    What is compiled for every size answers any size at once, but takes a quarter longer.
+    What is compiled for every size takes any size at once, but takes a quarter longer.
 
     Args:
         graph: as for :class:`OnnxEngine`.

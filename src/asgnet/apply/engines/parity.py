@@ -1,4 +1,4 @@
-"""Whether what was exported answers as the network does."""
+"""Whether what was exported predicts as the network does."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def parity(net: DefaultNet, fit: ClassFit, engine: GraphEngine, side: int) -> fl
 
 
 def refuse_strangers(difference: float, what: str) -> None:
-    """OutputError if what was exported does not answer as the network does."""
+    """OutputError if what was exported does not predict as the network does."""
     if not difference < TOLERANCE:  # NaN is a stranger, too
         raise OutputError(
             f"{what} differs from the network by {difference:.2g} in probability, more than {TOLERANCE:g}; "

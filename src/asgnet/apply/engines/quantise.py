@@ -22,7 +22,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
     """An ONNX graph whose frozen layers compute in 8 bits, as QDQ nodes that every runtime reads.
 
     Args:
-        onnx: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` answers.
+        onnx: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` returns.
         feeds: inputs by name, a handful: the ranges of the activations are measured on them.
 
     Raises:

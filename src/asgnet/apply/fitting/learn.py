@@ -31,7 +31,7 @@ class LearnedClass(NamedTuple):
 
 
 def learn_classes(features: SupportFeatures, painted: Painted, adapt: bool, seed: int) -> dict[str, NDArray]:
-    """A Concept's tensors. Every class is learnt from the supports that show it, whatever others there are.
+    """A Concept's tensors. Every class is learned from the supports that show it, whatever others there are.
 
     Args:
         features: of the k supports.

@@ -1,7 +1,7 @@
 """Add examples to a Concept, and remove one: fitted again from the pictures that it keeps.
 
-All that fitting looks at is made of the pictures as they are kept, so that the result is that of fitting all
-examples at once.
+Fitting uses nothing but the pictures as a Concept stores them, so the result is that of fitting all examples at
+once.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Edges: a coarse answer follows the picture's own edges.
+"""Edges: coarse logits follow the picture's own edges.
 
-The network answers on a grid whose cells are two of its own pixels wide. In every window of that grid the
-answer is explained by the picture's colours, as their best linear function, and that function is then asked
-at the picture's own pixels: the fast guided filter with a colour guide (He et al., Guided Image Filtering,
-2013; He and Sun, Fast Guided Filter, 2015). Single pixels whose colours stray leave specks and pinholes;
-what is much smaller than a cell the network did not see, and is taken for what is around it.
+The network's grid has cells of two of its own pixels. In every window of that grid the logits are fitted by the
+best linear function of the picture's colours, and that function is then evaluated at the picture's own pixels: the
+fast guided filter with a colour guide (He et al., Guided Image Filtering, 2013; He and Sun, Fast Guided Filter,
+2015). Single pixels whose colours stray leave specks and pinholes; what is much smaller than a cell the network
+did not see, and is taken for what is around it.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def follow_edges(
     for first in range(0, height, rows):
         part = np.ascontiguousarray(picture[first : first + rows])
         colours = torch.from_numpy(part).permute(2, 0, 1).contiguous().float().div_(255)  # 3 r W
-        *here, answer = _stretch(linear, first, len(part), height, width).unbind(1)  # of n r W
-        for slope, colour in zip(here, colours, strict=True):
-            answer = torch.addcmul(answer, slope, colour)
-        found[:, first : first + rows] = answer.numpy()
+        *slopes, offset = _stretch(linear, first, len(part), height, width).unbind(1)  # of n r W
+        for slope, colour in zip(slopes, colours, strict=True):
+            offset = torch.addcmul(offset, slope, colour)
+        found[:, first : first + rows] = offset.numpy()
     return found
 
 
@@ -100,22 +100,22 @@ def _explained(
     """``3 h w`` and ``n h w`` -> ``n 4 h' w'``: slopes and offset of the linear functions on a coarser grid,
     each averaged over all windows that a cell of it is in.
     """
-    answers, count = logits.clamp(-numbers.edge_limit, numbers.edge_limit), len(logits)
+    limited, count = logits.clamp(-numbers.edge_limit, numbers.edge_limit), len(logits)
 
     def around(maps: Tensor) -> Tensor:
         return mean_around(average(maps, grid), radius)
 
-    mean, mean_answers = around(colours), around(answers)
+    mean, mean_limited = around(colours), around(limited)
     squares = around((colours[:, None] * colours).flatten(0, 1)).unflatten(0, (3, 3))
     variance = (
         squares - mean[:, None] * mean + numbers.flat_variance * torch.eye(3)[..., None, None]
     )  # 3 3 h w
-    products = around((answers[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
-    covariance = products - mean_answers[:, None] * mean  # n 3 h w
+    products = around((limited[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
+    covariance = products - mean_limited[:, None] * mean  # n 3 h w
     slopes = torch.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
-    offsets = mean_answers - (slopes * mean).sum(1)
+    offsets = mean_limited - (slopes * mean).sum(1)
     functions = mean_around(torch.cat([slopes, offsets[:, None]], 1), radius)  # n 4 h' w'
-    functions[:, 3] += average(logits - answers, grid)
+    functions[:, 3] += average(logits - limited, grid)
     return functions
 
 

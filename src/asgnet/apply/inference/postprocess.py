@@ -15,7 +15,9 @@ PRESENT = 0.5
 """From this presence on an object counts as being in the picture."""
 
 
-def decide(prediction: Prediction, threshold: float | None = None, absent: Absent = "mark") -> Prediction:
+def postprocess(
+    prediction: Prediction, threshold: float | None = None, absent: Absent = "mark"
+) -> Prediction:
     """The same prediction with its mask decided anew.
 
     Args:
@@ -32,7 +34,7 @@ def decide(prediction: Prediction, threshold: float | None = None, absent: Absen
     if threshold is None and absent == "mark":
         return prediction
     if prediction.by_class:
-        return _decide_classes(prediction, threshold, absent)
+        return _each_class(prediction, threshold, absent)
     mask = prediction.mask if threshold is None else prediction.probability > threshold
     if absent == "empty" and prediction.presence < PRESENT:
         mask = np.zeros_like(mask)
@@ -40,16 +42,16 @@ def decide(prediction: Prediction, threshold: float | None = None, absent: Absen
 
 
 def check_decision(threshold: float | None, absent: str) -> None:
-    """UsageError where :func:`decide` would raise one."""
+    """UsageError where :func:`postprocess` would raise one."""
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"The threshold is a probability from 0 to 1, not {threshold}.")
     if absent not in ("mark", "empty"):
         raise UsageError(f"absent is 'mark' or 'empty', not {absent!r}.")
 
 
-def _decide_classes(prediction: Prediction, threshold: float | None, absent: Absent) -> Prediction:
+def _each_class(prediction: Prediction, threshold: float | None, absent: Absent) -> Prediction:
     cut = PRESENT if threshold is None else threshold
-    ones = {name: decide(one, threshold, absent) for name, one in prediction.by_class.items()}
+    ones = {name: postprocess(one, threshold, absent) for name, one in prediction.by_class.items()}
     counted = [one.probability * one.mask.any() for one in ones.values()]  # each h w
     stacked = np.stack(counted)
     mask = np.where(stacked.max(0) > cut, stacked.argmax(0) + 1, 0).astype(prediction.mask.dtype)

@@ -24,7 +24,7 @@ def working_size(size: Sequence[int], side: int) -> tuple[int, int]:
     """At what ``(h, w)`` the network works on a picture: in its own proportions, the longer side at ``side``.
 
     They are kept to half a stride; beyond 2 : 1 the shorter side is stretched, for a strip would show little.
-    The network has learnt from squares, but from crops of any proportions.
+    The network has learned from squares, but from crops of any proportions.
 
     Args:
         size: ``(h, w)`` of the picture.

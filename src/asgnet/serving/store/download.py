@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asgnet.apply.batch.run_files import RUN_FILES, write_run_file
-from asgnet.apply.inference.postprocess import Absent, decide
+from asgnet.apply.inference.postprocess import Absent, postprocess
 from asgnet.apply.output import names
 from asgnet.apply.output.names import output_stems
 from asgnet.apply.output.save import save_prediction
@@ -57,9 +57,9 @@ def archive(
         job: with at least one finished picture.
         pictures: the finished ones. What is found anew meanwhile goes out as it is by then.
         form: any of :data:`FORMATS`.
-        threshold: as :func:`asgnet.apply.inference.postprocess.decide`, on probabilities in steps of 1/255;
+        threshold: as :func:`asgnet.apply.inference.postprocess.postprocess`, on probabilities in steps of 1/255;
             None keeps the masks that were found. Masks that a person corrected stay as they are.
-        absent: as :func:`asgnet.apply.inference.postprocess.decide`.
+        absent: as :func:`asgnet.apply.inference.postprocess.postprocess`.
 
     Raises:
         UsageError: the job was deleted meanwhile.
@@ -98,7 +98,7 @@ def _decided(
         presences = [one["presence"] for one in now.record["classes"]]
         files = jobs.files(job.id, picture.position)
         found = files.read(job.classes, presences, now.record["presence"], now.corrected)
-    return found if now.corrected else decide(found, threshold, absent)
+    return found if now.corrected else postprocess(found, threshold, absent)
 
 
 def _pack(zipped: zipfile.ZipFile, folder: Path, written: set[str]) -> None:
