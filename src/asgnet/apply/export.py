@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +15,17 @@ from asgnet.apply.engines.graph import PICTURES, tensors_of
 from asgnet.apply.engines.onnx_graph import to_onnx
 from asgnet.apply.engines.parity import parity, refuse_strangers
 from asgnet.apply.engines.quantise import quantised
+from asgnet.apply.examples.samples import Scene
 from asgnet.apply.inference.preprocess import preprocess
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError
 from asgnet.files import save_bytes
 from asgnet.imaging.iou import iou
-from asgnet.types import Picture, Support
-
-
-class Sample(Protocol):
-    """A painted picture, another one, and where the object is in that: ``h w`` bool, None if not known."""
-
-    support: Support
-    query: Picture
-    truth: NDArray[np.bool_] | None
+from asgnet.types import Picture
 
 
 def export(
-    segmenter: Segmenter, to: str, path: Path, samples: Sequence[Sample], int8: bool = False
+    segmenter: Segmenter, to: str, path: Path, samples: Sequence[Scene], int8: bool = False
 ) -> dict[str, Any]:
     """Write a Segmenter's network as one file.
 
@@ -41,7 +34,7 @@ def export(
         to: ``"onnx"``, ``"openvino"`` (``path`` is the .xml; the weights lie beside it, .bin) or ``"torch"``
             (TorchScript).
         path: the file.
-        samples: the graph is traced with the first; 8 bits are set and measured on all.
+        samples: the graph is traced with the first; 8 bits are set, and their cost is measured, on all.
         int8: the backbone's convolutions in 8 bits.
 
     Returns:
@@ -75,7 +68,7 @@ def export(
     return said
 
 
-def _mean_iou(segmenter: Segmenter, samples: Sequence[Sample]) -> float:
+def _mean_iou(segmenter: Segmenter, samples: Sequence[Scene]) -> float:
     """Of samples with a truth, each fitted anew."""
     ious = []
     for sample in samples:
