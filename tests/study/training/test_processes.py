@@ -69,4 +69,6 @@ def test_gradients_of_two_processes_are_those_of_twice_the_batch(run, tiny):
         assert a["iou"] == pytest.approx(b["iou"])
         assert a["shots"] == b["shots"]
     for name, t in one_weights.items():
-        torch.testing.assert_close(two_weights[name], t, rtol=1e-4, atol=1e-6, msg=name)
+        torch.testing.assert_close(
+            two_weights[name], t, rtol=1e-4, atol=1e-6, msg=lambda why, name=name: f"{name}: {why}"
+        )

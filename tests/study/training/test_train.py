@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from asgnet.errors import AsgnetError, OutputError, UsageError, WeightsError
-from asgnet.model.checkpoint import load_weights
+from asgnet.model.checkpoint import load_weights, save_weights
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.steps import Outputs
 from asgnet.study.recipe import load_recipe
@@ -93,8 +93,9 @@ def test_leaves_weights_that_load_and_the_whole_story(go, tiny, boxes):
     written = load_file(out / "model.safetensors")
     assert written.keys() == load_file(out / "best" / "model.safetensors").keys()
     assert not any(name.startswith("backbone.") for name in written)
+    again = load_file(save_weights(best, out / "again") / "model.safetensors")
     for name, t in written.items():
-        assert torch.equal(best.state_dict()[name], t)
+        assert torch.equal(again[name], t)
     assert best.reference_bank.any()
     assert torch.equal(best.reference_bank, net.reference_bank)
     assert load_recipe(out / "recipe.toml") == tiny
@@ -234,12 +235,12 @@ def test_validates_on_held_out_pictures_of_base_classes(boxes, cache_dir, fresh,
     assert {view.variant for episode in asked for view in episode.pictures} == {0}
 
 
-def test_best_is_kept_not_last(go, tiny, monkeypatch):
+def test_best_is_kept_not_last(go, tiny, tmp_path, monkeypatch):
     scores = iter([0.9, 0.1])
     kept = []
 
     def judged(net, *rest):
-        kept.append({name: t.clone() for name, t in net.state_dict().items()})
+        kept.append(load_file(save_weights(net, tmp_path / f"kept{len(kept)}") / "model.safetensors"))
         return {"base_iou": next(scores)}
 
     monkeypatch.setattr(story, "validate", judged)

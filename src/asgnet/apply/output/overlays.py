@@ -44,7 +44,8 @@ def overlay(picture: Picture, mask: NDArray, alpha: float = 0.45) -> Picture:
         )
     out = picture.copy()
     thickness = max(1, round(min(mask.shape) / 240))
-    classes = np.flatnonzero(np.bincount(mask.ravel(), minlength=1)[1:]) + 1 if mask.dtype != bool else [1]
+    counted = np.bincount(mask.ravel().astype(np.int64), minlength=1)
+    classes: list[int] = (np.flatnonzero(counted[1:]) + 1).tolist()
     for index in classes:
         region = mask == index if mask.dtype != bool else mask
         box = window(region)

@@ -15,7 +15,8 @@ PER_LEVEL = 4
 READOUTS = 3
 """On all levels that are read, on the shallow and on the deep of them."""
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Levels(NamedTuple):
@@ -37,7 +38,7 @@ class Levels(NamedTuple):
     shallow: int
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # hides tuple.count, which nobody calls
         """Channels of the similarity maps, e."""
         levels = len(self.channels)
         return PER_LEVEL * levels + READOUTS + 3 * len(self.fused) + 2 * levels + 2

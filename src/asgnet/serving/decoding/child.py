@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def main() -> None:
             _answer(*waiting.get(), waiting, answers)
 
 
-def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[Request]) -> None:
+def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Request]) -> None:
     """Take requests; end the process, whatever it is doing, when there will be no more."""
     with suppress(EndedError):
         while True:
@@ -73,7 +73,7 @@ def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[Request]) -> None:
 
 
 def _answer(
-    asked: dict[str, Any], data: bytearray, waiting: queue.SimpleQueue[Request], answers: BinaryIO
+    asked: dict[str, Any], data: bytearray, waiting: queue.SimpleQueue[Request], answers: IO[bytes]
 ) -> None:
     limit(asked["memory"], asked["seconds"])
     file, name, most = bytes(data), asked["name"], asked["most_pixels"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 HEADER, PICTURE, LABELS = "header", "picture", "labels"
 """What a child is asked for."""
@@ -13,7 +13,7 @@ class EndedError(Exception):
     """The other side has gone."""
 
 
-def send(stream: BinaryIO, message: dict[str, Any], *data: bytes | memoryview) -> None:
+def send(stream: IO[bytes], message: dict[str, Any], *data: bytes | memoryview) -> None:
     """One message with the bytes that belong to it.
 
     Raises:
@@ -28,7 +28,7 @@ def send(stream: BinaryIO, message: dict[str, Any], *data: bytes | memoryview) -
         raise EndedError from error
 
 
-def receive(stream: BinaryIO) -> dict[str, Any]:
+def receive(stream: IO[bytes]) -> dict[str, Any]:
     """The next message; its bytes are still to be read.
 
     Raises:
@@ -43,7 +43,7 @@ def receive(stream: BinaryIO) -> dict[str, Any]:
     return json.loads(line)
 
 
-def read_into(stream: BinaryIO, buffer: memoryview) -> None:
+def read_into(stream: IO[bytes], buffer: memoryview) -> None:
     """Fill a buffer.
 
     Raises:

@@ -13,10 +13,10 @@ from typing import Any
 
 from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.episodes import EpisodeList
-from asgnet.model.paper.asgnet import ASGNet
+from asgnet.model.build import Network
 from asgnet.study.evaluation.evaluate import evaluate
 from asgnet.study.evaluation.feature_cache import FeatureCache
-from asgnet.study.evaluation.predictor import Fusion, NetPredictor, Resize
+from asgnet.study.evaluation.predictor import Fusion, NetPredictor, Resize, paper_network
 
 FUSIONS: dict[str, Fusion] = {
     "pooled prototypes": "pooled",
@@ -59,20 +59,21 @@ def ablate(
 
 
 def paper_variants(
-    net: ASGNet, *, size: int = 473, resize: Resize = "pad"
+    net: Network, *, size: int = 473, resize: Resize = "pad"
 ) -> dict[str, dict[str, Callable[[], NetPredictor]]]:
     """The paper's three tables: title → variant name → a call that makes it.
 
     The variants keep the features of the pictures asked about: what they do with them is all that differs.
     """
-    encode = FeatureCache(net.encode)
+    network = paper_network(net)
+    encode = FeatureCache(network.encode)
 
     def with_config(
         expand: bool = False, fusion: Fusion = "pooled", **changes: Any
     ) -> Callable[[], NetPredictor]:
         def make() -> NetPredictor:
-            variant = copy(net)  # the same tensors under another configuration
-            variant.config = replace(net.config, **changes)
+            variant = copy(network)  # the same tensors under another configuration
+            variant.config = replace(network.config, **changes)
             return NetPredictor(
                 variant, size=size, resize=resize, fusion=fusion, expand=expand, encode=encode
             )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from asgnet.errors import UsageError
 from asgnet.imaging.resize import nearest
+from asgnet.model.build import Network
 from asgnet.model.paper.asgnet import ASGNet, Encoded, Prototypes
 from asgnet.model.paper.gpa import Allocation
 from asgnet.types import IGNORE, Mask, Picture, Prediction
@@ -41,6 +42,20 @@ class Predictor(Protocol):
         ...
 
 
+def paper_network(net: Network) -> ASGNet:
+    """The network, if it is one of the paper's.
+
+    Raises:
+        UsageError: it is the default one.
+    """
+    if not isinstance(net, ASGNet):
+        raise UsageError(
+            "The default network is measured as people use it, through the Segmenter: leave --net out, "
+            "and give trained weights with --weights."
+        )
+    return net
+
+
 class NetPredictor:
     """Fit and predict with an ASGNet.
 
@@ -60,7 +75,7 @@ class NetPredictor:
 
     def __init__(
         self,
-        net: ASGNet,
+        net: Network,
         *,
         size: int = 473,
         resize: Resize = "pad",
@@ -68,18 +83,14 @@ class NetPredictor:
         expand: bool = False,
         encode: Callable[[Tensor], Encoded] | None = None,
     ) -> None:
-        if not isinstance(net, ASGNet):
-            raise UsageError(
-                "The default network is measured as people use it, through the Segmenter: leave --net out, "
-                "and give trained weights with --weights."
-            )
         if resize not in ("pad", "squash"):
             raise UsageError(f"Pictures are resized by pad or squash, not {resize!r}.")
         if fusion not in ("pooled", "masks", "features", "vote"):
             raise UsageError(f"Supports are fused by pooled, masks, features or vote, not {fusion!r}.")
         if size < 32:
             raise UsageError(f"An input of {size} pixels is too small; give 32 or more.")
-        self.net, self.encode = net.eval(), encode or net.encode
+        self.net = paper_network(net).eval()
+        self.encode = encode or self.net.encode
         self.size, self.resize, self.fusion, self.expand = size, resize, fusion, expand
         self.decode_seconds = 0.0
         self._fitted: dict[str, list[Prototypes]] = {}

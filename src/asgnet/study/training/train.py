@@ -27,9 +27,9 @@ from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.folds import Fold
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.imaging.iou import ratio
+from asgnet.model.build import Network
 from asgnet.model.checkpoint import save_weights
 from asgnet.model.default.network import DefaultNet
-from asgnet.model.paper.asgnet import ASGNet
 from asgnet.study.environment import environment
 from asgnet.study.recipe import Recipe
 from asgnet.study.sampling.augment import seed_of
@@ -50,7 +50,7 @@ def train(
     recipe: Recipe,
     out: str | Path,
     *,
-    net: ASGNet,
+    net: Network,
     novel: Novel = "keep",
     seed: int = 0,
     resume: bool = False,
@@ -105,9 +105,10 @@ def train(
         start, best = state["step"], state["best"]
         _load(net, state["net"], out)
         _load(average, state["average"], out)
-    elif main and isinstance(net, DefaultNet):
-        net.reference_bank.copy_(known_kinds(net.to(device), material.train, recipe.side))
-        average.load_state_dict({"reference_bank": net.reference_bank}, strict=False)
+    elif main and isinstance(net, DefaultNet) and isinstance(average, DefaultNet):
+        bank = known_kinds(net.to(device), material.train, recipe.side)  # moving may replace the buffers
+        net.reference_bank.copy_(bank)
+        average.reference_bank.copy_(bank)
     trainee, optimizer = accelerator.prepare(Trainee(net, recipe), optimizer)
     average.to(device)
     if state is not None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asgnet.imaging.iou import ratio
-from asgnet.model.paper.asgnet import ASGNet
+from asgnet.model.build import Network
 from asgnet.model.paper.loss import episode_loss
 from asgnet.model.steps import Outputs
 from asgnet.study.recipe import Recipe
@@ -24,7 +24,7 @@ from asgnet.study.training.losses import presence_loss, soft_episode_loss
 class Trainee(nn.Module):
     """Episodes → (loss, object pixels shared and covered): what accelerate wraps."""
 
-    def __init__(self, net: ASGNet, recipe: Recipe) -> None:
+    def __init__(self, net: Network, recipe: Recipe) -> None:
         super().__init__()
         self.net = net
         self.recipe = recipe
@@ -44,7 +44,7 @@ class Trainee(nn.Module):
         return loss, count_overlap(outputs.logits.detach(), target).sum(0)
 
 
-def answer(net: ASGNet, batch: Batch, size: Sequence[int], recipe: Recipe) -> Outputs:
+def answer(net: Network, batch: Batch, size: Sequence[int], recipe: Recipe) -> Outputs:
     """The network on cached features, or on pictures that go through the backbone first."""
     query, supports = ([m.float() for m in part] for part in (batch.query, batch.supports))
     if not recipe.cached:
@@ -66,7 +66,7 @@ def count_overlap(logits: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(net: ASGNet, material: Material, recipe: Recipe, device: torch.device) -> dict[str, float]:
+def validate(net: Network, material: Material, recipe: Recipe, device: torch.device) -> dict[str, float]:
     """MIoU over base classes on held-out pictures, per k and their mean (``base_iou``)."""
     net.eval()
     read = make_reader(material.validation, recipe, net, plain=True)
@@ -102,7 +102,7 @@ class Batches:
         return self.read(self.sampler.episodes(step, first, recipe.batch))
 
 
-def make_reader(sources: Sequence[Source], recipe: Recipe, net: ASGNet, plain: bool = False) -> Reader:
+def make_reader(sources: Sequence[Source], recipe: Recipe, net: Network, plain: bool = False) -> Reader:
     """Of cached features, or of pictures, whose padding is what normalises to zero."""
     if recipe.cached:
         return FeatureReader(sources)
