@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from asgnet import Concept, Segmenter
 from asgnet.data.read import FrameReader, decide, frame_count, read_picture, read_raw
 from asgnet.errors import AsgnetWarning, PictureError
 from asgnet.types import Rendering
@@ -387,3 +388,86 @@ def test_the_planes_of_a_stack_share_one_range(tmp_path):
     dark = reader.read(path, 1).picture.astype(int)
     assert np.abs(bright - grey(GREY)).max() <= 2
     assert np.abs(dark - grey(np.round(RAMP * 127.5))).max() <= 2
+
+
+def block(low, high, dtype=np.uint16, seed=0):
+    """A bright block on a dark ground of a sensor whose values go from low to high; and its mask."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((96, 128), np.uint8)
+    mask[20:60, 30 + 5 * seed : 80 + 5 * seed] = 1
+    shown = np.where(mask == 1, 0.8, 0.3) + rng.normal(0, 0.02, mask.shape)
+    return (low + shown.clip(0, 1) * (high - low)).astype(dtype), mask
+
+
+def iou_of(found, mask):
+    return (found & (mask == 1)).sum() / (found | (mask == 1)).sum()
+
+
+def test_a_concept_keeps_how_its_pictures_are_shown(tmp_path):
+    """Fitted on raw 16 bits, a hot pixel among them; a raw picture and its 8 bits by hand are segmented alike."""
+    support, painted = block(200, 274)
+    query, true = block(200, 274, seed=1)
+    hot = with_pixel(query, 65535, (2, 3))
+    paths = [tmp_path / f"{name}.tif" for name in ("support", "query", "hot")]
+    for path, values in zip(paths, (support, query, hot), strict=True):
+        tifffile.imwrite(path, values)
+    segmenter = Segmenter.from_pretrained(engine="torch")
+    with pytest.warns(AsgnetWarning, match="as white"):
+        segmenter.fit(paths[0], painted)
+    low, high = segmenter.concept.rendering.values
+    assert 200 <= low < 230
+    assert 250 < high <= 274
+    segmenter.concept.save(tmp_path / "a.concept")
+    segmenter.concept = Concept.load(tmp_path / "a.concept")
+    assert segmenter.concept.rendering.values == (low, high)
+    raw, warm = (segmenter.predict(path).mask for path in paths[1:])
+    by_hand = ((query.astype(float) - low) / (high - low) * 255).clip(0, 255).round().astype(np.uint8)
+    eight = segmenter.predict(grey(by_hand)).mask
+    assert iou_of(raw, true) > 0.9
+    assert iou_of(raw, eight.astype(np.uint8)) > 0.99
+    assert abs(iou_of(warm, true) - iou_of(raw, true)) < 0.01
+
+
+def test_an_8_bit_concept_keeps_nothing_of_it(tmp_path):
+    picture, mask = block(0, 255, np.uint8)
+    segmenter = Segmenter.from_pretrained(engine="torch").fit(grey(picture), mask)
+    assert segmenter.concept.rendering is None
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--range", "200,274"], 0, ""),
+        (["--channels", "1,1,1"], 0, ""),
+        (["--range", "274,200"], 2, "lower one first"),
+        (["--range", "many"], 2, "lower one first"),
+        (["--channels", "9"], 4, "1 channel"),
+    ],
+)
+def test_range_and_channels_on_the_command_line(world, run, options, code, said):
+    for i in (0, 1):
+        values, mask = block(200, 274, seed=i)
+        tifffile.imwrite(f"{i}.tif", values)
+        Image.fromarray(mask).save(f"{i}_mask.png")
+    ended = run(
+        "segment", "1.tif", "--support", "0.tif", "0_mask.png", "--out", "out", "--runtime", "torch", *options
+    )
+    assert ended.code == code, ended.err
+    assert said in ended.err
+    if code == 0:
+        assert iou_of(np.asarray(Image.open("out/1.png")) > 0, block(200, 274, seed=1)[1]) > 0.9
+
+
+def test_channels_are_the_concept_s(world, run):
+    values, mask = block(200, 274)
+    tifffile.imwrite("0.tif", values)
+    Image.fromarray(mask).save("0_mask.png")
+    assert (
+        run("fit", "--support", "0.tif", "0_mask.png", "--out", "a.concept", "--range", "200,274").code == 0
+    )
+    ended = run("segment", "0.tif", "--concept", "a.concept", "--out", "out", "--runtime", "torch")
+    assert ended.code == 0, ended.err
+    assert "as white" not in ended.err
+    again = run("segment", "0.tif", "--concept", "a.concept", "--out", "more", "--range", "0,9")
+    assert again.code == 2
+    assert "leave --channels" in again.err

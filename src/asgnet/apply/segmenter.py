@@ -37,7 +37,7 @@ from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.checkpoint import pretrained
 from asgnet.model.default.network import DefaultNet
-from asgnet.types import Picture, Prediction, Support
+from asgnet.types import Picture, Prediction, Rendering, Support
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -159,7 +159,13 @@ class Segmenter:
         self._keep(concept)
 
     def fit(
-        self, images: Any, masks: Any, adapt: Adapt = "auto", seed: int = 0, keep_pictures: bool = True
+        self,
+        images: Any,
+        masks: Any,
+        adapt: Adapt = "auto",
+        seed: int = 0,
+        keep_pictures: bool = True,
+        rendering: Rendering | None = None,
     ) -> Segmenter:
         """Learn an object, or several classes, from painted examples.
 
@@ -173,6 +179,9 @@ class Segmenter:
             seed: of whatever fitting draws.
             keep_pictures: the Concept keeps the pictures, small, so that examples can be added to it later;
                 without them it can be given to people who must not see them.
+            rendering: which channels are seen, and which values are black and white, where pictures have more
+                than 8 bits or three channels; what it leaves open is found in these pictures, and holds for
+                every later one.
 
         Returns:
             itself.
@@ -185,7 +194,7 @@ class Segmenter:
             raise UsageError(f"The seed is a whole number from 0 on, not {seed!r}.")
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
-        named_masks, pictures = read_examples(images, masks)
+        named_masks, pictures, rendering = read_examples(images, masks, rendering)
         small, painted = stored_examples(pictures, named_masks, self.backend.side)
         features = SupportFeatures(self.backend, small)
         concept = Concept(
@@ -196,6 +205,7 @@ class Segmenter:
             counts=tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
             adapt=bool(adapt),
             seed=seed,
+            rendering=rendering,
             **origin(),
         )
         first, fine = next(iter(named_masks)), at_fine_scale(concept)[0]
@@ -242,8 +252,10 @@ class Segmenter:
         if not fits:
             raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
 
+        how = self._concept and self._concept.rendering
+
         def find(one: Any) -> Prediction:
-            return predict(self.backend, fits, classes, read_picture(one), self.edges)
+            return predict(self.backend, fits, classes, read_picture(one, rendering=how), self.edges)
 
         if is_one(image):
             return find(image)

@@ -84,6 +84,8 @@ def test_a_group_is_done_by_a_worker_in_its_own_words(monkeypatch, tmp_path):
     from asgnet.types import Prediction
 
     class Bright:
+        concept = None
+
         def predict(self, image):
             mask = image[..., 0] > 100
             return Prediction(mask, mask.astype(np.float32), 1.0, mask.astype(np.int32))

@@ -64,7 +64,11 @@ class Pipeline:
     options: RunOptions
     key: str
     shared: Mapping[str, bytes]
-    _reader: PictureReader = field(default_factory=PictureReader)
+    _reader: PictureReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        concept = self.segmenter.concept
+        self._reader = PictureReader(None if concept is None else concept.rendering)
 
     def run(
         self, tasks: Iterable[PictureTask], known: Known, manifest: ManifestWriter

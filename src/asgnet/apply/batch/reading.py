@@ -12,7 +12,7 @@ from asgnet.data.folder import Remote, is_url, plain_path, read_source, store_of
 from asgnet.data.read import VIDEOS, FrameReader, read_picture
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import OutputError
-from asgnet.types import Picture
+from asgnet.types import Picture, Rendering
 
 _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
 
@@ -28,7 +28,14 @@ class LoadedPicture(NamedTuple):
 
 
 class PictureReader:
-    """Reads pictures and frames one after another, and each file's SHA-256 once."""
+    """Reads pictures and frames one after another, and each file's SHA-256 once.
+
+    Args:
+        rendering: of deep values and other channels, the concept's.
+    """
+
+    def __init__(self, rendering: Rendering | None = None) -> None:
+        self._rendering = rendering
 
     _last = ("", "", "")  # of the last file with many frames: path, version, digest
 
@@ -55,12 +62,15 @@ class PictureReader:
             frame = self._frames.read(path, task.frame or 0)
             return LoadedPicture(frame.picture, entry, digest, version, frame.time)
         return LoadedPicture(
-            read_picture(path if data is None else Remote(data, path)), entry, digest, version
+            read_picture(path if data is None else Remote(data, path), rendering=self._rendering),
+            entry,
+            digest,
+            version,
         )
 
     @cached_property
     def _frames(self) -> FrameReader:
-        return FrameReader()
+        return FrameReader(self._rendering)
 
     def _digest(self, path: str, version: str) -> str:
         if not version or self._last[:2] != (path, version):

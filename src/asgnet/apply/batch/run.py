@@ -174,6 +174,8 @@ def fingerprint(concept: Concept) -> str:
     for name, array in sorted(concept.tensors.items()):
         digest.update(repr((name, array.dtype.str, array.shape)).encode())
         digest.update(array.tobytes())
+    if concept.rendering is not None:
+        digest.update(repr(concept.rendering).encode())
     return digest.hexdigest()
 
 

@@ -85,6 +85,12 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         raise UsageError(f"There are {len(classes)} classes but {len(names)} names; give one for each class.")
     classes = tuple(names) or classes
     check_chosen(classes)
+    renderings = {one.rendering for one in concepts} - {None}
+    if len(renderings) > 1:
+        raise UsageError(
+            "The concepts show values of more than 8 bits, or channels, in different ways; fit them again "
+            "with the same --range and --channels."
+        )
     if len({frozenset(one.tensors) for one in concepts}) > 1:
         raise WeightsError("The concepts are of different versions of asgnet; fit them again.")
     try:
@@ -108,6 +114,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         tensors=tensors,
         supports=tuple(digest for one in concepts for digest in one.supports),
         counts=counts if len(counts) == len(classes) else (),
+        rendering=next(iter(renderings), None),
         shots=tuple(shots),
         **origin(),
     )

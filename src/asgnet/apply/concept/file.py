@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from asgnet.apply.concept.shots import Shot, packed, unpacked
 from asgnet.errors import WeightsError
 from asgnet.files import named, save_bytes
+from asgnet.types import Rendering
 
 CONCEPT_FORMAT = "asgnet-concept-1"
 SHOTS_FORMAT = "asgnet-concept-2"
@@ -38,6 +39,8 @@ class Concept:
         shots: the supports themselves, one for each of ``supports``; empty if they were not kept.
         adapt, seed: how it was fitted, see ``Segmenter.fit``.
         made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
+        rendering: how deep values and other channels were shown, and are in every later picture; None: all
+            supports were of 8 bits.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +53,7 @@ class Concept:
     seed: int = 0
     made: str = ""
     version: str = ""
+    rendering: Rendering | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
@@ -66,6 +70,8 @@ class Concept:
             "made": self.made,
             "version": self.version,
         }
+        if self.rendering is not None:
+            header["rendering"] = json.dumps([self.rendering.channels, self.rendering.values])
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
         save_bytes(path, save(arrays | packed(self.shots), header))
 
@@ -124,7 +130,18 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         int(seed),
         header.get("made", ""),
         header.get("version", ""),
+        _rendering_of(_listed(header["rendering"])) if "rendering" in header else None,
     )
+
+
+def _rendering_of(said: list[Any]) -> Rendering:
+    channels, values = said
+    if not isinstance(channels, str):
+        raise ValueError(channels)
+    low, high = map(float, values) if values is not None else (0.0, 1.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(values)
+    return Rendering(channels, None if values is None else (low, high))
 
 
 def _is_consistent(concept: Concept) -> bool:

@@ -125,7 +125,8 @@ def suggest(
 
 
 def _candidate(segmenter: Segmenter, path: str | Path, examples: set[str]) -> _Candidate:
-    picture = read_picture(path)
+    concept = segmenter.concept
+    picture = read_picture(path, rendering=concept and concept.rendering)
     found = segmenter.predict(picture)
     features, new = mean_features(segmenter, picture), picture_hash(picture) not in examples
     return _Candidate(str(path), features, found.presence, expected_iou(found.probability), new)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asgnet.data.names import check_chosen
-from asgnet.data.read import read_mask, read_picture
+from asgnet.data.read import decide, read_mask, read_picture, read_raw, render
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.files import named
-from asgnet.types import Mask, Picture, Support
+from asgnet.types import Mask, Picture, Rendering, Support
 
 ONE_CLASS = "object"
 """Name of the class that was given none."""
@@ -27,12 +27,27 @@ def is_one(image: Any) -> bool:
     )
 
 
-def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]], list[Picture]]:
-    """``{class: a mask (None: absent) per picture}`` and the pictures, everything read and checked.
+class Examples(NamedTuple):
+    """Painted examples, read and checked.
+
+    Attributes:
+        masks: by class a mask per picture, None where it is absent.
+        pictures: ``h w 3`` uint8 each.
+        rendering: how their deep values were shown; None if all are of 8 bits.
+    """
+
+    masks: dict[str, list[Mask | None]]
+    pictures: list[Picture]
+    rendering: Rendering | None
+
+
+def read_examples(images: Any, masks: Any, rendering: Rendering | None = None) -> Examples:
+    """Read and check everything.
 
     Args:
         images: a picture or several.
         masks: as many masks, or ``{class: masks}``.
+        rendering: of deep values and other channels; what it leaves open is decided for all pictures at once.
 
     Raises:
         SupportError: an example teaches nothing: unreadable, other size, nothing painted.
@@ -47,12 +62,13 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
     if not given:
         raise UsageError("There is no class: give {name: masks}.")
     check_chosen(given)
-    pictures = []
-    for source in sources:
-        try:
-            pictures.append(read_picture(source))
-        except PictureError as error:
-            raise SupportError(f"An example cannot be used: {error}") from error
+    try:
+        raws = [read_raw(source) for source in sources]
+        wanted = rendering or Rendering()
+        decided = wanted if wanted.values else decide(raws, wanted.channels)
+        pictures = [render(raw, decided) for raw in raws]
+    except PictureError as error:
+        raise SupportError(f"An example cannot be used: {error}") from error
     read: dict[str, list[Mask | None]] = {}
     for name, painted in given.items():
         own = [None] if painted is None else listed(painted, f"masks of {name}")
@@ -67,7 +83,7 @@ def read_examples(images: Any, masks: Any) -> tuple[dict[str, list[Mask | None]]
         ]
         if all(m is None for m in read[name]):
             raise SupportError(f"No example shows {name}: paint it in at least one picture.")
-    return read, pictures
+    return Examples(read, pictures, None if decided == Rendering() else decided)
 
 
 def supports_of(pictures: Sequence[Picture], masks: Sequence[Mask | None]) -> list[Support]:

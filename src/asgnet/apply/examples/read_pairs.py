@@ -10,7 +10,7 @@ import numpy as np
 from asgnet.apply.examples.read import ONE_CLASS
 from asgnet.data.annotations import Annotations, is_annotations, picture_in, read_annotations
 from asgnet.data.names import LISTS, names_near, read_names
-from asgnet.data.read import read_labels, read_mask, read_picture
+from asgnet.data.read import read_labels, read_mask, read_raw
 from asgnet.errors import DataError, PictureError, SupportError, note
 from asgnet.types import IGNORE, Mask
 
@@ -44,13 +44,13 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
     annotations: dict[Path, Annotations] = {}
     for picture, mask in pairs:
         try:
-            size = read_picture(picture).shape[:2]
+            h, w = read_raw(picture).values.shape[:2]
         except PictureError as error:
             raise SupportError(f"An example cannot be used: {error}") from error
         if is_annotations(mask):
-            names, found = _of_annotations(picture, mask, size, annotations)
+            names, found = _of_annotations(picture, mask, (h, w), annotations)
         else:
-            names, found = _of_mask(mask, size)
+            names, found = _of_mask(mask, (h, w))
         order |= dict.fromkeys(names)
         every.append(found)
     classes = [name for name in order if any(name in found for found in every)]

@@ -52,7 +52,7 @@ def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concep
                 f"{', '.join(concept.classes)}."
             )
         masks = {concept.classes[0]: masks}
-    shown, pictures = read_examples(images, masks)
+    shown, pictures, rendering = read_examples(images, masks, concept.rendering)
     digests = tuple(picture_hash(p) for p in pictures)
     for number, digest in enumerate(digests, 1):
         if digest in concept.supports or digest in digests[: number - 1]:
@@ -64,7 +64,8 @@ def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concep
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
     shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
     shots += shots_of(small, more, [p.shape[:2] for p in pictures])
-    return _fitted(backend, concept, [*prepared, *small], painted, concept.supports + digests, shots)
+    seen = replace(concept, rendering=rendering)
+    return _fitted(backend, seen, [*prepared, *small], painted, concept.supports + digests, shots)
 
 
 def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concept:

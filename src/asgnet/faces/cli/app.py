@@ -83,6 +83,8 @@ def fit(
     support_dir: given.SupportDir = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: given.Adapt = None,
+    channels: given.Channels = "",
+    values: given.Range = None,
     name: Annotated[
         str | None,
         typer.Option(help="What the object is called. Default: object, or what the annotations call it."),
@@ -104,7 +106,8 @@ def fit(
     given.some(support or [support_dir] * (support_dir is not None))
     console.free(out, overwrite)
     segmenter = given.load_segmenter(weights, device)
-    given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir)
+    rendering = given.rendering_of(channels, values)
+    given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir, rendering)
     save_concept(segmenter.concept, out)
 
 

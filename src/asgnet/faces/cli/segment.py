@@ -64,6 +64,8 @@ def segment(
         ),
     ] = None,
     adapt: given.Adapt = None,
+    channels: given.Channels = "",
+    values: given.Range = None,
     absent: Annotated[
         Literal["mark", "empty"],
         typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
@@ -116,7 +118,9 @@ def segment(
         every, engine, ray_address, workers,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
-    segmenter = given.learned(concept, support, support_dir, adapt, (weights, device, runtime, precision))
+    model = (weights, device, runtime, precision)
+    rendering = given.rendering_of(channels, values)
+    segmenter = given.learned(concept, support, support_dir, adapt, model, rendering)
 
     def told(result: Result) -> None:
         step()

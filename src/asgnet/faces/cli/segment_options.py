@@ -13,6 +13,7 @@ from asgnet.faces.cli import console
 if TYPE_CHECKING:
     from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
+    from asgnet.types import Rendering
 
 
 Supports = Annotated[
@@ -51,6 +52,24 @@ Adapt = Annotated[
     bool | None,
     typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
 ]
+Channels = Annotated[
+    str,
+    typer.Option(
+        metavar="R,G,B",
+        help="Of pictures with other channels: which are seen, by name or number (3,2,1), or an index of them "
+        "((4-3)/(4+3)). Default: the first three. Kept in the concept.",
+        show_default=False,
+    ),
+]
+Range = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="Of pictures of more than 8 bits: the values seen as black and white. Default: found in the "
+        "examples. Kept in the concept.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
 
 
@@ -72,6 +91,7 @@ def learned(
     support_dir: Path | None,
     adapt: bool | None,
     model: tuple[Any, ...],
+    rendering: Rendering | None = None,
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
 
@@ -82,12 +102,33 @@ def learned(
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     segmenter = load_segmenter(*model)
     if concept is None:
-        fit_examples(segmenter, support, adapt, support_dir=support_dir)
+        fit_examples(segmenter, support, adapt, support_dir=support_dir, rendering=rendering)
+    elif rendering is not None:
+        raise UsageError("The concept holds its channels and range; leave --channels and --range out.")
     else:
         from asgnet.apply.concept.file import Concept
 
         segmenter.concept = Concept.load(concept)
     return segmenter
+
+
+def rendering_of(channels: str, values: str | None) -> Rendering | None:
+    """What ``--channels`` and ``--range`` say; None if nothing.
+
+    Raises:
+        UsageError: the range is no two numbers, the lower one first.
+    """
+    from asgnet.types import Rendering
+
+    if not channels and values is None:
+        return None
+    try:
+        low, high = map(float, values.split(",")) if values is not None else (0.0, 1.0)
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not low < high:
+        raise UsageError(f"The range {values!r} is no two numbers, the lower one first: --range 0,4095.")
+    return Rendering(channels, None if values is None else (low, high))
 
 
 def some(support: list[Any] | None) -> list[Any]:
@@ -138,10 +179,17 @@ def fit_examples(
     name: str | None = None,
     keep_pictures: bool = False,
     support_dir: Path | None = None,
+    rendering: Rendering | None = None,
 ) -> None:
     """Fit on the examples that the options name."""
     images, masks = examples(support, support_dir, name)
-    segmenter.fit(images, masks, adapt="auto" if adapt is None else adapt, keep_pictures=keep_pictures)
+    segmenter.fit(
+        images,
+        masks,
+        adapt="auto" if adapt is None else adapt,
+        keep_pictures=keep_pictures,
+        rendering=rendering,
+    )
     near = _seen_closer(segmenter.concept)
     if near:
         console.say(
