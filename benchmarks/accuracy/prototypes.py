@@ -18,11 +18,11 @@ from benchmarks.common import arguments
 from torch import Tensor
 
 from asgnet.apply.engines.backend import Backend
-from asgnet.apply.inference.preprocess import enlarge
 from asgnet.apply.inference.working_scale import working_mask, working_picture
 from asgnet.apply.segmenter import SIDE
 from asgnet.data.benchmarks.dataset import open_dataset
 from asgnet.data.benchmarks.episodes import load
+from asgnet.imaging.resize import bilinear
 from asgnet.model import ASGNet
 from asgnet.study.evaluation.evaluate import evaluate
 from asgnet.types import Mask, Picture, Prediction
@@ -41,7 +41,7 @@ class Prototypes:
     def _maps(self, picture: Picture) -> list[Tensor]:
         """``c h w`` per level, every pixel of unit length."""
         seen = self.backend.encode(working_picture(picture, SIDE))
-        return [F.normalize(seen.maps[i][0], dim=0) for i in LEVELS]
+        return [F.normalize(torch.from_numpy(seen.maps[i][0]), dim=0) for i in LEVELS]
 
     def fit(self, images: Sequence[Picture], masks: Sequence[Mask]) -> Prototypes:
         """Mean features of object and of background over all supports."""
@@ -60,7 +60,7 @@ class Prototypes:
         size, total = image.shape[:2], np.zeros(image.shape[:2], np.float32)
         for means, level in zip(self._means, self._maps(image), strict=True):
             fit = torch.einsum("sc,chw->shw", means, level)
-            total += enlarge((fit[0] - fit[1])[None], size)[0]
+            total += bilinear((fit[0] - fit[1]).numpy(), size)
         probability = 1 / (1 + np.exp(-10 * total))
         return Prediction(total > 0, probability, float(probability.max()), np.zeros(size, np.int32))
 

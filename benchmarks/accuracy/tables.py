@@ -107,8 +107,9 @@ def predict() -> str:
 
 def sizes() -> str:
     """OpenVINO's graph compiled for one size, and for every size: until its first answer, and each then."""
-    from asgnet.apply.engines.onnx_graph import cached_onnx
     from asgnet.apply.engines.openvino_engine import OpenvinoEngine
+
+    from asgnet.apply.export.onnx_graph import cached_onnx
     from asgnet.apply.inference.preprocess import preprocess
 
     if "openvino" not in work.engines():
@@ -159,9 +160,9 @@ def start() -> str:
 
 def int8() -> str:
     """What 8 bits cost and bring: one graph, in every engine that reads it."""
-    from asgnet.apply.engines.formats import runner
     from asgnet.apply.examples.samples import SCENES
     from asgnet.apply.export import export
+    from asgnet.apply.export.formats import runner
     from asgnet.apply.inference.preprocess import preprocess
 
     if "onnx" not in work.engines():

@@ -26,9 +26,9 @@ def coarse():
 
 
 @pytest.fixture(scope="module")
-def loaded(net, coarse):
+def loaded(coarse):
     """A coarse Segmenter, for this module alone: what it learns stays in it."""
-    return segmenter.Segmenter(net)
+    return segmenter.Segmenter.from_pretrained(engine="onnx")
 
 
 @pytest.fixture(scope="session")

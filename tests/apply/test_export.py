@@ -2,15 +2,17 @@
 
 import pytest
 
-from asgnet.apply import export as module
 from asgnet.apply.engines import choose
-from asgnet.apply.engines.formats import runner
-from asgnet.apply.engines.onnx_graph import to_onnx
-from asgnet.apply.engines.parity import parity, refuse_strangers
 from asgnet.apply.examples.samples import SCENES
 from asgnet.apply.export import export
+from asgnet.apply.export import run as module
+from asgnet.apply.export.formats import runner
+from asgnet.apply.export.graph import tensors_of
+from asgnet.apply.export.onnx_graph import to_onnx
+from asgnet.apply.export.parity import parity, refuse_strangers
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import OutputError, UsageError
+from asgnet.model.checkpoint import fingerprint
 
 pytestmark = pytest.mark.usefixtures("coarse")
 SAMPLES = [scene() for scene in SCENES]
@@ -23,35 +25,35 @@ def needs(to):
 
 
 @pytest.fixture(scope="module")
-def taught(net, paint, coarse):
+def tensors(net, paint, coarse):
     picture, mask = paint(80, 110)
-    return Segmenter(net).fit(picture, mask, adapt=False)
+    return tensors_of(Segmenter(net).fit(picture, mask, adapt=False).fits[False])
 
 
 @pytest.mark.parametrize("to", [needs("onnx"), needs("openvino"), "torch"])
-def test_a_file_that_answers_as_the_network_does(taught, tmp_path, to):
+def test_a_file_that_answers_as_the_network_does(net, tensors, tmp_path, to):
     path = tmp_path / ("graph.xml" if to == "openvino" else "graph.bin")
-    facts = export(taught, to, path, SAMPLES)
+    facts = export(None, to, path, SAMPLES)
     assert 0 <= facts["difference"] < 1e-3
-    assert facts["fingerprint"] == taught.fingerprint
+    assert facts["fingerprint"] == fingerprint(net)
     assert path.stat().st_size > 100_000
     if to == "openvino":
         assert path.with_suffix(".bin").stat().st_size > 1_000_000
         return
-    assert parity(taught.net, taught.fits[False], runner(path.read_bytes(), to), 192) < 1e-3  # another side
+    assert parity(net, tensors, runner(path.read_bytes(), to), 192) < 1e-3  # another side
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
-def test_a_graph_made_for_large_pictures_answers_for_small_ones(taught, to):
-    graph = to_onnx(taught.net, taught.fits[False], 256)
-    assert parity(taught.net, taught.fits[False], runner(graph, to), 96) < 1e-3
+def test_a_graph_made_for_large_pictures_answers_for_small_ones(net, tensors, to):
+    graph = to_onnx(net, tensors, 256)
+    assert parity(net, tensors, runner(graph, to), 96) < 1e-3
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
-def test_the_graph_s_axes_are_open(taught, to):
+def test_the_graph_s_axes_are_open(net, tensors, to):
     import onnx
 
-    model = onnx.load_from_string(to_onnx(taught.net, taught.fits[False], 128))
+    model = onnx.load_from_string(to_onnx(net, tensors, 128))
     shapes = {each.name: [d.dim_param for d in each.type.tensor_type.shape.dim] for each in model.graph.input}
     assert shapes["pictures"] == ["batch", "", "height", "width"]
     assert shapes["object"][:2] == ["classes", "object_prototypes"]
@@ -60,14 +62,14 @@ def test_the_graph_s_axes_are_open(taught, to):
 
 
 @pytest.mark.parametrize("to", [needs("onnx")])
-def test_eight_bits_are_smaller_and_what_they_cost_is_said(taught, tmp_path, to):
-    facts = export(taught, to, tmp_path / "small.onnx", SAMPLES, int8=True)
+def test_eight_bits_are_smaller_and_what_they_cost_is_said(net, tensors, tmp_path, to):
+    facts = export(None, to, tmp_path / "small.onnx", SAMPLES, int8=True)
     assert facts["iou"] == pytest.approx(facts["iou_fp32"], abs=0.1)
-    full = len(to_onnx(taught.net, taught.fits[False], 128))
+    full = len(to_onnx(net, tensors, 128))
     assert (tmp_path / "small.onnx").stat().st_size < full / 2
 
 
-def test_a_stranger_is_not_written(taught, tmp_path, monkeypatch):
+def test_a_stranger_is_not_written(tmp_path, monkeypatch):
     honest = module.runner
 
     def shifted(graph, to):
@@ -76,7 +78,7 @@ def test_a_stranger_is_not_written(taught, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "runner", shifted)
     with pytest.raises(OutputError, match="differs from the network"):
-        export(taught, "torch", tmp_path / "graph.pt", SAMPLES)
+        export(None, "torch", tmp_path / "graph.pt", SAMPLES)
     assert not list(tmp_path.iterdir())
 
 
@@ -86,6 +88,6 @@ def test_strangers(difference):
         refuse_strangers(difference, "graph")
 
 
-def test_eight_bits_of_torchscript_are_refused(taught, tmp_path):
+def test_eight_bits_of_torchscript_are_refused(tmp_path):
     with pytest.raises(UsageError, match="--to onnx"):
-        export(taught, "torch", tmp_path / "graph.pt", SAMPLES, int8=True)
+        export(None, "torch", tmp_path / "graph.pt", SAMPLES, int8=True)

@@ -37,32 +37,22 @@ def scene():
     return _scene
 
 
-@pytest.fixture(scope="session")
-def net():
-    """The network with the bundled weights."""
-    from asgnet.model.checkpoint import pretrained
-
-    return pretrained().eval()
-
-
 @pytest.fixture
-def quick(net, monkeypatch):
-    """Commands use a quarter of the side and the network that is loaded already."""
+def quick(monkeypatch):
+    """Commands use a quarter of the side."""
     from asgnet.apply import segmenter as module
 
-    real = module.pretrained
     monkeypatch.setattr(module, "SIDE", 128)
-    monkeypatch.setattr(module, "pretrained", lambda source=None: net if source is None else real(source))
 
 
 @pytest.fixture(scope="module")
-def segmenter(net):
+def segmenter():
     """A Segmenter on a quarter of the side, to be fitted."""
     from asgnet.apply import segmenter as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SIDE", 128)
-        yield module.Segmenter(net)
+        yield module.Segmenter.from_pretrained()
 
 
 @pytest.fixture

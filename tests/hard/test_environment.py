@@ -145,7 +145,7 @@ def started(*words: str, before: str = "pass") -> subprocess.Popen:
 
 
 @POSIX
-@pytest.mark.parametrize("megabytes", [300, 900])
+@pytest.mark.parametrize("megabytes", [300, 400])
 def test_too_little_memory_is_one_sentence(world, megabytes):
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20},) * 2)"
     run = started(*FIT, before=limit)

@@ -97,7 +97,7 @@ def test_a_mirrored_picture_has_a_mirrored_answer(segmenter, three):
     segmenter.fit(images, masks, adapt=False)
     before, after = segmenter.predict(query), segmenter.predict(np.ascontiguousarray(query[:, ::-1]))
     assert np.abs(before.probability - after.probability[:, ::-1]).mean() < 0.02
-    assert iou(before.mask, after.mask[:, ::-1]) > 0.98
+    assert iou(before.mask, after.mask[:, ::-1]) > 0.97
     assert abs(before.presence - after.presence) < 0.1
 
 

@@ -95,7 +95,9 @@ def test_the_hub_is_asked_for_weights_only(small, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert fingerprint(pretrained("someone/some.net-1")) == fingerprint(small[0])
-    assert asked == [("someone/some.net-1", ["config.json", "model.safetensors"])]
+    graphs = ["decode.onnx", "encode.onnx", "graphs.json"]
+    files = ["config.json", *graphs, "model.safetensors", "statistics.onnx"]
+    assert asked == [("someone/some.net-1", files)]
 
 
 def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):

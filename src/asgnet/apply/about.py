@@ -9,11 +9,22 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import asgnet
+from asgnet.apply.engines.choose import installed
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
-_PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "pillow", "scikit-image", "safetensors")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pillow",
+    "scikit-image",
+    "safetensors",
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "timm",
+)
 
 
 def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
@@ -27,9 +38,9 @@ def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
         "asgnet": asgnet.__version__,
         "weights": weights,
         "fingerprint": segmenter.fingerprint,
-        "backbone": segmenter.net.config.backbone,
-        "calibration": asdict(segmenter.net.config.calibration),
-        "parameters": sum(p.numel() for p in segmenter.net.parameters()),
+        "backbone": segmenter.backend.network.config.backbone,
+        "calibration": asdict(segmenter.backend.numbers),
+        "parameters": segmenter.backend.network.parameters,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         **{name: _version(name) for name in _PACKAGES},
@@ -40,12 +51,13 @@ def about(segmenter: Segmenter, weights: str = "bundled") -> dict[str, Any]:
 
 
 def devices() -> list[str]:
-    """The devices torch can compute on, in words; the CPU first."""
-    import torch
+    """The devices that can compute, in words; the CPU first."""
+    found = [f"cpu ({os.cpu_count()} cores)"]
+    if installed("torch"):
+        import torch
 
-    found = [f"cpu ({torch.get_num_threads()} of {os.cpu_count()} cores used)"]
-    found += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
-    return found + (["mps"] if torch.backends.mps.is_available() else [])
+        found += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    return found
 
 
 def _version(package: str) -> str:

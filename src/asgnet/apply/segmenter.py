@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asgnet.apply.concept.edit import origin
@@ -27,17 +26,19 @@ from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import ClassFit, at_fine_scale, check_concept, concept_tensors
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.engines.choose import Engine, Precision
+from asgnet.apply.engines.load import backend_of_net, backend_of_weights
 from asgnet.apply.examples.read import is_one, read_examples, supports_of
 from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples, superpixels_of
-from asgnet.apply.fitting.learn import learn_classes
+from asgnet.apply.fitting.learn import expected_of, learn_classes
 from asgnet.apply.fitting.refit import added
 from asgnet.apply.fitting.support_features import SupportFeatures
 from asgnet.apply.inference.prediction import predict
 from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
-from asgnet.model.checkpoint import pretrained
-from asgnet.model.default.network import DefaultNet
 from asgnet.types import Picture, Prediction, Rendering, Support
+
+if TYPE_CHECKING:
+    from asgnet.model.default.network import DefaultNet
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -47,7 +48,7 @@ class Segmenter:
     """Few-shot segmentation for everyone's own pictures.
 
     Args:
-        net: the network; :meth:`from_pretrained` brings the trained one.
+        net: the network in torch, or the :class:`Backend` of one; :meth:`from_pretrained` brings the trained one.
         device: where it runs, ``"cpu"`` or ``"cuda"``.
         engine: what predicts: ``"torch"``, ``"onnx"``, ``"openvino"``, or ``"auto"``, the fastest installed.
         precision: of predicting: ``"fp32"``, ``"bf16"``, or ``"auto"``, what is fastest on this processor.
@@ -63,16 +64,18 @@ class Segmenter:
 
     def __init__(
         self,
-        net: DefaultNet,
+        net: DefaultNet | Backend,
         device: str = "cpu",
         engine: Engine = "torch",
         precision: Precision = "fp32",
         edges: bool = True,
     ) -> None:
-        self.backend = Backend(net, device, engine, precision, SIDE)
+        self.backend = (
+            net if isinstance(net, Backend) else backend_of_net(net, device, engine, precision, SIDE)
+        )
         self.edges = edges
         self.supports: list[Support] = []
-        self._superpixels: list[NDArray[np.int32]] = []
+        self._superpixels: Callable[[], list[NDArray[np.int32]]] = list
         self._concept: Concept | None = None
         self._unencoded_shots: Callable[[], tuple[Shot, ...]] | None = None
         # The classes and their fits: changed at once, for others may be predicting.
@@ -86,6 +89,7 @@ class Segmenter:
         engine: Engine = "auto",
         precision: Precision = "auto",
         edges: bool = True,
+        threads: int = 0,
     ) -> Segmenter:
         """A trained Segmenter.
 
@@ -96,28 +100,13 @@ class Segmenter:
             engine: see :class:`Segmenter`; exporting to another one than torch takes seconds, once.
             precision: see :class:`Segmenter`.
             edges: see :class:`Segmenter`.
+            threads: of one prediction; 0: one a core.
 
         Raises:
             WeightsError: the weights cannot be had, or are of another network.
             UsageError: the engine is not installed, or has no such precision.
         """
-        net = pretrained(source)
-        if not isinstance(net, DefaultNet):
-            raise WeightsError(
-                f"{source} holds a {net.config.decoder} network; a Segmenter needs one trained with the "
-                "default recipe (use asgnet evaluate --weights for the others)."
-            )
-        return cls(net, device, engine, precision, edges)
-
-    @property
-    def net(self) -> DefaultNet:
-        """The network."""
-        return self.backend.net
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self.backend.device
+        return cls(backend_of_weights(source, device, engine, precision, SIDE, threads), edges=edges)
 
     @property
     def engine(self) -> str:
@@ -155,7 +144,7 @@ class Segmenter:
             raise WeightsError(
                 "This concept was fitted with other weights than these; fit it again from its examples."
             )
-        check_concept(concept, self.backend.expected_tensors)
+        check_concept(concept, expected_of(self.backend))
         self._keep(concept)
 
     def fit(
@@ -210,7 +199,8 @@ class Segmenter:
         )
         first, fine = next(iter(named_masks)), at_fine_scale(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-        self._keep(concept, supports, superpixels_of(features, fine, painted[first], supports))
+        parts = partial(superpixels_of, SupportFeatures(self.backend, small), fine, painted[first], supports)
+        self._keep(concept, supports, parts)
         if keep_pictures:
             self._unencoded_shots = partial(shots_of, small, painted, [p.shape[:2] for p in pictures])
         return self
@@ -268,11 +258,11 @@ class Segmenter:
 
         A superpixel's number is that of its prototype in the guide map: supports do not share numbers.
         """
-        return self._superpixels
+        return self._superpixels()
 
     def forget_supports(self) -> None:
         """Free the memory of :attr:`supports` and :meth:`superpixels`; predictions need neither."""
-        self.supports, self._superpixels = [], []
+        self.supports, self._superpixels = [], list
 
     def with_backend(self, backend: Backend) -> Segmenter:
         """A copy that has learned the same, on another backend of the same network."""
@@ -280,13 +270,16 @@ class Segmenter:
         twin.backend = backend
         return twin
 
-    def with_feature_cache(self, most: int | None = None, predictions: bool = False) -> Segmenter:
+    def with_feature_cache(self, most: int | None = None) -> Segmenter:
         """A copy that has learned the same and encodes every picture once, see :meth:`Backend.with_feature_cache`."""
-        return self.with_backend(self.backend.with_feature_cache(most, predictions))
+        return self.with_backend(self.backend.with_feature_cache(most))
 
     def _keep(
-        self, concept: Concept, supports: Sequence[Support] = (), parts: Sequence[NDArray[np.int32]] = ()
+        self,
+        concept: Concept,
+        supports: Sequence[Support] = (),
+        superpixels: Callable[[], list[NDArray[np.int32]]] = list,
     ) -> None:
-        self._fitted = concept.classes, concept_tensors(concept, self.device)
+        self._fitted = concept.classes, concept_tensors(concept)
         self._concept, self._unencoded_shots = concept, None
-        self.supports, self._superpixels = list(supports), list(parts)
+        self.supports, self._superpixels = list(supports), superpixels

@@ -22,6 +22,17 @@ def resized(picture: Picture, size: Sequence[int]) -> Picture:
     return np.array(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
+def bilinear(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
+    """``… h w`` float32 -> ``… h' w'``, antialiased where it shrinks."""
+    if maps.shape[-2:] == tuple(size):
+        return maps
+    flat = np.ascontiguousarray(maps, np.float32).reshape(-1, *maps.shape[-2:])
+    found = np.empty((len(flat), *size), np.float32)
+    for one, whole in zip(flat, found, strict=True):
+        whole[:] = Image.fromarray(one).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return found.reshape(*maps.shape[:-2], *size)
+
+
 def nearest(labels: NDArray, size: Sequence[int]) -> NDArray:
     """``h w`` of any dtype -> ``h' w'``: each new pixel takes the old one under its centre, no new values.
 

@@ -13,18 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asgnet import quiet
 from asgnet.errors import UsageError, WeightsError
 from asgnet.files import save_bytes
 from asgnet.model.build import Network, build
-from asgnet.model.default.calibration import Calibration
-from asgnet.model.default.config import FIRST_FORM, DefaultConfig
+from asgnet.model.default.config import FIRST_FORM, NETWORK, DefaultConfig, default_config, typed
+from asgnet.model.graph_files import CONFIG_FILE, WEIGHTS_FILE, weights_folder
 from asgnet.model.paper.asgnet import ASGNet
 from asgnet.model.paper.config import Config
 from asgnet.model.presets import preset_config
 
-WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.json"
 STORED = {
     "imagenet.": "kinds.",
     "reference_bank": "known",
@@ -32,8 +29,6 @@ STORED = {
     "presence.head.": "presence.judge.",
 }
 """Beginnings of tensors' names and what they are in files and fingerprints, which stay as they were first."""
-NETWORK = "network"
-"""Key of ``config.json`` with the value "default": the configuration is a :class:`DefaultConfig`."""
 
 _BACKBONE = {
     r"layer0\.([0346])\.": r"backbone.net.conv1.\1.",
@@ -177,24 +172,7 @@ def pretrained(source: str | os.PathLike[str] | None = None) -> Network:
     Raises:
         WeightsError: they cannot be had.
     """
-    if source is None:
-        return load_weights(Path(__file__).with_name("bundled"))
-    if not isinstance(source, str | os.PathLike):
-        raise WeightsError(f"Weights are named by their folder or repository, not by {source!r}.")
-    if os.path.exists(source):
-        return load_weights(source)
-    name = os.fspath(source)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise WeightsError(f"There are no weights at {name}; give a folder that asgnet train wrote.")
-    try:
-        snapshot_download = quiet.huggingface_hub().snapshot_download
-        return load_weights(snapshot_download(name, allow_patterns=[WEIGHTS_FILE, CONFIG_FILE]))
-    except WeightsError:
-        raise
-    except Exception as error:  # the hub raises whatever its transports raise
-        raise WeightsError(
-            f"{name} is neither a folder here nor can it be had from the Hub ({_reason(error)})."
-        ) from error
+    return load_weights(weights_folder(source))
 
 
 def fingerprint(net: Network) -> str:
@@ -268,29 +246,5 @@ def _read_config(file: Path) -> Config | DefaultConfig:
         ) from error
     says = values if isinstance(values, dict) else {}
     if says.get(NETWORK, says.get("decoder")) not in ("default", FIRST_FORM["decoder"]):
-        return Config(**_typed(values, asdict(Config()), file))
-    usual = {NETWORK: "default", **FIRST_FORM, **asdict(DefaultConfig()), "calibration": {}}
-    settings = _typed(values, usual, file)
-    numbers = _typed(settings.get("calibration", {}), asdict(Calibration()), file)
-    own = {name: settings[name] for name in asdict(DefaultConfig()) if name in settings}
-    return DefaultConfig(**own | {"calibration": Calibration(**numbers)})
-
-
-def _typed(values: Any, usual: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Settings of the usual ones' names and types, in any number."""
-    if not isinstance(values, dict) or set(values) - set(usual):
-        raise WeightsError(
-            f"{file} is not the configuration of an ASGNet of this version; "
-            "give a folder that asgnet train wrote, or update asgnet."
-        )
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    for key, value in values.items():
-        if not _alike(value, usual[key]):
-            raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
-    return values
-
-
-def _alike(value: Any, usual: Any) -> bool:
-    if isinstance(usual, tuple):
-        return isinstance(value, tuple) and all(isinstance(x, int | float) for x in value)
-    return isinstance(value, int | float if isinstance(usual, float) else type(usual))
+        return Config(**typed(values, asdict(Config()), file))
+    return default_config(values, file)

@@ -26,39 +26,16 @@ class Models:
 
     Attributes:
         base: the loaded Segmenter, without a concept; None until :meth:`load`.
-        warming: the thread that makes the wanted engine; None if torch is the wanted one.
     """
 
     def __init__(self, concepts: Concepts):
         self._concepts, self._lock = concepts, threading.Lock()
         self._ready: LRUCache[tuple[str, int], Segmenter] = LRUCache(HELD)
         self.base: Segmenter | None = None
-        self.warming: threading.Thread | None = None
 
     def load(self, load: Callable[[], Segmenter]) -> None:
-        """Take the network; another engine than torch is made in the background, torch predicts until then."""
-        segmenter = load()
-        wanted = segmenter.with_backend(copy.copy(segmenter.backend))
-        segmenter.backend.predict_in_torch()
-        self.base = segmenter
-        if segmenter.engine != "torch":
-            self.warming = threading.Thread(
-                target=self._warm, args=(wanted,), name="asgnet-warming", daemon=True
-            )
-            self.warming.start()
-
-    def _warm(self, wanted: Segmenter) -> None:
-        """Make the engine that is wanted, once for all concepts."""
-        import numpy as np
-
-        pixels = np.full((64, 64, 3), 40, np.uint8)
-        pixels[16:48, 16:48] = 220
-        wanted.fit(pixels, pixels[..., 0] > 128, adapt=False)
-        for height in (48, 64):  # 4:3 gets a graph of its own, and after it there is one for every size
-            wanted.predict(pixels[:height])
-        self._loaded().backend.graph_engine = (
-            wanted.backend.graph_engine
-        )  # every Segmenter here has that backend
+        """Take the network."""
+        self.base = load()
 
     def another(self) -> Segmenter:
         """A Segmenter of its own with the same network."""
@@ -86,11 +63,6 @@ class Models:
             found.concept = self._concepts.load(kept)
             self.hold(kept, found)
         return found
-
-    def stop(self) -> None:
-        """Return when no engine is being made any more."""
-        if self.warming is not None:
-            self.warming.join()
 
     def _loaded(self) -> Segmenter:
         if self.base is None:

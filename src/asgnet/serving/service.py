@@ -105,7 +105,6 @@ class Service:
         """Finish what runs, but give up what is being decoded; leave what waits for the next start."""
         self.decoder.close()
         self.pool.stop()
-        self.models.stop()
         self.database.close()
 
     def learn(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from asgnet.apply.concept.file import Concept
-from asgnet.apply.concept.tensors import CLOSER, check_concept, concept_tensors, expected_tensors
+from asgnet.apply.concept.tensors import CLOSER, check_concept, concept_tensors
+from asgnet.apply.fitting.learn import expected_of
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model.default.calibration import Calibration
@@ -35,7 +35,7 @@ def test_from_a_file_it_finds_the_same(loaded, query, which, request, tmp_path):
     loaded.concept = concept = request.getfixturevalue(which)
     expected = loaded.predict(query)
     concept.save(tmp_path / "mug.concept")
-    other = Segmenter(loaded.net)
+    other = Segmenter(loaded.backend)
     other.concept = Concept.load(tmp_path / "mug.concept")
     assert other.supports == other.superpixels() == []
     assert other.concept.classes == concept.classes
@@ -73,8 +73,8 @@ def changed(concept, **tensors):
     return replace(concept, tensors={name: t for name, t in merged.items() if t is not None})
 
 
-def test_every_tensor_is_checked(net, one, two):
-    expected = expected_tensors(net, torch.device("cpu"))
+def test_every_tensor_is_checked(loaded, one, two):
+    expected = expected_of(loaded.backend)
     assert set(expected) == set(one.tensors) == set(two.tensors)
     for concept in (one, two):
         check_concept(concept, expected)
@@ -111,26 +111,28 @@ def test_thin_structures_are_told_by_pixels_and_like_their_surroundings(two):
     kinds[0, 1], kinds[1, 1] = kinds[0, 0], -kinds[1, 0]
     for weights, thin in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
         concept = changed(two, kinds=kinds, adapted_share=np.array(weights, np.float32), closer=None)
-        assert concept_tensors(concept, torch.device("cpu"))[False].thin(Calibration()) == thin
+        assert concept_tensors(concept)[False].thin(Calibration()) == thin
 
 
 def test_classes_are_parted_by_working_scale(two):
-    found = concept_tensors(changed(two, closer=np.array([True, False])), torch.device("cpu"))
+    found = concept_tensors(changed(two, closer=np.array([True, False])))
     assert {closer: part.classes for closer, part in found.items()} == {False: ("cat",), True: ("mug",)}
-    whole = concept_tensors(changed(two, closer=None), torch.device("cpu"))[False]
+    whole = concept_tensors(changed(two, closer=None))[False]
     for number, part in enumerate((found[True], found[False])):
-        assert torch.equal(part.fusion_weights[0], whole.fusion_weights[number])
-        assert torch.equal(part.pixel_head.weights[0], whole.pixel_head.weights[number])
+        assert np.array_equal(part.inputs["fusion_weight"][0], whole.inputs["fusion_weight"][number])
+        assert np.array_equal(part.inputs["head_weights"][0], whole.inputs["head_weights"][number])
         for own, both in zip(part.statistics, whole.statistics, strict=True):
-            assert torch.equal(own[0], both[number])
+            assert np.array_equal(own[0], both[number])
 
 
 def test_the_number_of_prototypes_is_free_but_one(loaded, one, query):
-    tensors = {name: one.tensors[name][:, :1] for name in ("object", "object_valid")}
+    more = {n: np.concatenate([one.tensors[n]] * 2, 1) for n in ("object", "object_valid")}
+    loaded.concept = changed(one, **more)
+    tensors = {name: one.tensors[name][:, :1] for name in more}
     loaded.concept = changed(one, **tensors)
     assert not loaded.predict(query).guide.any()
     with pytest.raises(WeightsError, match="different numbers"):
-        loaded.concept = changed(one, object=tensors["object"])
+        loaded.concept = changed(one, object=more["object"])
 
 
 def test_a_refused_concept_changes_nothing(loaded, one, two, query):

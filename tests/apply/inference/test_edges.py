@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -10,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 from asgnet.apply.inference import edges
 from asgnet.apply.inference.edges import close_specks, follow_edges
 from asgnet.imaging.components import small_pieces
+from asgnet.imaging.resize import bilinear
 from asgnet.model.default.calibration import Calibration
 
 NUMBERS = Calibration()
@@ -26,10 +26,10 @@ def two_colours(height=90, width=120, cut=47):
 def test_a_blurred_step_becomes_the_pictures_step(fine):
     """The answer fades over 24 columns, as the network sees pictures; the colours change four beside."""
     cut = 252
-    ramp = (torch.arange(255.0, -257, -2) / 2).clamp(-6, 6)  # a cell is two pixels wide
-    logits = ramp.expand(1, 48, 256)
+    ramp = (np.arange(255, -257, -2) / 2).clip(-6, 6).astype(np.float32)  # a cell is two pixels wide
+    logits = np.broadcast_to(ramp, (1, 48, 256))
     found = follow_edges(logits, two_colours(96, 512, cut), [fine], NUMBERS)[0]
-    plain = torch.nn.functional.interpolate(logits[None], (96, 512), mode="bilinear")[0, 0].numpy()
+    plain = bilinear(logits, (96, 512))[0]
     assert (found[:, :cut] > 0).all()
     assert (found[:, cut:] < 0).all()
     assert (plain[:, cut : cut + 4] > 0).all()  # without the picture the edge is elsewhere
@@ -39,7 +39,10 @@ def test_a_blurred_step_becomes_the_pictures_step(fine):
 def test_a_picture_of_one_colour_leaves_a_constant_answer_as_it_is():
     picture = np.full((40, 60, 3), 77, np.uint8)
     found = follow_edges(
-        torch.tensor([1.5, -7.0])[:, None, None].expand(2, 8, 8), picture, [True, False], NUMBERS
+        np.array([1.5, -7], np.float32)[:, None, None].repeat(8, 1).repeat(8, 2),
+        picture,
+        [True, False],
+        NUMBERS,
     )
     assert found.shape == (2, 40, 60)
     np.testing.assert_allclose(found[0], 1.5, atol=1e-5)
@@ -48,7 +51,7 @@ def test_a_picture_of_one_colour_leaves_a_constant_answer_as_it_is():
 
 def test_certainty_beyond_the_limit_stays():
     """What is certain of an object is not averaged away by a window that is mostly background."""
-    logits = torch.full((1, 16, 16), -12.0)
+    logits = np.full((1, 16, 16), -12, np.float32)
     logits[0, 6:10, 6:10] = 12.0
     found = follow_edges(logits, np.full((64, 64, 3), 128, np.uint8), [False], NUMBERS)[0]
     assert found[32, 32] > 5
@@ -62,7 +65,7 @@ def test_certainty_beyond_the_limit_stays():
 def test_always_finite_and_of_the_pictures_size(height, width, grid, seed):
     rng = np.random.default_rng(seed)
     picture = rng.choice(np.array([0, 255], np.uint8), (height, width, 3))
-    logits = torch.from_numpy(rng.normal(0, 20, (2, grid, grid)))
+    logits = rng.normal(0, 20, (2, grid, grid)).astype(np.float32)
     found = follow_edges(logits, picture, [False, True], NUMBERS)
     assert found.shape == (2, height, width)
     assert found.dtype == np.float32
@@ -72,7 +75,7 @@ def test_always_finite_and_of_the_pictures_size(height, width, grid, seed):
 def test_rows_at_a_time_are_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (70, 50, 3), np.uint8)
-    logits = torch.from_numpy(rng.normal(0, 2, (3, 12, 12)).astype(np.float32))
+    logits = rng.normal(0, 2, (3, 12, 12)).astype(np.float32)
     whole = follow_edges(logits, picture, [True, False, True], NUMBERS)
     monkeypatch.setattr(edges, "AT_ONCE", 7 * 50)
     np.testing.assert_allclose(follow_edges(logits, picture, [True, False, True], NUMBERS), whole, atol=1e-5)
@@ -80,14 +83,14 @@ def test_rows_at_a_time_are_the_whole(monkeypatch):
 
 def test_a_view_of_a_larger_picture_will_do():
     picture = two_colours()[::-1, ::2]
-    assert follow_edges(torch.zeros(1, 4, 4), picture, [True], NUMBERS).shape == (1, 90, 60)
+    assert follow_edges(np.zeros((1, 4, 4), np.float32), picture, [True], NUMBERS).shape == (1, 90, 60)
 
 
 def test_each_class_has_its_own_windows():
     """Several classes at once are what each is alone, fine or not."""
     rng = np.random.default_rng(1)
     picture = rng.integers(0, 256, (96, 128, 3), np.uint8)
-    logits = torch.from_numpy(rng.normal(0, 2, (3, 48, 64)).astype(np.float32))
+    logits = rng.normal(0, 2, (3, 48, 64)).astype(np.float32)
     together = follow_edges(logits, picture, [True, False, True], NUMBERS)
     for i, fine in enumerate([True, False, True]):
         np.testing.assert_allclose(
@@ -102,7 +105,7 @@ def test_where_the_ground_changes_lines_are_lost_in_wide_windows_only():
     lines[:, 8::16] = lines[:, 9::16] = True
     dark[:, 256:] = True
     picture = (250 - 120 * dark - 60 * lines)[..., None].repeat(3, 2).astype(np.uint8)
-    logits = torch.from_numpy(np.where(lines, 1.0, -1.0))[None, ::2, ::2].float()
+    logits = np.where(lines, 1, -1).astype(np.float32)[None, ::2, ::2]
     wrong = [(follow_edges(logits, picture, [fine], NUMBERS)[0] > 0) != lines for fine in (True, False)]
     assert 0 < wrong[0].sum() < 0.7 * wrong[1].sum()
 

@@ -14,8 +14,8 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     calls = []
 
-    def pretended(segmenter, to, path, samples, int8=False):
-        calls.append((segmenter.engine, to, str(path), int8))
+    def pretended(weights, to, path, samples, int8=False):
+        calls.append((weights, to, str(path), int8))
         path.write_bytes(b"graph")
         measured = {"iou": 0.75, "iou_fp32": 0.8} if int8 else {"difference": 2e-6}
         return {"to": to, "file": str(path), "int8": int8, **measured}
@@ -30,7 +30,7 @@ def test_the_file_is_named_on_stdout_and_its_difference_on_stderr(asked, capsys,
     out, err = capsys.readouterr()
     assert out.split() == [file]
     assert "2.0e-06" in err
-    assert asked == [("torch", to, file, False)]
+    assert asked == [(None, to, file, False)]
 
 
 def test_json_and_eight_bits(asked, capsys):

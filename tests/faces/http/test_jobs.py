@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from asgnet.apply.engines.torch_engine import TorchEngine
 
 
 def _pixels(content: bytes) -> np.ndarray:
@@ -189,39 +186,8 @@ def test_what_computes_the_answers_is_made_once_for_all_concepts(client, learn, 
     """Two workers that each made it, of one network, once failed both."""
     service = client.app.state.service
     concept = learn(client)
-    if service.models.warming is not None:
-        service.models.warming.join()
     files = [("pictures", (f"{i}.png", painted(i)[0])) for i in range(4)]
     job = client.post("/v1/jobs", data={"concept": concept["id"]}, files=files).json()["id"]
     assert finish(client, job)[-1][1]["done"] == 4
     kept = service.concepts.get(concept["id"])
-    assert service.models.ready(kept).backend is service.segmenter.backend
-    assert service.segmenter.backend.graph_engine is not None
-
-
-def test_nobody_waits_for_the_engine_and_it_takes_over_for_every_concept(
-    serve, segmenter, learn, painted, monkeypatch
-):
-    started, asked = threading.Event(), []
-
-    def slowly(net, learnt, engine, *rest):
-        assert engine == "onnx"
-        started.wait(60)
-        return lambda pictures, learnt: asked.append(learnt.classes) or in_torch(pictures, learnt)
-
-    in_torch = TorchEngine(segmenter.net)
-    monkeypatch.setattr("asgnet.apply.engines.backend.make_engine", slowly)
-    monkeypatch.setattr(segmenter.backend, "engine", "onnx")
-    monkeypatch.setattr(segmenter.backend, "graph_engine", None)
-    client = serve()
-    service = client.app.state.service
-    concept = learn(client)
-    picture = {"picture": ("a.png", painted(1)[0])}
-    first = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
-    assert not asked
-    started.set()
-    service.models.warming.join()
-    asked.clear()
-    second = client.post("/v1/segment", data={"concept": concept["id"]}, files=picture).json()
-    assert asked == [("object",)]
-    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    assert service.models.ready(kept).backend.graphs is service.segmenter.backend.graphs

@@ -268,17 +268,6 @@ def test_masks_may_be_larger_than_their_pictures(net):
     torch.testing.assert_close(net(query, images, larger), net(query, images, masks), atol=1e-3, rtol=1e-3)
 
 
-@torch.inference_mode()
-def test_superpixels_lie_on_the_object(net):
-    _, images, masks = episode(1, 3)
-    masks[0, 0] = 1  # enough for more superpixels than there may be
-    labels = net.superpixels(net.backbone(images[0]), masks[0])
-    assert labels.shape == (3, 6, 10)
-    assert (labels < CONFIG.most).all()
-    share = F.avg_pool2d((masks[0] == 1).float(), 4)
-    assert torch.equal(labels >= 0, share > 0.5)
-
-
 def test_training_touches_the_head_alone_and_its_losses_fall():
     net = made((2, 2, 4, 4, 8, 8), random=False).train()
     target = box(2, 9, 3, 9)

@@ -9,8 +9,8 @@ from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.config import DefaultConfig
 from asgnet.model.default.learn import learn
 from asgnet.model.default.levels import Levels
+from asgnet.model.default.pooled_tensors import PooledTensors
 from asgnet.model.default.presence import Presence, mean_of_first
-from asgnet.model.default.support_statistics import SupportStatistics
 
 LEVELS = Levels(channels=(3, 3, 3, 3), grid=2, fine=1, fused=(2, 3), read=3, shallow=2)
 DEEP = 5
@@ -23,7 +23,7 @@ def field(left, right, size=8):
     return halves[None, :, None, :].expand(1, 3, size, size)
 
 
-def shown(left=RED, right=BLUE, shots=1) -> SupportStatistics:
+def shown(left=RED, right=BLUE, shots=1) -> PooledTensors:
     """The left half of the support is the object."""
     mask = torch.zeros(1, shots, 8, 8, dtype=torch.uint8)
     mask[..., :4] = 1
@@ -101,10 +101,10 @@ def test_directions_only_and_each_episode_for_itself(factor, seed):
         torch.randn(2, 1, 6, 6, generator=generator),
         torch.randn(2, DEEP, 3, 3, generator=generator),
     )
-    knowledge = SupportStatistics(*(torch.cat([t, t]) for t in shown()))
+    knowledge = PooledTensors(*(torch.cat([t, t]) for t in shown()))
     made = head()
     both = made(logits, deep, maps, knowledge)
     torch.testing.assert_close(made(logits, deep, [factor * m for m in maps], knowledge), both)
-    one = SupportStatistics(*(t[1:] for t in knowledge))
+    one = PooledTensors(*(t[1:] for t in knowledge))
     alone = made(logits[1:], deep[1:], [m[1:] for m in maps], one)
     torch.testing.assert_close(alone, both[1:], atol=1e-5, rtol=1e-4)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from asgnet.model.default.calibration import Calibration
 
@@ -51,11 +51,11 @@ class Adaptation:
             background_gain: logits below 0 are multiplied by it, at least 1: around objects the decoder is
                 not certain enough. It moves no mask.
         """
-        shifted = torch.from_numpy(logits) + self.shift
-        return torch.minimum(shifted, background_gain * shifted).sigmoid_().numpy()
+        shifted = logits + np.float32(self.shift)
+        return expit(np.minimum(shifted, np.float32(background_gain) * shifted))
 
     def presence(self, logit: float) -> float:
-        """Probability that the object is in a picture, from :func:`~asgnet.apply.engines.fusion.presence_logit`."""
+        """Probability that the object is in a picture, from :func:`~asgnet.model.default.fusion.presence_logit`."""
         return sigmoid(logit - self.presence_bias)
 
     @staticmethod

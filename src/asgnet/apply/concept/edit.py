@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import numpy as np
-import torch
 
 import asgnet
 from asgnet.apply.concept.file import Concept
@@ -94,10 +93,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
     if len({frozenset(one.tensors) for one in concepts}) > 1:
         raise WeightsError("The concepts are of different versions of asgnet; fit them again.")
     try:
-        tensors = {
-            name: stacked([torch.from_numpy(np.array(one.tensors[name])) for one in concepts])
-            for name in first.tensors
-        }
+        tensors = {name: stacked([one.tensors[name] for one in concepts]) for name in first.tensors}
     except (ValueError, RuntimeError, TypeError) as error:
         raise WeightsError("A concept is damaged; fit it again from its examples.") from error
     shots: list[Shot] = []
@@ -135,13 +131,10 @@ def without_class(concept: Concept, name: str) -> Concept:
         raise UsageError(f"{name!r} is the only class; delete the file instead.")
     left = [i for i, other in enumerate(concept.classes) if other != name]
     tensors = {key: array[left] for key, array in concept.tensors.items()}
-    if len(concept.counts) == len(concept.classes):
-        before, after = max(concept.counts), max(concept.counts[i] for i in left)
-        for key in (
-            key for pair in PER_PROTOTYPE for key in pair
-        ):  # each support has as many places for them
-            places = tensors[key].shape[1] * after // before
-            tensors[key] = np.ascontiguousarray(tensors[key][:, :places])
+    for vectors, valid in PER_PROTOTYPE:  # as many places as the class with most prototypes needs
+        places = np.flatnonzero(tensors[valid].any(0))
+        for key in (vectors, valid):
+            tensors[key] = np.ascontiguousarray(tensors[key][:, : places.max(initial=0) + 1])
     shots = [replace(shot, masks=tuple(shot.masks[i] for i in left)) for shot in concept.shots]
     stay = [i for i, shot in enumerate(shots) if any(mask is not None for mask in shot.masks)]
     return replace(

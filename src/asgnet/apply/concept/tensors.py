@@ -6,23 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from asgnet.apply.concept.adaptation import Adaptation, is_thin
 from asgnet.apply.concept.file import Concept
 from asgnet.errors import WeightsError
 from asgnet.model.default.calibration import Calibration
-from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import PixelHead, levels_of
-from asgnet.model.default.support_statistics import SupportStatistics
+from asgnet.model.default.pooling import PooledStatistics
 
 CLOSER = "closer"
 """Tensor ``n``, bool: the classes at the fine working scale, see :mod:`asgnet.apply.inference.working_scale`."""
-BLANK = 64
-"""Side of the blank picture that shows what tensors a network makes."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
 """Tensors that have as many entries as there are prototypes, in pairs."""
 
@@ -32,40 +25,46 @@ class ClassFit(NamedTuple):
 
     Attributes:
         classes: n names.
-        statistics: with n as its batch.
+        statistics: of n classes.
         adaptations: n.
-        pixel_head: of n classes.
-        use_appearance: ``n``, 0 or 1.
-        fusion_weights: ``n`` in [0, 1], of the pixel head.
     """
 
     classes: tuple[str, ...]
-    statistics: SupportStatistics
+    statistics: PooledStatistics
     adaptations: tuple[Adaptation, ...]
-    pixel_head: PixelHead
-    use_appearance: Tensor
-    fusion_weights: Tensor
+
+    @property
+    def inputs(self) -> dict[str, NDArray]:
+        """What the decoding graph takes of classes, by name."""
+        return decode_inputs(self.statistics, self.adaptations)
 
     def thin(self, numbers: Calibration) -> list[bool]:
         """n; is the class a thin structure?"""
-        pairs = zip(self.adaptations, self.statistics.imagenet_logits, strict=True)
+        pairs = zip(self.adaptations, self.statistics.kinds, strict=True)
         return [is_thin(one.fusion_weight, float(own @ around), numbers) for one, (own, around) in pairs]
 
 
-def concept_tensors(concept: Concept, device: torch.device) -> dict[bool, ClassFit]:
-    """A concept's tensors on a device, of the classes at the usual working scale (False) and the fine one."""
+def decode_inputs(statistics: PooledStatistics, adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
+    """Of n classes, the decoding graph's inputs by name."""
+    return {
+        "use_appearance": np.array([one.use_appearance for one in adaptations], np.float32),
+        "fusion_weight": np.array([one.fusion_weight for one in adaptations], np.float32),
+        "head_weights": np.stack([one.weights for one in adaptations]).astype(np.float32),
+        "head_bias": np.array([one.bias for one in adaptations], np.float32),
+        **statistics._asdict(),
+    }
+
+
+def concept_tensors(concept: Concept) -> dict[bool, ClassFit]:
+    """A concept's tensors, of the classes at the usual working scale (False) and the fine one."""
     adaptations, fine = Adaptation.from_arrays(concept.tensors), at_fine_scale(concept)
     found = {}
     for scale in sorted(set(fine)):
         those = [i for i, own in enumerate(fine) if own == scale]
-        tensors = {name: torch.from_numpy(array[those]).to(device) for name, array in concept.tensors.items()}
         found[scale] = ClassFit(
             tuple(concept.classes[i] for i in those),
-            SupportStatistics(**{name: tensors[name] for name in SupportStatistics._fields}),
+            PooledStatistics(*(concept.tensors[name][those] for name in PooledStatistics._fields)),
             tuple(adaptations[i] for i in those),
-            PixelHead(tensors["adapted_weights"], tensors["adapted_bias"]),
-            tensors["adapted_trust"],
-            tensors["adapted_share"],
         )
     return found
 
@@ -75,16 +74,14 @@ def at_fine_scale(concept: Concept) -> list[bool]:
     return concept.tensors[CLOSER].tolist() if CLOSER in concept.tensors else [False] * len(concept.classes)
 
 
-def stacked(parts: Sequence[Tensor]) -> NDArray:
-    """SupportStatistics of several classes side by side; missing prototypes are padding, which is not valid."""
-    most = [max(sizes) for sizes in zip(*(p.shape for p in parts), strict=True)]
+def stacked(parts: Sequence[NDArray]) -> NDArray:
+    """Arrays of several classes side by side; missing prototypes are padding, which is not valid."""
+    most = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
     padded = [
-        F.pad(
-            p, [end for size, to in zip(p.shape[:0:-1], most[:0:-1], strict=True) for end in (0, to - size)]
-        )
-        for p in parts
+        np.pad(part, [(0, 0), *((0, to - size) for size, to in zip(part.shape[1:], most, strict=True))])
+        for part in parts
     ]
-    return torch.cat(padded).cpu().numpy()
+    return np.concatenate(padded)
 
 
 def check_concept(concept: Concept, expected: Mapping[str, NDArray]) -> None:
@@ -117,13 +114,12 @@ def check_concept(concept: Concept, expected: Mapping[str, NDArray]) -> None:
             raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
 
 
-def expected_tensors(net: DefaultNet, device: torch.device) -> dict[str, NDArray]:
-    """A concept's tensors as this network makes them, of a blank picture with one class."""
-    masks = torch.ones(1, 1, BLANK, BLANK, dtype=torch.uint8, device=device)
-    with torch.inference_mode():
-        features = net.encode(torch.zeros(1, 3, BLANK, BLANK, device=device))
-        statistics = net.learn(features, masks)
-    width = sum(level.shape[1] for level in levels_of(features, net.read))
-    adaptation = Adaptation(1.0, 0.0, np.zeros(width, np.float32), 0.0)
-    arrays = {name: tensor.cpu().numpy() for name, tensor in statistics._asdict().items()}
-    return arrays | Adaptation.to_arrays([adaptation]) | {CLOSER: np.array([False])}
+def expected_tensors(statistics: PooledStatistics, head: NDArray) -> dict[str, NDArray]:
+    """A concept's tensors as a network makes them.
+
+    Args:
+        statistics: of any class of one support.
+        head: ``1 d``, the pixel head's weights.
+    """
+    arrays = statistics._asdict() | Adaptation.to_arrays([Adaptation(1.0, 0.0, head[0], 0.0)])
+    return arrays | {CLOSER: np.array([False])}

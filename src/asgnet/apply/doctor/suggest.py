@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from asgnet.apply.fitting.examples import picture_hash
 from asgnet.apply.inference.preprocess import encode
 from asgnet.data.read import read_picture
 from asgnet.errors import PictureError
+from asgnet.model.default.support import unit
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -187,10 +186,9 @@ def spread(
 
 def mean_features(segmenter: Segmenter, picture: Picture) -> NDArray[np.float32]:
     """A unit vector ``c`` of what is in a picture: mean features of :data:`LEVELS`."""
-    with torch.inference_mode():
-        maps = encode(segmenter.backend, picture).maps
-        means = [F.normalize(F.normalize(maps[i], dim=1).mean((2, 3)), dim=1) for i in LEVELS]
-        return F.normalize(torch.cat(means, 1), dim=1)[0].cpu().numpy()
+    maps = encode(segmenter.backend, picture).maps
+    pixels = [unit(maps[i][0].reshape(maps[i].shape[1], -1).T) for i in LEVELS]  # p c
+    return unit(np.concatenate([unit(level.mean(0)) for level in pixels]))
 
 
 def expected_iou(probability: NDArray[np.floating]) -> float:

@@ -1,114 +1,155 @@
-"""What computes for a Segmenter: one network, where and how it runs, and what it remembers."""
+"""What computes for a Segmenter: the network's graphs in an engine, and what it remembers of pictures."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from asgnet.apply.concept.tensors import ClassFit, expected_tensors
-from asgnet.apply.engines.choose import Engine, Precision, choose_device, choose_engine, choose_precision
 from asgnet.apply.engines.feature_cache import FeatureCache
-from asgnet.apply.engines.graph import GraphOutput
-from asgnet.apply.engines.make import GraphEngine, make_engine
-from asgnet.apply.engines.torch_engine import TorchEngine
-from asgnet.model.checkpoint import fingerprint
-from asgnet.model.default.network import DefaultNet
-from asgnet.model.default.pixel_head import FeatureMaps
-from asgnet.types import Picture
+from asgnet.apply.engines.features import Decoded, Features
+from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.mask_cells import Grids, sides_of
+from asgnet.model.default.support import SIDES, SupportStatistics, assembled, feed, superpixels
+from asgnet.model.graph_files import Network
+from asgnet.types import Mask, Picture
 
-MAKING = threading.Lock()
-"""Held while an engine is made: torch's tracer belongs to the whole process."""
+PIXEL_GRAMS = tuple(f"{side}_pixel_gram" for side in SIDES)
+
+
+class Graphs(Protocol):
+    """The network's graphs by name: encode, statistics, decode."""
+
+    def run(
+        self, name: str, feed: Mapping[str, NDArray], wanted: Sequence[str] | None = None
+    ) -> dict[str, NDArray]:
+        """A graph's outputs by name, at least the ``wanted`` ones."""
+
+
+class _Once:
+    """What is made at its first use, once for all threads; another process makes its own."""
+
+    def __init__(self, make: Callable[[], Graphs]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._graphs: Graphs | None = None
+
+    def __call__(self) -> Graphs:
+        if self._graphs is None:
+            with self._lock:
+                if self._graphs is None:  # nobody else made them meanwhile
+                    self._graphs = self._make()
+        return self._graphs
+
+    def __reduce__(self) -> tuple[type[_Once], tuple[Callable[[], Graphs]]]:
+        return _Once, (self._make,)
 
 
 class Backend:
-    """A network and the engine that predicts with it; several Segmenters may share one.
+    """A network and the engine that computes it; several Segmenters may share one.
 
     Args:
-        net: put in eval mode, on the device.
-        device: ``"cpu"`` or ``"cuda"``.
-        engine: ``"torch"``, ``"onnx"``, ``"openvino"``, or ``"auto"``, the fastest installed.
-        precision: of predicting: ``"fp32"``, ``"bf16"``, or ``"auto"``, what is fastest on this processor.
+        network: which it is.
+        graphs: makes its graphs; called at their first use.
+        engine: the name of what computes; precision: its.
         side: the longer one of a picture at the usual working scale, in pixels.
 
     Attributes:
-        device, engine, precision: the ones chosen.
-        fingerprint: of the weights.
-        graph_engine: what predicts; None until the first prediction makes it. It may be replaced at any time.
-        feature_cache, prediction_cache: see :meth:`with_feature_cache`; None: every picture is encoded anew.
-
-    Raises:
-        UsageError: a device, engine or precision that is not there.
+        feature_cache: see :meth:`with_feature_cache`; None: every picture is encoded anew.
     """
 
-    def __init__(self, net: DefaultNet, device: str, engine: Engine, precision: Precision, side: int) -> None:
-        self.device = choose_device(device)
-        self.engine = choose_engine(engine, self.device)
-        self.precision = choose_precision(precision, self.engine)
-        self.net = net.eval().to(self.device)
-        self.side = side
-        self.fingerprint = fingerprint(net)
-        self.graph_engine: GraphEngine | None = None
+    def __init__(
+        self, network: Network, graphs: Callable[[], Graphs], engine: str, precision: str, side: int
+    ) -> None:
+        self.network, self.engine, self.precision, self.side = network, engine, precision, side
         self.feature_cache: FeatureCache | None = None
-        self.prediction_cache: FeatureCache | None = None
+        self._made = _Once(graphs)
 
-    def encode(self, picture: Picture) -> FeatureMaps:
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights."""
+        return self.network.fingerprint
+
+    @property
+    def graphs(self) -> Graphs:
+        """Made once, shared by all copies."""
+        return self._made()
+
+    @property
+    def numbers(self) -> Calibration:
+        """The network's tuned numbers."""
+        return self.network.config.calibration
+
+    def encode(self, picture: Picture) -> Features:
         """The backbone's features of a picture ``h w 3`` uint8, whose sides are multiples of 32."""
-        pixels = channels_first(picture)
-        with torch.inference_mode():
-            return (
-                self._encode(pixels)
-                if self.feature_cache is None
-                else self.feature_cache(pixels, self._encode)
-            )
+        return (
+            self._encode(picture) if self.feature_cache is None else self.feature_cache(picture, self._encode)
+        )
 
-    def predict(self, pictures: Tensor, fit: ClassFit) -> GraphOutput:
-        """What the engine finds in ``b 3 h w`` uint8; it is made at the first prediction."""
-        if self.graph_engine is None:
-            with MAKING:
-                if self.graph_engine is None:  # nobody else made it meanwhile
-                    self.graph_engine = make_engine(
-                        self.net, fit, self.engine, self.precision, self.side, self.fingerprint,
-                        self.prediction_cache,
-                    )  # fmt: skip
-        return self.graph_engine(pictures, fit)
-
-    def predict_in_torch(self) -> None:
-        """Until another engine takes over: no exporting, so the first prediction does not wait."""
-        self.graph_engine = TorchEngine(self.net, self.precision if self.engine == "torch" else "fp32")
-
-    def with_feature_cache(self, most: int | None = None, predictions: bool = False) -> Backend:
-        """The same network, each picture encoded once; its predictions are the same, bit for bit.
-
-        It holds about 6 MB a picture while it lives, and as much again with ``predictions``.
+    def statistics(
+        self, features: Features, mask: Mask, seed: int = 0
+    ) -> tuple[SupportStatistics, NDArray[np.int32]]:
+        """Of one support, and ``h w`` on the prototypes' grid: each object cell's superpixel, -1 elsewhere.
 
         Args:
-            most: how many pictures are kept, the latest asked for; None: all.
-            predictions: remember for :meth:`predict`, too, not only for :meth:`encode`. With the engine
-                torch alone: an exported graph does everything in one go.
+            features: of the picture.
+            mask: in {0, 1, 255}, of the picture's size as it was encoded.
+            seed: of the pixels that are drawn for the pixel head.
+        """
+        grids = self._grids(features)
+        sides = sides_of(mask, grids, self.network.config, seed)
+        outputs = self.graphs.run("statistics", by_name(features) | feed(sides))
+        parts = superpixels(outputs, sides[0], grids.cells)
+        return assembled(outputs, sides, self.network.levels), parts
+
+    def pixel_grams(self, features: Features, mask: Mask, seed: int = 0) -> tuple[NDArray, ...]:
+        """Of :meth:`statistics` the pixel head's alone: object, background."""
+        sides = sides_of(mask, self._grids(features), self.network.config, seed)
+        outputs = self.graphs.run("statistics", by_name(features) | feed(sides), PIXEL_GRAMS)
+        return tuple(outputs[name] * bool(len(s.pixels)) for name, s in zip(PIXEL_GRAMS, sides, strict=True))
+
+    def decode(self, features: Features, classes: Mapping[str, NDArray]) -> Decoded:
+        """What is found of n classes, see :data:`~asgnet.apply.concept.tensors.ClassFit.inputs`."""
+        found = self.graphs.run("decode", by_name(features) | classes)
+        return Decoded(*(found[name][0] for name in Decoded._fields))
+
+    def with_feature_cache(self, most: int | None = None) -> Backend:
+        """The same network, each picture encoded once; its answers are the same, bit for bit.
+
+        Args:
+            most: how many pictures are kept, about 6 MB each, the latest asked for; None: all.
         """
         twin = copy(self)
         twin.feature_cache = FeatureCache(most)
-        if predictions and self.engine == "torch":
-            twin.prediction_cache = FeatureCache(most)
-            twin.graph_engine = None  # made anew, to remember
         return twin
 
     @cached_property
-    def expected_tensors(self) -> dict[str, NDArray]:
-        """A concept's tensors as this network makes them, see :func:`~asgnet.apply.concept.tensors.check_concept`."""
-        return expected_tensors(self.net, self.device)
+    def blank(self) -> SupportStatistics:
+        """Statistics of a blank picture: the shapes of this network's."""
+        side = 96
+        return self.statistics(
+            self._encode(np.zeros((side, side, 3), np.uint8)), np.ones((side, side), np.uint8)
+        )[0]
 
-    def _encode(self, pixels: Tensor) -> FeatureMaps:
-        features = self.net.encode(self.net.backbone.normalise(pixels.to(self.device)))
-        return FeatureMaps(*(tuple(m.contiguous() for m in part) for part in features))
+    def _encode(self, picture: Picture) -> Features:
+        pixels = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+        found = self.graphs.run("encode", {"pictures": pixels})
+        return Features(
+            tuple(v for k, v in found.items() if k.startswith("map_")),
+            tuple(v for k, v in found.items() if k.startswith("fine_")),
+        )
+
+    def _grids(self, features: Features) -> Grids:
+        maps, pixels = features.maps, features.fine[0]
+        cells = maps[self.network.levels.grid]
+        return Grids(*((int(m.shape[2]), int(m.shape[3])) for m in (cells, maps[-1], pixels)))
 
 
-def channels_first(picture: Picture) -> Tensor:
-    """``h w 3`` uint8 -> ``1 3 h w`` uint8."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+def by_name(features: Features) -> dict[str, NDArray]:
+    """Features as graphs take them."""
+    maps = {f"map_{i}": m for i, m in enumerate(features.maps)}
+    return maps | {f"fine_{i}": m for i, m in enumerate(features.fine)}

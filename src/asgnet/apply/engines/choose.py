@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal, get_args
-
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
 from asgnet.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 Engine = Literal["auto", "openvino", "onnx", "torch"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-PACKAGES = {"openvino": ("openvino", "onnx"), "onnx": ("onnxruntime", "onnx")}
-"""What an engine needs beside torch; the fastest first."""
+PACKAGES = {"openvino": ("openvino",), "onnx": ("onnxruntime",), "torch": ("torch", "torchvision", "timm")}
+"""What an engine needs; the fastest on a CPU first."""
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        UsageError: there is none here.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"There is no device {name!r}; take cpu or cuda.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("No CUDA device is available here; take --device cpu.")
-    return device
-
-
-def choose_engine(engine: str, device: torch.device) -> str:
+def choose_engine(engine: str, device: str) -> str:
     """The engine meant: ``"auto"`` is the fastest that is installed, and torch on anything but a CPU.
 
     Raises:
@@ -40,9 +26,9 @@ def choose_engine(engine: str, device: torch.device) -> str:
     if engine not in get_args(Engine):
         raise UsageError(f"There is no engine {engine!r}; take {', '.join(get_args(Engine))}.")
     if engine == "auto":
-        usable = [name for name in PACKAGES if installed(name)]
-        return usable[0] if usable and device.type == "cpu" else "torch"
-    if engine != "torch" and device.type != "cpu":
+        usable = [name for name in PACKAGES if installed(name)] if device == "cpu" else []
+        return usable[0] if usable else "torch"
+    if engine != "torch" and device != "cpu":
         raise UsageError(f"The engine {engine!r} runs on the CPU, not on {device}; take the engine torch.")
     if not installed(engine):
         raise UsageError(f"The engine {engine!r} is not installed; run: pip install 'asgnet[{engine}]'")
@@ -51,7 +37,7 @@ def choose_engine(engine: str, device: torch.device) -> str:
 
 def installed(engine: str) -> bool:
     """All that an engine needs is there."""
-    return all(find_spec(package) is not None for package in PACKAGES.get(engine, ()))
+    return all(find_spec(package) is not None for package in PACKAGES[engine])
 
 
 def choose_precision(precision: str, engine: str) -> str:
@@ -70,6 +56,29 @@ def choose_precision(precision: str, engine: str) -> str:
 
 
 def has_bf16() -> bool:
-    """The processor multiplies bf16 matrices in hardware (AMX or AVX512-BF16)."""
-    able = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
-    return any(check is not None and check() for check in able)
+    """The processor multiplies bf16 matrices in hardware (AMX or AVX512-BF16), as Linux tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            flags = next((line.split() for line in file if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return bool({"amx_bf16", "avx512_bf16"} & set(flags))
+
+
+def torch_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        UsageError: there is none here, or torch is not installed.
+    """
+    if not installed("torch"):
+        raise UsageError(f"The device {name!r} needs torch; run: pip install 'asgnet[torch]'")
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"There is no device {name!r}; take cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("No CUDA device is available here; take --device cpu.")
+    return device

@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 
 from cachetools import LRUCache
-from torch import Tensor
 
-from asgnet.model.default.pixel_head import FeatureMaps
+from asgnet.apply.engines.features import Features
+from asgnet.types import Picture
 
 
 class FeatureCache:
@@ -20,11 +20,11 @@ class FeatureCache:
     """
 
     def __init__(self, most: int | None = None) -> None:
-        self._kept: LRUCache[bytes, FeatureMaps] = LRUCache(math.inf if most is None else most)
+        self._kept: LRUCache[bytes, Features] = LRUCache(math.inf if most is None else most)
 
-    def __call__(self, picture: Tensor, encode: Callable[[Tensor], FeatureMaps]) -> FeatureMaps:
-        """What ``encode`` makes of ``1 3 h w``, or made before of the same pixels."""
-        key = hashlib.sha256(repr(tuple(picture.shape)).encode() + picture.cpu().numpy().tobytes()).digest()
+    def __call__(self, picture: Picture, encode: Callable[[Picture], Features]) -> Features:
+        """What ``encode`` makes of ``h w 3``, or made before of the same pixels."""
+        key = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
         features = self._kept.get(key)
         if features is None:
             features = self._kept[key] = encode(picture)

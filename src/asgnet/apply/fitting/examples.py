@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asgnet.apply.concept.shots import Shot
@@ -53,15 +52,15 @@ def superpixels_of(
         masks: theirs, as the Concept keeps them, None where there is no object.
         supports: the same, at their own sizes.
     """
-    net, device = features.backend.net, features.backend.device
+    backend = features.backend
     parts = [np.full(support.mask.shape, -1, np.int32) for support in supports]
-    side = working_side(features.backend.side, fine)
+    side = working_side(backend.side, fine)
     shown = [(i, working_mask(mask, side)) for i, mask in enumerate(masks) if mask is not None]
-    for shot, (i, mask) in enumerate(shown):
-        with torch.inference_mode():
-            grid_mask = torch.from_numpy(mask)[None].to(device)
-            found = net.superpixels(features(i, fine).maps, grid_mask)[0].cpu().numpy()
-        numbered = np.where(found < 0, -1, found + shot * net.config.most)
+    first = 0
+    for i, mask in shown:
+        statistics, found = backend.statistics(features(i, fine), mask)
+        numbered = np.where(found < 0, -1, found + first)
+        first += len(statistics.object.prototypes)
         parts[i] = spread_labels(numbered, supports[i].mask)
     return parts
 

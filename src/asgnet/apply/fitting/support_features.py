@@ -1,19 +1,15 @@
-"""The backbone's features of supports: each view encoded once, and several side by side as one episode."""
+"""The backbone's features of supports: each view encoded once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from asgnet.apply.engines.backend import Backend
+from asgnet.apply.engines.features import Features
 from asgnet.apply.inference.working_scale import working_picture, working_side
-from asgnet.model.default.pixel_head import FeatureMaps
-from asgnet.types import IGNORE, Picture
+from asgnet.types import Picture
 
 
 class SupportFeatures:
@@ -26,9 +22,9 @@ class SupportFeatures:
 
     def __init__(self, backend: Backend, pictures: Sequence[Picture]) -> None:
         self.backend, self.pictures = backend, pictures
-        self._encoded: dict[tuple[int, bool, float], FeatureMaps] = {}
+        self._encoded: dict[tuple[int, bool, float], Features] = {}
 
-    def __call__(self, which: int, fine: bool = False, gamma: float = 1.0) -> FeatureMaps:
+    def __call__(self, which: int, fine: bool = False, gamma: float = 1.0) -> Features:
         """Those of one picture.
 
         Args:
@@ -42,26 +38,3 @@ class SupportFeatures:
             light = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
             self._encoded[key] = self.backend.encode(light[small])
         return self._encoded[key]
-
-
-def side_by_side(features: Sequence[FeatureMaps], masks: Sequence[Tensor]) -> tuple[FeatureMaps, Tensor]:
-    """Pictures of any sizes as the shots of one episode.
-
-    Args:
-        features: of k pictures.
-        masks: their masks ``h w`` in {0, 1, 255}.
-
-    Returns:
-        maps ``k c h w`` per level, and masks ``1 k H W``: smaller pictures lie in the upper left corner,
-        what is beyond them goes on as they end, and is ignored.
-    """
-    levels = zip(*(one.maps for one in features), strict=True)
-    # Replicated: there is no edge for an average of coarse cells to cross.
-    maps = tuple(torch.cat(_padded(level, mode="replicate")) for level in levels)
-    return FeatureMaps(maps, ()), torch.stack(_padded([m[None] for m in masks], value=IGNORE), 1)
-
-
-def _padded(parts: Sequence[Tensor], **how: Any) -> list[Tensor]:
-    """Tensors ``… h w``, each padded below and on the right to the largest."""
-    height, width = (max(part.shape[axis] for part in parts) for axis in (-2, -1))
-    return [F.pad(p, (0, width - p.shape[-1], 0, height - p.shape[-2]), **how) for p in parts]

@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from PIL import Image
 
+from asgnet.imaging.averages import cell_means, mean_around
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import window
+from asgnet.imaging.resize import resized
 from asgnet.model.default.calibration import Calibration
-from asgnet.model.default.grids import average, mean_around
 from asgnet.types import Picture
 
 AT_ONCE = 1 << 19
@@ -28,7 +27,7 @@ AT_ONCE = 1 << 19
 
 
 def follow_edges(
-    logits: Tensor, picture: Picture, thin: Sequence[bool], numbers: Calibration
+    logits: NDArray[np.float32], picture: Picture, thin: Sequence[bool], numbers: Calibration
 ) -> NDArray[np.float32]:
     """Logits at the picture's size, changing where its colours do.
 
@@ -41,10 +40,10 @@ def follow_edges(
     Returns:
         ``n H W``.
     """
-    logits, narrow = logits.float(), torch.tensor(thin)
-    colours = _colours(picture, logits.shape[-2:])
+    narrow = np.asarray(thin, bool)
     grid = [-(-side // numbers.window_step) for side in logits.shape[-2:]]
-    linear = logits.new_empty(len(logits), 4, *grid)
+    colours = _channels(resized(picture, logits.shape[-2:]))
+    linear = np.empty((len(logits), 4, *grid), np.float32)
     for radius, those in ((numbers.wide_window, ~narrow), (numbers.narrow_window, narrow)):
         if those.any():
             cells = max(round(radius * max(grid)), 1)
@@ -53,12 +52,12 @@ def follow_edges(
     found = np.empty((len(logits), height, width), np.float32)
     rows = max(AT_ONCE // width, 1)
     for first in range(0, height, rows):
-        part = np.ascontiguousarray(picture[first : first + rows])
-        colours = torch.from_numpy(part).permute(2, 0, 1).contiguous().float().div_(255)  # 3 r W
-        *slopes, offset = _stretch(linear, first, len(part), height, width).unbind(1)  # of n r W
-        for slope, colour in zip(slopes, colours, strict=True):
-            offset = torch.addcmul(offset, slope, colour)
-        found[:, first : first + rows] = offset.numpy()
+        part = _channels(picture[first : first + rows])  # 3 r W
+        for own, whole in zip(linear, found[:, first : first + rows], strict=True):
+            *slopes, offset = _stretched(own, first, part.shape[1], height, width)
+            whole[:] = offset
+            for slope, colour in zip(slopes, part, strict=True):
+                whole += slope * colour
     return found
 
 
@@ -87,57 +86,59 @@ def close_specks(
     return probability
 
 
-def _colours(picture: Picture, grid: torch.Size) -> Tensor:
-    """``3 h w`` in [0, 1]: a picture's mean colours in each cell."""
-    whole = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
-    small = F.interpolate(whole, tuple(grid), mode="bilinear", antialias=True)
-    return small[0].float() / 255
+def _channels(picture: Picture) -> NDArray[np.float32]:
+    """``h w 3`` uint8 -> ``3 h w`` in [0, 1]."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / 255
 
 
 def _explained(
-    colours: Tensor, logits: Tensor, grid: Sequence[int], radius: int, numbers: Calibration
-) -> Tensor:
+    colours: NDArray[np.float32],
+    logits: NDArray[np.float32],
+    grid: Sequence[int],
+    radius: int,
+    numbers: Calibration,
+) -> NDArray[np.float32]:
     """``3 h w`` and ``n h w`` -> ``n 4 h' w'``: slopes and offset of the linear functions on a coarser grid,
     each averaged over all windows that a cell of it is in.
     """
-    limited, count = logits.clamp(-numbers.edge_limit, numbers.edge_limit), len(logits)
+    clipped = logits.clip(-numbers.edge_limit, numbers.edge_limit)
 
-    def around(maps: Tensor) -> Tensor:
-        return mean_around(average(maps, grid), radius)
+    def around(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        return mean_around(cell_means(maps, grid), radius)
 
-    mean, mean_limited = around(colours), around(limited)
-    squares = around((colours[:, None] * colours).flatten(0, 1)).unflatten(0, (3, 3))
+    mean, mean_logits = around(colours), around(clipped)
+    squares = around(colours[:, None] * colours)  # 3 3 h w
     variance = (
-        squares - mean[:, None] * mean + numbers.flat_variance * torch.eye(3)[..., None, None]
-    )  # 3 3 h w
-    products = around((limited[:, None] * colours).flatten(0, 1)).unflatten(0, (count, 3))
-    covariance = products - mean_limited[:, None] * mean  # n 3 h w
-    slopes = torch.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
-    offsets = mean_limited - (slopes * mean).sum(1)
-    functions = mean_around(torch.cat([slopes, offsets[:, None]], 1), radius)  # n 4 h' w'
-    functions[:, 3] += average(logits - limited, grid)
+        squares - mean[:, None] * mean + numbers.flat_variance * np.eye(3, dtype=np.float32)[..., None, None]
+    )
+    covariance = around(clipped[:, None] * colours) - mean_logits[:, None] * mean  # n 3 h w
+    slopes = np.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
+    offsets = mean_logits - (slopes * mean).sum(1)
+    functions = mean_around(np.concatenate([slopes, offsets[:, None]], 1), radius)  # n 4 h' w'
+    functions[:, 3] += cell_means(logits - clipped, grid)
     return functions
 
 
-def _inverse(matrices: Tensor) -> Tensor:
+def _inverse(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of symmetric matrices ``3 3 h w``, by cofactors: a solver is slow on so many so small ones."""
     (a, b, c), (_, d, e), (_, _, f) = matrices
-    rows = [
-        [d * f - e * e, c * e - b * f, b * e - c * d],
-        [c * e - b * f, a * f - c * c, b * c - a * e],
-        [b * e - c * d, b * c - a * e, a * d - b * b],
-    ]
-    determinant = a * rows[0][0] + b * rows[0][1] + c * rows[0][2]
-    return torch.stack([torch.stack(row) for row in rows]) / determinant
+    cofactors = np.stack(
+        [
+            np.stack([d * f - e * e, c * e - b * f, b * e - c * d]),
+            np.stack([c * e - b * f, a * f - c * c, b * c - a * e]),
+            np.stack([b * e - c * d, b * c - a * e, a * d - b * b]),
+        ]
+    )
+    return cofactors / (a * cofactors[0, 0] + b * cofactors[0, 1] + c * cofactors[0, 2])
 
 
-def _stretch(maps: Tensor, first: int, rows: int, height: int, width: int) -> Tensor:
-    """Rows from ``first`` on of ``n c h w`` enlarged, bilinear, to ``height`` and ``width``: ``n c r W``."""
-    if rows == height:
-        return F.interpolate(maps, (height, width), mode="bilinear")
-    place = ((torch.arange(first, first + rows) + 0.5) * maps.shape[2] / height - 0.5).clamp(min=0)
-    above = place.long()
-    below = (above + 1).clamp(max=maps.shape[2] - 1)
-    between = (place - above)[:, None]
-    chosen = torch.lerp(maps[:, :, above], maps[:, :, below], between)  # n c r w
-    return F.interpolate(chosen, (rows, width), mode="bilinear")
+def _stretched(
+    maps: NDArray[np.float32], first: int, rows: int, height: int, width: int
+) -> NDArray[np.float32]:
+    """Rows from ``first`` on of ``c h w`` enlarged, bilinear, to ``height`` and ``width``: ``c r W``."""
+    scale = maps.shape[1] / height
+    box = (0, first * scale, maps.shape[2], (first + rows) * scale)
+    found = np.empty((len(maps), rows, width), np.float32)
+    for own, whole in zip(maps, found, strict=True):
+        whole[:] = Image.fromarray(own).resize((width, rows), Image.Resampling.BILINEAR, box=box)
+    return found

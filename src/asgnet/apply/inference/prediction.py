@@ -8,10 +8,10 @@ import numpy as np
 
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.backend import Backend
-from asgnet.apply.engines.graph import GraphOutput
+from asgnet.apply.engines.features import Decoded
 from asgnet.apply.inference.edges import close_specks, follow_edges
-from asgnet.apply.inference.preprocess import enlarge, preprocess
-from asgnet.imaging.resize import nearest
+from asgnet.apply.inference.preprocess import encode
+from asgnet.imaging.resize import bilinear, nearest
 from asgnet.model.default.calibration import Calibration
 from asgnet.types import Picture, Prediction
 
@@ -30,26 +30,27 @@ def predict(
     """
     found: dict[str, Prediction] = {}
     for fine, fit in fits.items():
-        output = backend.predict(preprocess(picture, backend.side, fine), fit)
-        found |= each_class(output, fit, picture, backend.net.config.calibration, edges)
+        decoded = backend.decode(encode(backend, picture, fine), fit.inputs)
+        found |= each_class(decoded, fit, picture, backend.numbers, edges)
     return merge_classes({name: found[name] for name in classes}) if len(found) > 1 else found[classes[0]]
 
 
 def each_class(
-    output: GraphOutput, fit: ClassFit, picture: Picture, numbers: Calibration, edges: bool
+    decoded: Decoded, fit: ClassFit, picture: Picture, numbers: Calibration, edges: bool
 ) -> dict[str, Prediction]:
-    """What an engine's output about one picture (b = 1) says of each class."""
-    size = picture.shape[:2]
-    logits, presence, guides = (part[0] for part in output)  # n h' w', n, n h'' w''
-    grid = logits.shape[-2:]
-    thin = fit.thin(numbers)
-    full = follow_edges(logits, picture, thin, numbers) if edges else enlarge(logits, size)  # n h w
+    """What the decoding graph found in a picture, of each class."""
+    size, grid = picture.shape[:2], decoded.logits.shape[-2:]
+    full = (
+        follow_edges(decoded.logits, picture, fit.thin(numbers), numbers)
+        if edges
+        else bilinear(decoded.logits, size)
+    )  # n h w
     found = {}
     for i, (name, adaptation) in enumerate(zip(fit.classes, fit.adaptations, strict=True)):
         probability = adaptation.calibrated(full[i], numbers.background_gain)  # h w
         probability = close_specks(probability, grid, numbers) if edges else probability
-        here = adaptation.presence(float(presence[i]))
-        guide = nearest(guides[i].numpy().astype(np.int32), size)
+        here = adaptation.presence(float(decoded.presence[i]))
+        guide = nearest(decoded.guide_map[i].astype(np.int32), size)
         found[name] = Prediction(probability > 0.5, probability, here, guide, (name,))
     return found
 

@@ -16,21 +16,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve
 
-from asgnet.apply.inference.preprocess import enlarge
 from asgnet.apply.interactive.prompts import Box, Point, Prompts, read_prompts
 from asgnet.apply.interactive.random_walker import follow_edges
 from asgnet.data.read import read_picture
-from asgnet.imaging.resize import resized
-from asgnet.model.default.grids import to_grid
-from asgnet.model.default.readout import fit_readouts
+from asgnet.imaging.averages import cell_means
+from asgnet.imaging.resize import bilinear, resized
+from asgnet.model.default.pooling import pooled
+from asgnet.model.default.support import unit
 from asgnet.types import IGNORE, Mask, Picture
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
+
+
+Array = NDArray[np.float32]
+Cells = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,18 @@ class Proposer:
         numbers: ProposalNumbers = _NUMBERS,
     ) -> None:
         self.picture = read_picture(image)
-        self._numbers = numbers
-        self._net = segmenter.net
-        with torch.inference_mode():
-            # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
-            side = segmenter.backend.side
-            seen = segmenter.backend.encode(resized(self.picture, (side, side)))
-            self._seen = seen
-            levels = self._net.levels
-            self._grid = tuple(seen.maps[levels.fine].shape[-2:])
-            unit = [to_grid(F.normalize(m, dim=1), self._grid)[0].flatten(1).T for m in seen.maps]  # p c
-            fine = [to_grid(m, self._grid)[0].flatten(1).T for m in seen.fine]
-            self._pixels = torch.cat([*fine, *(unit[i] for i in self._net.read)], 1)  # p d
-            self._parts = F.normalize(torch.cat([unit[levels.grid - 1], unit[levels.grid]], 1), dim=1)
+        self._numbers, self._backend = numbers, segmenter.backend
+        levels, side = self._backend.network.levels, self._backend.side
+        # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
+        self._features = self._backend.encode(resized(self.picture, (side, side)))
+        self._grid = self._features.maps[levels.fine].shape[-2:]
+        maps = [
+            self._pixels_of(m / np.linalg.norm(m, axis=1, keepdims=True).clip(1e-12))
+            for m in self._features.maps
+        ]
+        fine = [self._pixels_of(m) for m in self._features.fine]
+        self._pixels = np.concatenate([*fine, *maps[1 : levels.read]], 1)  # p d
+        self._parts = unit(np.concatenate([maps[levels.grid - 1], maps[levels.grid]], 1))
 
     def propose(self, points: Iterable[Point] = (), box: Box | None = None) -> Mask:
         """A mask of what the prompts mean.
@@ -111,67 +114,75 @@ class Proposer:
             UsageError: neither a box nor an inside point, or one beyond the picture.
         """
         prompts = read_prompts(points, box, self.picture.shape[:2])
-        with torch.inference_mode():
-            logits = follow_edges(self.picture, self._logits(prompts))
-        return prompts.constrained(enlarge(logits[None], self.picture.shape[:2])[0])
+        logits = follow_edges(self.picture, self._logits(prompts))
+        return prompts.constrained(bilinear(logits, self.picture.shape[:2]))
 
-    def _logits(self, prompts: Prompts) -> Tensor:
+    def _logits(self, prompts: Prompts) -> Array:
         """``h' w'`` on the network's grid."""
-        on, off, box = (torch.from_numpy(part).flatten() for part in prompts.on_grid(self._grid))  # p bool
+        on, off, box = (part.ravel() for part in prompts.on_grid(self._grid))  # p bool
         labels = self._start(prompts, on, off, box)  # p in {0, 1, 255}
         logits = self._round(labels, on, off)
         for _ in range(self._numbers.rounds - 1):
-            whole = prompts.pieces(logits.unflatten(0, self._grid).numpy(), on.numpy())
-            labels = torch.from_numpy(whole).flatten().to(torch.uint8)
+            labels = prompts.pieces(logits.reshape(self._grid), on).ravel().astype(np.uint8)
             if prompts.box is not None:
-                core = torch.from_numpy(prompts.ellipse(self._grid, 0.2)).flatten()
+                core = prompts.ellipse(self._grid, 0.2).ravel()
                 labels[core & (labels == 0)] = IGNORE
             labels = _constrained(labels, on, off, box)
             logits = self._round(labels, on, off)
-        return torch.where(box, logits, logits.clamp(max=-1)).unflatten(0, self._grid)
+        return np.where(box, logits, logits.clip(max=-1)).reshape(self._grid)
 
-    def _start(self, prompts: Prompts, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
+    def _start(self, prompts: Prompts, on: Cells, off: Cells, box: Cells) -> Mask:
         """What the prompts say by themselves, ``p`` in {0, 1, 255}."""
         if prompts.box is not None:
-            middle = torch.from_numpy(prompts.ellipse(self._grid, 0.5)).flatten()
-            return _constrained(torch.where(middle, 1, IGNORE), on, off, box)
-        n, parts = self._numbers, self._parts.cpu()
-        like = parts @ F.normalize(parts[on].mean(0), dim=0)
-        away = torch.from_numpy(prompts.distance(self._grid)).flatten()
-        like = (like - like.mean()) / like.std().clamp(min=1e-6)
-        like -= n.fade * (away - n.reach).clamp(min=0)
-        labels = torch.where(like > n.like, 1, torch.where(like < n.unlike, 0, IGNORE))
+            middle = prompts.ellipse(self._grid, 0.5).ravel()
+            return _constrained(np.where(middle, 1, IGNORE).astype(np.uint8), on, off, box)
+        n, away = self._numbers, prompts.distance(self._grid).ravel()
+        like = self._parts @ unit(self._parts[on].mean(0))
+        like = (like - like.mean()) / like.std().clip(1e-6) - n.fade * (away - n.reach).clip(0)
+        labels = np.where(like > n.like, 1, np.where(like < n.unlike, 0, IGNORE)).astype(np.uint8)
         if not (labels == 0).any():
             labels[away.argmax()] = 0
         return _constrained(labels, on, off, box)
 
-    def _round(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
+    def _round(self, labels: Mask, on: Cells, off: Cells) -> Array:
         """Learn from labels ``p`` in {0, 1, 255}, predict everywhere: ``p`` logits that keep to the clicks."""
-        masks = labels.to(torch.uint8).unflatten(0, self._grid)[None, None].to(self._pixels.device)
-        statistics = self._net.learn(self._seen, masks)
-        allocated = self._net.allocate(self._seen, statistics)
-        both = self._net.decode(self._seen, allocated).logits[0]  # 2 h' w'
-        decoded = to_grid((both[1] - both[0])[None, None], self._grid).flatten()
-        logits = (decoded + self._numbers.ridge * self._ridge(labels, on, off)).cpu()
-        logits = torch.where(on, logits.clamp(min=1), logits)
-        return torch.where(off, logits.clamp(max=-1), logits)
+        backend = self._backend
+        support, _ = backend.statistics(self._features, labels.reshape(self._grid))
+        statistics = pooled([support], backend.network.levels, backend.numbers)
+        none = np.zeros((1, self._pixels.shape[1]), np.float32)
+        heads = {"use_appearance": np.ones(1, np.float32), "fusion_weight": none[:, 0], "head_weights": none}
+        inputs = heads | {"head_bias": none[:, 0]} | statistics._asdict()
+        decoded = backend.decode(self._features, inputs).decoded[0].ravel()
+        logits = decoded + self._numbers.ridge * self._ridge(labels, on, off)
+        logits = np.where(on, logits.clip(min=1), logits)
+        return np.where(off, logits.clip(max=-1), logits)
 
-    def _ridge(self, labels: Tensor, on: Tensor, off: Tensor) -> Tensor:
+    def _ridge(self, labels: Mask, on: Cells, off: Cells) -> Array:
         """Scores ``p`` of a ridge regression on the pixels' features, ±1 where it was fitted."""
 
-        def share(value: int, clicked: Tensor) -> Tensor:  # 1 p
-            side = (labels == value).float()
-            side = side + clicked * (self._numbers.click * side.sum() / clicked.sum().clamp(min=1))
-            return side[None].to(self._pixels.device)
+        def share(value: int, clicked: Cells) -> Array:  # p
+            side = (labels == value).astype(np.float32)
+            side += clicked * (self._numbers.click * side.sum() / max(clicked.sum(), 1))
+            return side / max(side.sum(), 1e-3)
 
-        everything = [slice(0, self._pixels.shape[1])]
-        weights, bias = fit_readouts(self._pixels[None], share(1, on), share(0, off), everything)
-        return self._pixels @ weights[0, 0] + bias[0, 0]
+        inside, outside = share(1, on), share(0, off)
+        inputs = np.pad(self._pixels, ((0, 0), (0, 1)), constant_values=1)  # p d+1
+        system = (inputs * (inside + outside)[:, None]).T @ inputs
+        penalty = np.full(len(system), self._backend.numbers.readout_penalty)
+        penalty[-1] = 1e-6  # the bias is free
+        system[np.diag_indices(len(system))] += penalty
+        return inputs @ solve(system, inputs.T @ (inside - outside), assume_a="pos")
+
+    def _pixels_of(self, level: Array) -> Array:
+        """``1 c h w`` -> ``p c`` on the network's grid."""
+        smaller = level.shape[-1] < self._grid[1]
+        on_grid = bilinear(level[0], self._grid) if smaller else cell_means(level[0], self._grid)
+        return on_grid.reshape(len(on_grid), -1).T
 
 
-def _constrained(labels: Tensor, on: Tensor, off: Tensor, box: Tensor) -> Tensor:
+def _constrained(labels: Mask, on: Cells, off: Cells, box: Cells) -> Mask:
     """Labels ``p`` with the clicks and the box in them."""
-    labels = torch.where(box, labels, 0)
+    labels = np.where(box, labels, 0).astype(np.uint8)
     labels[on] = 1
     labels[off] = 0
     return labels

@@ -7,10 +7,10 @@ differences in colour, reaches first (Grady, "Random Walks for Image Segmentatio
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from scipy.special import expit, logit
 
-from asgnet.imaging.resize import resized
+from asgnet.imaging.resize import bilinear, resized
 from asgnet.types import Picture
 
 SIDE = 128
@@ -21,7 +21,7 @@ SLOWED = 500.0
 """How strongly differences in colour slow the walk, ``beta`` of skimage.segmentation.random_walker."""
 
 
-def follow_edges(picture: Picture, logits: Tensor) -> Tensor:
+def follow_edges(picture: Picture, logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """``h w`` logits of any size -> ``SIDE SIDE`` logits that follow the picture's edges.
 
     Args:
@@ -30,8 +30,8 @@ def follow_edges(picture: Picture, logits: Tensor) -> Tensor:
     """
     from skimage.segmentation import random_walker
 
-    fine = torch.nn.functional.interpolate(logits[None, None].float(), (SIDE, SIDE), mode="bilinear")[0, 0]
-    likely = fine.sigmoid().numpy()
+    fine = bilinear(logits, (SIDE, SIDE))
+    likely = expit(fine)
     seeds = np.where(likely > SURE, 2, np.where(likely < 1 - SURE, 1, 0))
     colours = resized(picture, (SIDE, SIDE)) / 255
     if set(np.unique(seeds)) != {0, 1, 2} or not colours.std():
@@ -39,4 +39,4 @@ def follow_edges(picture: Picture, logits: Tensor) -> Tensor:
     walked = random_walker(
         colours, seeds, SLOWED, mode="cg_j", tol=1e-3, channel_axis=-1, return_full_prob=True, prob_tol=1
     )
-    return torch.from_numpy(walked[1]).clamp(1e-6, 1 - 1e-6).logit().float()
+    return logit(walked[1].clip(1e-6, 1 - 1e-6)).astype(np.float32)

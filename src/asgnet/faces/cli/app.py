@@ -146,7 +146,7 @@ def info(
     if weights is not None:
         from asgnet.model.default.calibration import described
 
-        for name, value, says in described(segmenter.net.config.calibration):
+        for name, value, says in described(segmenter.backend.numbers):
             console.put(f"{name} = {value}  {says}")
 
 

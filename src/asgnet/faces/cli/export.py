@@ -42,10 +42,8 @@ def export(
         console.free(path, overwrite)
     from asgnet.apply.examples.samples import SCENES
     from asgnet.apply.export import export as run
-    from asgnet.apply.segmenter import Segmenter
 
-    segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32")
-    checked = run(segmenter, to, out, [scene() for scene in SCENES], int8)
+    checked = run(weights, to, out, [scene() for scene in SCENES], int8)
     if int8:
         console.say(
             f"IoU on the demo's scenes: {checked['iou']:.3f} in 8 bits, {checked['iou_fp32']:.3f} in fp32."

@@ -152,7 +152,7 @@ def predictor(
     segmenter = Segmenter.from_pretrained(weights, engine="torch", precision="fp32", edges=edges)
     options = {} if adapt is None else {"adapt": adapt}
     if keep:
-        return CachedFits(segmenter.with_feature_cache(keep, predictions=True), keep), options
+        return CachedFits(segmenter.with_feature_cache(keep), keep), options
     return segmenter, options
 
 

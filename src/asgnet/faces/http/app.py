@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -104,11 +105,9 @@ def create_app(
     watchers = Watchers()
 
     def loaded() -> Segmenter:
-        import torch
-
         # Inside a worker as many threads as leave cores to the others: more only wait for each other.
-        torch.set_num_threads(max(1, (torch.get_num_threads() + 1) // settings.workers))
-        return Segmenter.from_pretrained(settings.weights, settings.device)
+        threads = max(1, ((os.cpu_count() or 1) + 1) // settings.workers)
+        return Segmenter.from_pretrained(settings.weights, settings.device, threads=threads)
 
     service = Service(
         settings.data_dir, load or loaded, settings.bounds, settings.workers, on_change=watchers.tell

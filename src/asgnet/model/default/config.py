@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from asgnet.errors import WeightsError
 from asgnet.model.default.calibration import Calibration
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -17,6 +19,10 @@ FIRST_FORM: dict[str, Any] = {
 """What ``config.json`` held beside ``channels``, ``area`` and ``most`` in the first version of asgnet. Such files
 still load, and fingerprints are still made of this form, so that concepts of that version keep their network.
 """
+
+
+NETWORK = "network"
+"""Key of ``config.json`` with the value "default": the configuration is a :class:`DefaultConfig`."""
 
 
 @dataclass(frozen=True)
@@ -43,3 +49,36 @@ class DefaultConfig:
         usual = asdict(Calibration())
         changed = {k: v for k, v in asdict(self.calibration).items() if v != usual[k]}
         return FIRST_FORM | own | ({"calibration": changed} if changed else {})
+
+
+def default_config(values: Any, file: Path) -> DefaultConfig:
+    """A configuration as a file holds it, of this version or the first, every value of the type it should have.
+
+    Raises:
+        WeightsError: it is another's.
+    """
+    usual = {NETWORK: "default", **FIRST_FORM, **asdict(DefaultConfig()), "calibration": {}}
+    settings = typed(values, usual, file)
+    numbers = typed(settings.get("calibration", {}), asdict(Calibration()), file)
+    own = {name: settings[name] for name in asdict(DefaultConfig()) if name in settings}
+    return DefaultConfig(**own | {"calibration": Calibration(**numbers)})
+
+
+def typed(values: Any, usual: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Settings of the usual ones' names and types, in any number."""
+    if not isinstance(values, dict) or set(values) - set(usual):
+        raise WeightsError(
+            f"{file} is not the configuration of an ASGNet of this version; "
+            "give a folder that asgnet train wrote, or update asgnet."
+        )
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for key, value in values.items():
+        if not _alike(value, usual[key]):
+            raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
+    return values
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    if isinstance(usual, tuple):
+        return isinstance(value, tuple) and all(isinstance(x, int | float) for x in value)
+    return isinstance(value, int | float if isinstance(usual, float) else type(usual))

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from asgnet.model.backbones.lite0 import EPSILON, STAGES, Installed, fill
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.readout import SMALL
 from asgnet.model.default.similarity import compare
 
 WIDTH, SCORES = 1280, 1000
 """EfficientNet-Lite0's, whose classifier this is."""
+SMALL = 1e-3
+"""Least area that is divided by."""
 
 
 class ImageNetHead(nn.Module):

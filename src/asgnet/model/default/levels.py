@@ -1,22 +1,14 @@
-"""The backbone's levels, and which of them does what."""
+"""The backbone's levels, and which of them does what; plain values, for those without torch too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from itertools import accumulate
+from typing import NamedTuple
 
 PER_LEVEL = 4
 """Similarity maps of each level: object, background, their difference, the difference of the means."""
 READOUTS = 3
 """On all levels that are read, on the shallow and on the deep of them."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Levels(NamedTuple):
@@ -46,22 +38,15 @@ class Levels(NamedTuple):
     @property
     def columns(self) -> list[slice]:
         """Each level's columns among all C."""
-        ends = torch.tensor(self.channels).cumsum(0).tolist()
+        ends = accumulate(self.channels)
         return [slice(end - width, end) for end, width in zip(ends, self.channels, strict=True)]
 
-    def unit(self, vectors: Tensor) -> Tensor:
-        """``… C`` vectors, each level's part scaled to unit length."""
-        return torch.cat([F.normalize(part, dim=-1) for part in vectors.split(self.channels, -1)], -1)
+    @property
+    def fused_columns(self) -> list[int]:
+        """The fused levels' columns, D."""
+        return [i for level in self.fused for i in range(*self.columns[level].indices(sum(self.channels)))]
 
-
-def in_full_precision(
-    measure: Callable[Concatenate[Sequence[Tensor], P], R],
-) -> Callable[Concatenate[Sequence[Tensor], P], R]:
-    """Without autocast, on float32 maps: what is standardised by small spreads has no digits to lose."""
-
-    @wraps(measure)
-    def measured(maps: Sequence[Tensor], *args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.autocast(maps[0].device.type, enabled=False):
-            return measure([m.float() for m in maps], *args, **kwargs)
-
-    return measured
+    @property
+    def read_width(self) -> int:
+        """Channels that the readouts read."""
+        return sum(self.channels[: self.read])

@@ -24,10 +24,9 @@ from asgnet.model.default.imagenet import SCORES, ImageNetHead, class_similarity
 from asgnet.model.default.learn import learn
 from asgnet.model.default.levels import Levels
 from asgnet.model.default.pixel_head import FeatureMaps, fine_features
+from asgnet.model.default.pooled_tensors import PooledTensors
 from asgnet.model.default.presence import Presence
 from asgnet.model.default.similarity import similarity_maps
-from asgnet.model.default.superpixels import superpixels
-from asgnet.model.default.support_statistics import SupportStatistics
 from asgnet.model.paper.resize import resize
 from asgnet.model.steps import Outputs, check_episode
 
@@ -46,7 +45,7 @@ class SimilarityMaps(NamedTuple):
 
     maps: Tensor
     guide_map: Tensor
-    statistics: SupportStatistics
+    statistics: PooledTensors
 
 
 class DefaultNet(nn.Module):
@@ -134,16 +133,12 @@ class DefaultNet(nn.Module):
         first, *maps = self.backbone.maps_at(images, (0, *self.backbone.indices))
         return FeatureMaps(tuple(self.backbone.coarsened(maps)), self._fine(images, first, maps[0]))
 
-    def learn(self, supports: FeatureMaps, masks: Tensor) -> SupportStatistics:
+    def learn(self, supports: FeatureMaps, masks: Tensor) -> PooledTensors:
         """Maps of ``bk`` supports and their masks ``b k H W`` in {0, 1, 255} -> their statistics."""
-        sides = torch.stack([masks == 1, masks == 0], 2)  # b k 2 H W
-        logits = self.imagenet(supports.maps[-1], sides.flatten(0, 2)[:, None].float())
-        logits = logits.unflatten(0, sides.shape[:3]) * sides.flatten(3).any(3)[..., None]  # b k 2 s
         maps = [m.unflatten(0, masks.shape[:2]) for m in supports.maps]
-        statistics = learn(maps, masks, self.levels, self.config)
-        return statistics._replace(kinds=F.normalize(logits.sum(1), dim=2))
+        return learn(maps, masks, self.levels, self.config, self.imagenet)
 
-    def allocate(self, query: FeatureMaps, learned: SupportStatistics) -> SimilarityMaps:
+    def allocate(self, query: FeatureMaps, learned: PooledTensors) -> SimilarityMaps:
         """Maps of b queries, statistics of the same episodes or of ``bn``: n classes for each query."""
         limit = self.config.calibration.similarity_limit
         return SimilarityMaps(*similarity_maps(query.maps, learned, self.levels, limit), learned)
@@ -175,9 +170,7 @@ class DefaultNet(nn.Module):
             logits = [resize(one, size) for one in logits]
         return Outputs(logits[-1], tuple(logits[:-1]), presence)
 
-    def class_similarity(
-        self, query: Sequence[Tensor], statistics: SupportStatistics, logits: Tensor
-    ) -> Tensor:
+    def class_similarity(self, query: Sequence[Tensor], statistics: PooledTensors, logits: Tensor) -> Tensor:
         """Of what was found and what was shown, see :func:`~asgnet.model.default.imagenet.class_similarity`.
 
         Args:
@@ -196,10 +189,6 @@ class DefaultNet(nn.Module):
     def read(self) -> tuple[int, ...]:
         """Positions of the maps that the pixel head reads: the readouts' but stride 4, which is among the fine."""
         return tuple(range(1, self.levels.read))
-
-    def superpixels(self, supports: Sequence[Tensor], masks: Tensor) -> Tensor:
-        """Maps ``b c h w`` per level, masks ``b H W`` -> ``b h w`` each object pixel's superpixel, or -1."""
-        return superpixels(supports, masks, self.levels, self.config)
 
     def _fine(self, images: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
         return fine_features(images, first, second, self.config.calibration.pixel_surroundings)

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.grids import average, mean_around, to_grid
 
 
@@ -59,62 +58,6 @@ def fine_features(
     return F.normalize(first, dim=1), F.normalize(second, dim=1), colours
 
 
-class GramMatrices(NamedTuple):
-    """All that a pixel head needs of a support's pixels, so that supports add up and one can be subtracted.
-
-    Attributes:
-        object: ``d+1 d+1`` float64, sum of the object pixels' outer products, a one appended to each pixel.
-        background: the same of the others.
-    """
-
-    object: Tensor
-    background: Tensor
-
-    @property
-    def shows_both(self) -> bool:
-        """There are pixels of either side."""
-        return bool((self.object[-1, -1] > 0) & (self.background[-1, -1] > 0))
-
-
-def gram_matrices(
-    supports: Sequence[FeatureMaps],
-    masks: Sequence[Tensor],
-    read: Sequence[int],
-    calibration: Calibration,
-    seed: int = 0,
-) -> list[GramMatrices]:
-    """Of pixels drawn from each support.
-
-    Args:
-        supports: k pictures.
-        masks: each ``H W`` in {0, 1, 255}.
-        read: positions of the maps that join the fine features.
-        calibration: how many pixels are drawn, half of them object where there are enough.
-        seed: of each support's draw, whichever place it has.
-    """
-    found = []
-    for one, mask in zip(supports, masks, strict=True):
-        sides = []
-        for chosen in _sample(mask, one.fine[0].shape[-2:], calibration, seed):
-            pixels = F.pad(_channels(one, read, chosen), (0, 0, 0, 1), value=1.0)  # d+1 p
-            sides.append((pixels @ pixels.T).double())
-        found.append(GramMatrices(*sides))
-    return found
-
-
-def fit_pixel_head(supports: Sequence[GramMatrices], penalty: float) -> PixelHead:
-    """Of one class (n = 1): ridge regression to ±1, object and background balanced.
-
-    The solution depends on sums of the gram matrices only: leave-one-out is leaving out a term.
-    """
-    sides = [torch.stack(part).sum(0) for part in zip(*supports, strict=True)]
-    sides = [side / side[-1, -1].clamp(min=1) for side in sides]
-    ridge = torch.full_like(sides[0][0], penalty)
-    ridge[-1] = 1e-6  # the bias is free
-    solution = torch.linalg.solve(sides[0] + sides[1] + torch.diag(ridge), sides[0][-1] - sides[1][-1])
-    return PixelHead(solution[None, :-1].float(), solution[-1:].float())
-
-
 def pixel_scores(features: FeatureMaps, head: PixelHead, read: Sequence[int]) -> Tensor:
     """``b n h w`` scores of b pictures for n classes: near +1 on the object, near -1 beside it.
 
@@ -132,7 +75,7 @@ def levels_of(features: FeatureMaps, read: Sequence[int]) -> list[Tensor]:
     return [*features.fine, *(F.normalize(features.maps[i], dim=1) for i in read)]
 
 
-def _channels(features: FeatureMaps, read: Sequence[int], chosen: Tensor) -> Tensor:
+def pixel_columns(features: FeatureMaps, read: Sequence[int], chosen: Tensor) -> Tensor:
     """``d p``: one picture's levels, enlarged to the finest grid, at p pixels of it.
 
     Only the chosen pixels are interpolated, which is most of the time of fitting.
@@ -150,18 +93,3 @@ def _at(level: Tensor, place: Tensor, chosen: Tensor, grid: tuple[int, int]) -> 
         return level[0].flatten(1)[:, chosen]
     how = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
     return F.grid_sample(level, place[None, None], **how)[0, :, 0]
-
-
-def _sample(mask: Tensor, grid: Sequence[int], calibration: Calibration, seed: int) -> list[Tensor]:
-    """Indices of drawn pixels of the grid: object, background."""
-    inside, valid = (
-        F.adaptive_avg_pool2d(part.float()[None], tuple(grid)).flatten() for part in (mask == 1, mask != 255)
-    )
-    sure = valid > calibration.pixel_valid
-    generator = torch.Generator().manual_seed(seed)
-    chosen = []
-    for side in (sure & (inside > 0.5), sure & (inside <= 0.5)):
-        place = side.nonzero()[:, 0]
-        order = torch.randperm(len(place), generator=generator).to(place.device)
-        chosen.append(place[order[: calibration.pixel_samples // 2]])
-    return chosen

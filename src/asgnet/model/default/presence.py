@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.grids import to_grid
 from asgnet.model.default.levels import Levels
+from asgnet.model.default.pooled_tensors import PooledTensors
 from asgnet.model.default.similarity import compare
-from asgnet.model.default.support_statistics import SupportStatistics
 
 EMPTY = 1e-6
 """Least part of the picture that counts as area."""
@@ -42,7 +42,7 @@ class Presence(nn.Module):
         )
 
     def forward(
-        self, logits: Tensor, deep: Tensor, query: Sequence[Tensor], statistics: SupportStatistics
+        self, logits: Tensor, deep: Tensor, query: Sequence[Tensor], statistics: PooledTensors
     ) -> Tensor:
         """``bn`` logits, of n classes a picture.
 
@@ -64,7 +64,7 @@ class Presence(nn.Module):
         return self.head(torch.cat([*found, *cosines], 1))[:, 0]
 
     def _cosines(
-        self, level: Tensor, statistics: SupportStatistics, own: slice, centre: Tensor, logits: Tensor
+        self, level: Tensor, statistics: PooledTensors, own: slice, centre: Tensor, logits: Tensor
     ) -> Tensor:
         """``bn 5`` cosines: of what was found with the object, its nearest prototype and the background; of
         the most similar pixels with the object; of object and background. All beside the level's centre.

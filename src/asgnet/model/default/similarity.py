@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.model.default.grids import to_grid
-from asgnet.model.default.levels import Levels, in_full_precision
-from asgnet.model.default.support_statistics import SupportStatistics
+from asgnet.model.default.levels import Levels
+from asgnet.model.default.pooled_tensors import PooledTensors
+from asgnet.model.default.precision import in_full_precision
 from asgnet.model.paper.gpa import BELOW_COSINE
 
 
 @in_full_precision
 @torch.no_grad()
 def similarity_maps(
-    maps: Sequence[Tensor], statistics: SupportStatistics, levels: Levels, limit: float
+    maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels, limit: float
 ) -> tuple[Tensor, Tensor]:
     """How every pixel of a query compares with the supports.
 
@@ -48,7 +49,7 @@ def similarity_maps(
     )
 
 
-def guide_map(maps: Sequence[Tensor], statistics: SupportStatistics, levels: Levels) -> Tensor:
+def guide_map(maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels) -> Tensor:
     """``bn h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
     grid = maps[levels.grid].shape[-2:]
     total: Tensor | int = 0
@@ -67,7 +68,7 @@ def compare(vectors: Tensor, pixels: Tensor) -> Tensor:
 
 
 def raw_maps(
-    maps: Sequence[Tensor], statistics: SupportStatistics, levels: Levels, grid: Sequence[int]
+    maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels, grid: Sequence[int]
 ) -> Tensor:
     """``bn e' h w`` raw maps on ``grid``: per level best object and background cosine, their difference, the
     means' difference; then the readouts.
@@ -98,7 +99,7 @@ def _best(similarity: Tensor, valid: Tensor) -> Tensor:
 
 
 def _nearest(
-    maps: Sequence[Tensor], statistics: SupportStatistics, levels: Levels, grid: Sequence[int]
+    maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels, grid: Sequence[int]
 ) -> Tensor:
     """``bn 6 h w``: best cosine with object pixels, background pixels, their difference, per fused level."""
     found = []

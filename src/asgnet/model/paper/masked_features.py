@@ -29,7 +29,11 @@ class MaskedFeatures(NamedTuple):
 
 def mask_features(features: Tensor, region: Tensor, compactness: float) -> MaskedFeatures:
     """The features ``b c h w`` inside the region ``b h w`` (paper eq. 2), with the coordinates over r."""
-    pixels, inside = _gather(features, region, compactness)
+    return centred(*_gather(features, region, compactness))
+
+
+def centred(pixels: Tensor, inside: Tensor) -> MaskedFeatures:
+    """Pixels ``b p c+2``, of which ``b p`` are inside."""
     centre = _mean(pixels, inside)
     pixels = pixels - centre
     square = pixels.square().sum(-1).masked_fill(~inside, torch.inf)[:, None]
@@ -50,7 +54,9 @@ def to_distances(centroids: Tensor, masked: MaskedFeatures) -> Tensor:
     pixel): the distance to each centroid's nearest pixel is taken again from the difference.
     """
     pixels = masked.pixels
-    squared = masked.square + centroids.square().sum(-1, keepdim=True) - 2 * centroids @ pixels.mT
+    squared = (
+        masked.square + centroids.square().sum(-1, keepdim=True) - 2 * centroids @ pixels.transpose(-2, -1)
+    )
     nearest = squared.argmin(-1, keepdim=True)  # b n 1
     closest = pixels.gather(1, nearest.expand_as(centroids))  # b n c
     exact = (closest - centroids).square().sum(-1, keepdim=True)  # b n 1
@@ -68,7 +74,7 @@ def _gather(features: Tensor, region: Tensor, compactness: float) -> tuple[Tenso
     most = max(int(region.sum(1).max()), 1) if region.device.type == "cpu" else region.shape[1]
     order = region.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]  # b p
     inside = region.gather(1, order)  # b p
-    pixels = features.flatten(2).gather(2, order[:, None].expand(-1, channels, -1)).mT  # b p c
+    pixels = features.flatten(2).gather(2, order[:, None].expand(-1, channels, -1)).transpose(-2, -1)  # b p c
     place = torch.stack([order // width, order % width], -1) / compactness  # b p 2
     return torch.cat([pixels, place.to(pixels.dtype)], 2) * inside[..., None], inside
 

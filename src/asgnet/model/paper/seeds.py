@@ -5,14 +5,13 @@ Paper section 3.2 (adaptive number, eq. 5) and the seeding of MaskSLIC (Irving 2
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
-from asgnet.model.paper.seeds_on_device import seeds_on_device
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Rounding = Literal["floor", "round"]
 
@@ -102,6 +101,10 @@ def seed_masks(
         valid: ``b n`` bool, the slots in use. Slot 0 always is: a mask too small for two superpixels (or
             empty) has one prototype, its average.
     """
+    import torch  # those who place seeds in numpy have none
+
+    from asgnet.model.paper.seeds_on_device import seeds_on_device
+
     if border and not zero_is_padding and masks.device.type != "cpu":
         return seeds_on_device(masks, area, most, rounding)
     regions = (masks == 1).cpu().numpy()

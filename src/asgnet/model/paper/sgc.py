@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asgnet.model.paper.masked_features import mask_features, seed_features, to_distances
+from asgnet.model.paper.masked_features import MaskedFeatures, mask_features, seed_features, to_distances
 
 AREA_EPSILON = 0.0005
 """Added to the soft mask's area, as published, so that an empty mask averages to zero."""
@@ -41,16 +41,22 @@ def cluster(
     """
     features = features.float() if features.dtype.itemsize < 4 else features
     masked = mask_features(features, region, compactness)  # eq. 2: F', and the coordinates
-    centroids = seed_features(features, seeds, compactness) - masked.centre  # b n c+2
-    for _ in range(iterations):
-        distance = to_distances(centroids, masked)  # eq. 1: b n p
-        association = torch.softmax(-distance, -1)  # eq. 3: exp(-D) over its sum, which cannot underflow
-        centroids = association @ masked.pixels  # eq. 4
-    prototypes = (centroids + masked.centre)[..., :-2]  # b n c
+    centroids = refined(seed_features(features, seeds, compactness), masked, iterations)  # b n c+2
+    prototypes = centroids[..., :-2]  # b n c
     alone = torch.zeros_like(prototypes)
     alone[:, 0] = masked_average(features, region if soft_mask is None else soft_mask)
     many = _clusters(region, valid)  # b
     return torch.where(many[:, None, None], prototypes * valid[..., None], alone)
+
+
+def refined(centroids: Tensor, masked: MaskedFeatures, iterations: int) -> Tensor:
+    """Algorithm 1: ``b n c+2`` centroids after rounds of association and update."""
+    centroids = centroids - masked.centre
+    for _ in range(iterations):
+        distance = to_distances(centroids, masked)  # eq. 1: b n p
+        association = torch.softmax(-distance, -1)  # eq. 3: exp(-D) over its sum, which cannot underflow
+        centroids = association @ masked.pixels  # eq. 4
+    return centroids + masked.centre
 
 
 def slots(region: Tensor, valid: Tensor) -> Tensor:

@@ -171,8 +171,20 @@ def train(
                 accelerator.wait_for_everyone()
     if main:
         publish(out / "best", out)
+        _export_graphs(out)
     accelerator.wait_for_everyone()
     return out
+
+
+def _export_graphs(out: Path) -> None:
+    """Beside a default network's weights its graphs, so that they serve without torch."""
+    from asgnet.model.checkpoint import load_weights
+    from asgnet.model.default.network import DefaultNet
+    from asgnet.model.export import export_graphs
+
+    net = load_weights(out)
+    if isinstance(net, DefaultNet):
+        export_graphs(net.eval(), out)
 
 
 def make_accelerator(recipe: Recipe) -> Accelerator:

@@ -1,59 +1,64 @@
 """Adaptation: whoever is right about supports that it has not learnt from is believed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-import torch
 
-from asgnet.apply.engines.fusion import fused_logits
+from asgnet.apply.engines.features import Decoded, Features
 from asgnet.apply.examples import samples
+from asgnet.apply.fitting.learn import learn_class
+from asgnet.apply.fitting.rules import adaptation
 from asgnet.apply.fitting.rules.adaptation import adapt_to_supports
-from asgnet.imaging.resize import nearest, resized
-from asgnet.model.default.grids import to_grid
-from asgnet.model.default.pixel_head import FeatureMaps
-from asgnet.model.default.support_statistics import SupportStatistics
-from asgnet.model.presets import preset_config
-from asgnet.model.steps import Outputs
+from asgnet.apply.fitting.rules.prior import asked_of_presence
+from asgnet.apply.fitting.support_features import SupportFeatures
+from asgnet.apply.segmenter import Segmenter
+from asgnet.imaging.averages import cell_means
+from asgnet.imaging.resize import bilinear
+from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.pooling import PooledStatistics
+from asgnet.model.default.support import SideOfSupport, SupportStatistics
 
 SIDE, GRID = 64, 16
-NUMBERS = preset_config("default").calibration
-ALIKE, APART = torch.ones(2, 1), torch.eye(2)
-"""ImageNetHead of an object and what surrounds it: the same, and nothing in common."""
+NUMBERS = Calibration()
+ALIKE, APART = np.ones((2, 1)), np.eye(2)
+"""ImageNet logits of an object and what surrounds it: the same, and nothing in common."""
 
 
 class Opinions:
-    """A network whose decoder says what the maps hold: the first with appearance, the second without."""
+    """A backend whose decoder says what the maps hold: the first with appearance, the second without."""
 
-    read, config = (), preset_config("default")
+    numbers, network = NUMBERS, SimpleNamespace(levels=None)
 
-    def learn(self, seen, masks):
-        assert len(seen.maps[0]) == len(masks[0])
-        return SupportStatistics(*(torch.zeros(1, 1) for _ in SupportStatistics._fields))
+    def decode(self, features, inputs):
+        logits = [features.maps[0 if trust else 1][0, 0] for trust in inputs["use_appearance"]]
+        scores = inputs["head_weights"] @ features.fine[0][0].reshape(1, -1) + inputs["head_bias"][:, None]
+        return Decoded(np.stack(logits), np.zeros(2), None, scores.reshape(-1, GRID, GRID), np.stack(logits))
 
-    def allocate(self, seen, knowledge):
-        return knowledge
 
-    def decode(self, seen, knowledge, appearance):
-        assert len(knowledge.means) == len(appearance)
-        logits = torch.cat([seen.maps[0] if trust else seen.maps[1] for trust in appearance])
-        return Outputs(torch.cat([torch.zeros_like(logits), logits], 1))
+@pytest.fixture(autouse=True)
+def nothing_to_pool(monkeypatch, request):
+    """The made supports hold no prototypes; the real network's do."""
+    if "net" not in request.fixturenames:
+        none = np.zeros((1, 1), np.float32)
+        monkeypatch.setattr(adaptation, "pooled", lambda *_: PooledStatistics(*[none] * 13))
 
 
 def blocks(count, seed=0):
     """``k H W`` masks that are constant on every pixel of the grid."""
-    random = np.random.default_rng(seed)
-    small = random.integers(0, 2, (count, GRID, GRID)).astype(np.uint8)
-    return torch.from_numpy(small.repeat(SIDE // GRID, 1).repeat(SIDE // GRID, 2))
+    small = np.random.default_rng(seed).integers(0, 2, (count, GRID, GRID)).astype(np.uint8)
+    return small.repeat(SIDE // GRID, 1).repeat(SIDE // GRID, 2)
 
 
 def opinions(masks, appearance, plain, fine):
     """What the three opinions see: the truth (True), nothing but noise (False)."""
-    truth = masks[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1  # k 1 h w
-    noise = blocks(3 * len(masks), 9)[:, None, :: SIDE // GRID, :: SIDE // GRID] * 2.0 - 1
+    truth = masks[:, None, :: SIDE // GRID, :: SIDE // GRID] * np.float32(2) - 1  # k 1 h w
+    noise = blocks(3 * len(masks), 9)[:, None, :: SIDE // GRID, :: SIDE // GRID] * np.float32(2) - 1
     told = [
-        (truth if right else n).clone()
-        for right, n in zip((appearance, plain, fine), noise.chunk(3), strict=True)
+        (truth if right else n).copy()
+        for right, n in zip((appearance, plain, fine), np.split(noise, 3), strict=True)
     ]
-    return FeatureMaps(tuple(told[:2]), (told[2],))
+    return Features(tuple(told[:2]), (told[2],))
 
 
 def adapt(net, seen, masks, kinds, views=(), **options):
@@ -63,19 +68,26 @@ def adapt(net, seen, masks, kinds, views=(), **options):
 
 def measure(net, seen, masks, kinds, views=(), pictures=(), **options):
     """By default of pictures that show what is painted, bright on black."""
-    painted = [mask.numpy().astype(np.uint8) for mask in masks]
-    pictures = pictures or [
-        np.repeat(255 * (mask == 1)[..., None], 3, 2).astype(np.uint8) for mask in painted
+    pictures = pictures or [np.repeat(255 * (m == 1)[..., None], 3, 2).astype(np.uint8) for m in masks]
+    supports = [
+        support([view.fine[0][i, 0] for view in (seen, *views)], mask) for i, mask in enumerate(masks)
     ]
-    views, examples = [apart(view) for view in views], list(zip(pictures, painted, strict=True))
-    return adapt_to_supports(net, apart(seen), list(masks), kinds, examples, views=views, **options)
+    apart = [Features(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(masks))]
+    statistics = SimpleNamespace(kinds=kinds[None])
+    return adapt_to_supports(
+        net, supports, statistics, list(zip(apart, pictures, masks, strict=True)), **options
+    )
 
 
-def apart(seen):
-    """Each picture by itself."""
-    return [
-        FeatureMaps(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(seen.fine[0]))
-    ]
+def support(views, mask):
+    """Statistics that hold nothing but the pixel head's gram matrices, of all views."""
+    inside = cell_means((mask == 1).astype(np.float32), (GRID, GRID)).ravel()
+    counted = cell_means((mask != 255).astype(np.float32), (GRID, GRID)).ravel() > 0.9
+    sides = []
+    for chosen in (counted & (inside > 0.5), counted & (inside <= 0.5)):
+        grams = [np.stack([v.ravel()[chosen], np.ones(chosen.sum())]) for v in views]
+        sides.append(SideOfSupport(*[None] * 6, sum(g @ g.T for g in grams), None))
+    return SupportStatistics(*sides)
 
 
 def adapted(masks, *right, kinds=ALIKE, **options):
@@ -85,12 +97,10 @@ def adapted(masks, *right, kinds=ALIKE, **options):
 def rightness(found, seen, masks):
     """Share of the pixels of these pictures about which the adapted answer is right."""
     decided = seen.maps[0 if found.use_appearance else 1][:, 0]
-    scores = (seen.fine[0] * torch.from_numpy(found.weights)[:, None, None]).sum(1) + found.bias
-    logits = (
-        fused_logits(decided, scores, torch.full((len(masks),), found.fusion_weight), NUMBERS.pixel_gain)
-        + found.shift
-    )
-    return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).float().mean())
+    scores = seen.fine[0][:, 0] * found.weights[0] + found.bias
+    weight = found.fusion_weight
+    logits = (1 - weight) * decided + weight * NUMBERS.pixel_gain * scores + found.shift
+    return float(((logits > 0) == (masks[:, :: SIDE // GRID, :: SIDE // GRID] == 1)).mean())
 
 
 @pytest.mark.parametrize("shots", [2, 3, 5, 7])
@@ -124,8 +134,8 @@ def test_a_little_harm_is_forgiven_where_object_and_surroundings_are_alike():
     (fine,) = seen.fine
     fine[1] *= -1
     fine[..., GRID // 2 :, :] = fine[..., 1:] = 0
-    told = torch.stack([masks.float(), to_grid(fine, (SIDE, SIDE))[:, 0] / 2 + 0.5, masks.float()], -1)
-    pictures = list((told * 255).byte().numpy())  # of either opinion: no edges lead back to what is right
+    told = np.stack([masks, bilinear(fine, (SIDE, SIDE))[:, 0] / 2 + 0.5, masks], -1)
+    pictures = list((told * 255).astype(np.uint8))  # of either opinion: no edges lead back to what is right
     alike, apart = (adapt(Opinions(), seen, masks, kinds, pictures=pictures) for kinds in (ALIKE, APART))
     assert apart.fusion_weight == 0
     assert alike.fusion_weight == NUMBERS.fusion_weights[-1]
@@ -146,7 +156,7 @@ def test_agreement_is_how_well_left_out_supports_are_found():
 
 def test_left_out_supports_are_judged_by_the_masks_that_would_be_drawn():
     """A line of one pixel, of which the decoder knows the cells that it runs through."""
-    masks = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    masks = np.zeros((2, SIDE, SIDE), np.uint8)
     masks[:, 30] = 1
     seen = opinions(blocks(2), False, False, False)
     seen.maps[0][:] = -1
@@ -178,28 +188,28 @@ def test_without_adaptation_the_prior_holds(shots):
 def test_the_order_of_the_supports_does_not_matter(shots):
     masks = blocks(shots)
     seen = opinions(masks, True, False, True)
-    seen.fine[0].add_(torch.randn(seen.fine[0].shape, generator=torch.Generator().manual_seed(1)))
+    seen.fine[0][:] += np.random.default_rng(1).normal(0, 1, seen.fine[0].shape)
     straight = adapt(Opinions(), seen, masks, ALIKE)
-    flipped = FeatureMaps(*(tuple(m.flip(0) for m in part) for part in seen))
-    turned = adapt(Opinions(), flipped, masks.flip(0), ALIKE)
+    flipped = Features(*(tuple(m[::-1] for m in part) for part in seen))
+    turned = adapt(Opinions(), flipped, masks[::-1], ALIKE)
     for name in ("use_appearance", "fusion_weight", "weights", "bias"):
         np.testing.assert_allclose(getattr(turned, name), getattr(straight, name), atol=1e-5)
 
 
 def _dot():
-    masks = torch.zeros(1, SIDE, SIDE)
+    masks = np.zeros((1, SIDE, SIDE), np.uint8)
     masks[:, 20, 20] = 1
     return masks
 
 
 @pytest.mark.parametrize(
     "masks",
-    [_dot(), torch.ones(1, SIDE, SIDE), torch.full((1, SIDE, SIDE), 255.0), _dot().where(_dot() == 1, 255.0)],
+    [_dot(), np.ones_like(_dot()), np.full_like(_dot(), 255), np.where(_dot() == 1, 1, 255).astype(np.uint8)],
     ids=["dot", "full", "ignored", "dot and ignored"],
 )
 @pytest.mark.parametrize("others", [0, 2])
 def test_supports_that_hardly_teach_anything(masks, others):
-    masks = torch.cat([masks, blocks(others)])
+    masks = np.concatenate([masks, blocks(others)])
     found = adapted(masks, True, True, True)
     assert np.isfinite([found.use_appearance, found.fusion_weight, found.bias, *found.weights]).all()
     assert 0 <= found.use_appearance <= 1
@@ -210,13 +220,19 @@ def test_pixels_to_ignore_are_not_asked_about():
     """With appearance all is wrong there, and right elsewhere; without, there is nothing there."""
     masks = blocks(3)
     seen = opinions(masks, True, True, False)
-    ignored = seen.maps[0].new_zeros(GRID, dtype=torch.bool)
+    ignored = np.zeros(GRID, bool)
     ignored[:10] = True
     seen.maps[0][:, :, ignored] *= -1
     seen.maps[1][:, :, ignored] = -1
     seen.maps[1][:, :, ~ignored, ::4] *= -1
-    masks[:, ignored.repeat_interleave(SIDE // GRID)] = 255
+    masks[:, ignored.repeat(SIDE // GRID)] = 255
     assert adapt(Opinions(), seen, masks, ALIKE).use_appearance > 0.9
+
+
+def test_and_more_is_asked_before_presence_is_believed(net, page):
+    for shots in (1, 2):
+        found = real(net, page[0][:shots], page[1][:shots])
+        assert found.presence_bias == pytest.approx(asked_of_presence(shots, NUMBERS))
 
 
 def _ink(picture):
@@ -236,16 +252,13 @@ def page():
     return [picture[:, c] for c in columns], [ink[:, c] for c in columns]
 
 
-def real(net, pictures, masks, side=256):
+def real(net, pictures, masks):
     """Adaptation of the real network on a quarter of the usual area."""
-    small_pictures = torch.stack(
-        [torch.from_numpy(resized(p, (side, side))).permute(2, 0, 1) for p in pictures]
-    )
-    with torch.inference_mode():
-        seen = net.encode(net.backbone.normalise(small_pictures))
-        small = torch.stack([torch.from_numpy(nearest(m, (side, side))) for m in masks])
-        kinds = net.learn(seen, small[None]).kinds[0]
-        return adapt(net, seen, small, kinds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asgnet.apply.segmenter.SIDE", 256)
+        backend = Segmenter(net).backend
+    features = SupportFeatures(backend, pictures)
+    return learn_class(features, dict(enumerate(masks)), True, 0, False).measured.adaptation
 
 
 @pytest.mark.parametrize("shots", [1, 2, 7])
@@ -256,7 +269,7 @@ def test_letters_need_the_fine_readout(net, page, shots):
 
 def test_a_motorcycle_needs_the_decoder(net, motorcycle):
     found = real(net, [motorcycle.support.image], [motorcycle.support.mask])
-    assert found.fusion_weight < 0.01
+    assert found.fusion_weight < 0.1
 
 
 def test_the_readout_is_fitted_on_a_support_under_other_light_too():

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor
-
 from asgnet.apply.concept.adaptation import sigmoid
 from asgnet.model.default.calibration import Calibration
 
 
-def kinship(kinds: Tensor, numbers: Calibration) -> float:
+def kinship(similarity: float, numbers: Calibration) -> float:
     """In [0, 1], one half at ``similar_surroundings``: is what was painted of the same kind as what surrounds it?
 
     Args:
-        kinds: ``2 s``, see :class:`~asgnet.model.default.support_statistics.SupportStatistics`.
+        similarity: cosine of the ImageNet logits of the two.
         numbers: where, and how steep.
     """
-    beyond = float(kinds[0] @ kinds[1]) - numbers.similar_surroundings
+    beyond = similarity - numbers.similar_surroundings
     return sigmoid(beyond * numbers.similar_surroundings_gain)
 
 

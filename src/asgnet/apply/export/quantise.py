@@ -22,7 +22,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
     """An ONNX graph whose frozen layers compute in 8 bits, as QDQ nodes that every runtime reads.
 
     Args:
-        onnx: as :func:`asgnet.apply.engines.onnx_graph.to_onnx` returns.
+        onnx: as :func:`asgnet.apply.export.onnx_graph.to_onnx` answers.
         feeds: inputs by name, a handful: the ranges of the activations are measured on them.
 
     Raises:
@@ -31,7 +31,7 @@ def quantised(onnx: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> bytes:
     try:
         quantization: Any = quiet.onnxruntime("quantization")
     except ImportError as error:
-        raise UsageError("8 bits need onnxruntime; run: pip install 'asgnet[onnx]'") from error
+        raise UsageError("8 bits need onnx; run: pip install 'asgnet[torch]'") from error
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:

@@ -10,25 +10,23 @@ import torch
 from torch import Tensor
 
 from asgnet import quiet
-from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.choose import choose_engine
-from asgnet.apply.engines.graph import Graph, GraphOutput, tensors_of
-from asgnet.apply.engines.make import GraphEngine
-from asgnet.apply.engines.onnx_engine import OnnxEngine
-from asgnet.apply.engines.onnx_graph import example, folded, quietly
-from asgnet.apply.engines.openvino_engine import OpenvinoEngine
+from asgnet.apply.engines.onnx_graphs import OnnxGraphs
+from asgnet.apply.engines.openvino_graphs import OpenvinoGraphs
+from asgnet.apply.export.graph import PICTURES, Graph, GraphEngine, GraphOutput
+from asgnet.apply.export.onnx_graph import example, folded, quietly
 from asgnet.files import save_bytes
 from asgnet.model.default.network import DefaultNet
 
 
-def to_torchscript(net: DefaultNet, fit: ClassFit, side: int) -> bytes:
+def to_torchscript(net: DefaultNet, tensors: dict[str, Tensor], side: int) -> bytes:
     """The graph as TorchScript, for libtorch and Python without asgnet.
 
-    Args: as :func:`~asgnet.apply.engines.onnx_graph.to_onnx`, and so are the graph's inputs.
+    Args: as :func:`~asgnet.apply.export.onnx_graph.to_onnx`, and so are the graph's inputs.
     """
     stream = io.BytesIO()
     with quietly(), torch.no_grad():
-        graph = torch.jit.trace(Graph(folded(net)), example(fit, side), check_trace=False)
+        graph = torch.jit.trace(Graph(folded(net)), example(tensors, side), check_trace=False)
         torch.jit.save(torch.jit.freeze(graph.eval()), stream)
     return stream.getvalue()
 
@@ -54,12 +52,15 @@ def runner(graph: bytes, to: str) -> GraphEngine:
         UsageError: that is not installed.
     """
     if to != "torch":
-        choose_engine(to, torch.device("cpu"))
-        return (OnnxEngine if to == "onnx" else OpenvinoEngine)(graph, torch.get_num_threads())
+        choose_engine(to, "cpu")
+        graphs = (OnnxGraphs if to == "onnx" else OpenvinoGraphs)({"whole": graph})
+
+        def run(pictures: Tensor, tensors: dict[str, Tensor]) -> GraphOutput:
+            feed = {PICTURES: pictures.float()} | tensors
+            found = graphs.run("whole", {name: one.numpy() for name, one in feed.items()})
+            return GraphOutput(*(torch.from_numpy(found[name]) for name in GraphOutput._fields))
+
+        return run
     with quietly():
         script = torch.jit.load(io.BytesIO(graph))
-
-    def run(pictures: Tensor, fit: ClassFit) -> GraphOutput:
-        return GraphOutput(*script(pictures.float(), *tensors_of(fit).values()))
-
-    return run
+    return lambda pictures, tensors: GraphOutput(*script(pictures.float(), *tensors.values()))

@@ -17,7 +17,7 @@ def fused_logits(decoded: Tensor, scores: Tensor, weights: Tensor, gain: float) 
         decoded: ``n h w``, the decoder's object logits.
         scores: ``n h' w'``, of the pixel head.
         weights: ``n`` in [0, 1], of the pixel head.
-        gain: logits per unit of its score, which is ±1 on the supports.
+        gain: logits per score.
 
     Returns:
         ``n h' w'``.
@@ -40,10 +40,12 @@ def presence_logit(
         logits: ``n h w``, the fused ones.
         similarity: ``n``, see :meth:`DefaultNet.class_similarity`.
         shots: ``n``, how many supports there are.
-        numbers: the weights of the three.
+        numbers: how they are weighted.
     """
     cells = F.avg_pool2d(logits[:, None], 4, ceil_mode=True).flatten(1)
     ranked = cells.sort(1, descending=True).values
     strongest = mean_of_first(ranked, numbers.presence_peak_part)
-    own = (numbers.presence_per_shot * shots).clamp(max=1) * (presence + numbers.presence_peak * strongest)
-    return own + numbers.presence_class_similarity * similarity
+    own = (numbers.presence_per_shot * shots).clamp(max=1)
+    return (
+        own * (presence + numbers.presence_peak * strongest) + numbers.presence_class_similarity * similarity
+    )

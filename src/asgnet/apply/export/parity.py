@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asgnet.apply.concept.tensors import ClassFit
-from asgnet.apply.engines.graph import PER_PROTOTYPE, Graph, tensors_of
-from asgnet.apply.engines.make import GraphEngine
+from asgnet.apply.export.graph import PER_PROTOTYPE, Graph, GraphEngine
 from asgnet.errors import OutputError
 from asgnet.model.default.network import DefaultNet
 
@@ -17,7 +15,7 @@ LEAST, STRIDE = 96, 32
 """The least side of a picture, and what all sides are multiples of."""
 
 
-def parity(net: DefaultNet, fit: ClassFit, engine: GraphEngine, side: int) -> float:
+def parity(net: DefaultNet, tensors: dict[str, Tensor], engine: GraphEngine, side: int) -> float:
     """Largest difference of a probability between a network in torch, fp32, and an engine.
 
     Asked are one picture and three, of ``side`` and of half of it, with the prototypes as they are and with
@@ -25,17 +23,17 @@ def parity(net: DefaultNet, fit: ClassFit, engine: GraphEngine, side: int) -> fl
 
     Args:
         net: in eval mode, on the CPU.
-        fit: by it.
+        tensors: of classes fitted by it.
         engine: what is compared with it.
         side: a multiple of ``STRIDE``, at least ``LEAST``.
     """
     reference, worst = Graph(net), 0.0
     generator = torch.Generator().manual_seed(0)
     half = max(side // 2 // STRIDE * STRIDE, LEAST)
-    for (count, height), one in zip(((1, side), (3, half)), (fit, _more(fit)), strict=True):
+    for (count, height), one in zip(((1, side), (3, half)), (tensors, _more(tensors)), strict=True):
         pictures = _noise(count, height, side, generator)
         with torch.inference_mode():
-            wanted = reference(pictures.float(), *tensors_of(one).values())
+            wanted = reference(pictures.float(), *one.values())
         got = engine(pictures, one)
         for found, expected in ((got.logits, wanted.logits), (got.presence, wanted.presence)):
             worst = max(worst, float((found.sigmoid() - expected.sigmoid()).abs().max()))
@@ -57,18 +55,11 @@ def _noise(count: int, height: int, width: int, generator: torch.Generator) -> T
     return (torch.nn.functional.interpolate(noise, (height, width), mode="bilinear") * 255).to(torch.uint8)
 
 
-def _more(fit: ClassFit) -> ClassFit:
-    """Twice the classes, and one more prototype that is padding."""
-    tensors = {}
-    for name, tensor in fit.statistics._asdict().items():
+def _more(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Twice the classes, the second time fused otherwise, and one more prototype that is padding."""
+    more = {}
+    for name, tensor in tensors.items():
         if name in PER_PROTOTYPE:
             tensor = torch.cat([tensor, torch.zeros_like(tensor[:, :1])], 1)
-        tensors[name] = torch.cat([tensor, tensor])
-    return ClassFit(
-        fit.classes * 2,
-        type(fit.statistics)(**tensors),
-        fit.adaptations * 2,
-        type(fit.pixel_head)(*(torch.cat([t, t]) for t in fit.pixel_head)),
-        torch.cat([fit.use_appearance, 1 - fit.use_appearance]),
-        torch.cat([fit.fusion_weights, 1 - fit.fusion_weights]),
-    )
+        more[name] = torch.cat([tensor, 1 - tensor if name in ("trusts", "shares") else tensor])
+    return more

@@ -3,15 +3,11 @@
 import pytest
 import torch
 
-from asgnet.apply.engines.fusion import fused_logits, presence_logit
 from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.fusion import fused_logits, presence_logit
 
 NUMBERS = Calibration()
-OWN, PEAK, SIMILARITY = (
-    NUMBERS.presence_per_shot,
-    NUMBERS.presence_peak,
-    NUMBERS.presence_class_similarity,
-)
+OWN, STRONGEST = NUMBERS.presence_per_shot, NUMBERS.presence_peak
 
 
 def test_fusing_goes_from_one_head_to_the_other():
@@ -36,16 +32,20 @@ def test_presence_adds_the_strongest_four_hundredth():
     logits = torch.full((2, 80, 80), -5.0)
     logits[1, :4, :4] = 3.0  # four cells
     found = presence_logit(torch.tensor([1.0, -1.0]), logits, torch.zeros(2), torch.ones(2), NUMBERS)
-    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * PEAK, -1 + 3 * PEAK]))
+    torch.testing.assert_close(found, OWN * torch.tensor([1 - 5 * STRONGEST, -1 + 3 * STRONGEST]))
     one = presence_logit(torch.zeros(1), torch.ones(1, 1, 1), torch.zeros(1), torch.ones(1), NUMBERS)
-    assert one.item() == pytest.approx(OWN * PEAK)
+    assert one.item() == pytest.approx(OWN * STRONGEST)
 
 
 def test_what_is_of_another_class_is_less_present():
     logits = torch.ones(3, 8, 8)
     cosines = torch.tensor([0.5, 0.0, -0.5])
     alike, other, opposed = presence_logit(torch.zeros(3), logits, cosines, torch.ones(3), NUMBERS).tolist()
-    assert alike - other == pytest.approx(0.5 * SIMILARITY) == pytest.approx(other - opposed)
+    assert (
+        alike - other
+        == pytest.approx(0.5 * NUMBERS.presence_class_similarity)
+        == pytest.approx(other - opposed)
+    )
 
 
 def test_with_more_supports_the_network_s_own_presence_counts_more():

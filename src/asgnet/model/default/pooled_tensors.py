@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class SupportStatistics(NamedTuple):
+class PooledTensors(NamedTuple):
     """Of ``k`` supports, for ``b`` episodes; C is all levels' channels side by side.
 
     The fields are the tensors of a concept file and the inputs of exported graphs, so their names stay.
@@ -55,6 +55,6 @@ class SupportStatistics(NamedTuple):
         return 1 / self.facts[:, -2]
 
 
-def repeat(statistics: SupportStatistics, times: int) -> SupportStatistics:
+def repeat(statistics: PooledTensors, times: int) -> PooledTensors:
     """Every episode's statistics for each of its shots: ``b …`` -> ``bk …``."""
-    return SupportStatistics(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in statistics))
+    return PooledTensors(*(t if t.numel() == 0 else t.repeat_interleave(times, 0) for t in statistics))

@@ -1,0 +1,39 @@
+"""Averages of maps: over the cells of a coarser grid, and over what lies around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+def cell_means(values: Array, grid: Sequence[int]) -> Array:
+    """``… H W`` averaged over the cells of a grid ``h w``; where sides do not divide, cells overlap."""
+    (height, width), (h, w) = values.shape[-2:], grid
+    if height % h == 0 and width % w == 0:
+        return values.reshape(*values.shape[:-2], h, height // h, w, width // w).mean((-3, -1))
+    edges = [(0, 0)] * (values.ndim - 2) + [(1, 0), (1, 0)]
+    sums = np.pad(values, edges).cumsum(-2, np.float64).cumsum(-1)
+    (top, bottom), (left, right) = (
+        (np.arange(to) * side // to, -(-(np.arange(to) + 1) * side // to))
+        for side, to in ((height, h), (width, w))
+    )
+    rows = sums[..., bottom, :] - sums[..., top, :]
+    counts = (bottom - top)[:, None] * (right - left)
+    return ((rows[..., right] - rows[..., left]) / counts).astype(np.float32)
+
+
+def mean_around(maps: Array, radius: int) -> Array:
+    """``… h w`` averaged over windows of at most ``radius`` cells to each side, which end at the border."""
+    rows, columns = (_near(side, radius) for side in maps.shape[-2:])
+    return rows @ maps @ columns.T
+
+
+def _near(side: int, radius: int) -> Array:
+    """``side side``: times a column, the mean of what is at most ``radius`` away."""
+    at = np.arange(side)
+    near = (abs(at[:, None] - at) <= radius).astype(np.float32)
+    return near / near.sum(1, keepdims=True)

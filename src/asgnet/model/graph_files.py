@@ -1,0 +1,113 @@
+"""The graphs that lie beside weights, for those without torch: found, checked, read. Nothing in them is executed
+but by the engine that computes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asgnet import quiet
+from asgnet.errors import WeightsError
+from asgnet.files import named
+from asgnet.model.default.config import DefaultConfig, default_config
+from asgnet.model.default.levels import Levels
+
+FORMAT = "asgnet-graphs-1"
+GRAPHS = ("encode", "statistics", "decode")
+MANIFEST = "graphs.json"
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+
+
+class Network(NamedTuple):
+    """What numpy must know of a network.
+
+    Attributes:
+        fingerprint: of its weights; concepts belong to it.
+        levels: roles of its maps.
+        config: its numbers.
+        parameters: how many.
+    """
+
+    fingerprint: str
+    levels: Levels
+    config: DefaultConfig
+    parameters: int
+
+
+def weights_folder(source: str | os.PathLike[str] | None = None) -> Path:
+    """Where weights lie: the bundled ones, a folder or file here, or what the Hub has under that name.
+
+    Args:
+        source: None: the ones that come with the package; no network is needed.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    if source is None:
+        return Path(__file__).with_name("bundled")
+    if not isinstance(source, str | os.PathLike):
+        raise WeightsError(f"Weights are named by their folder or repository, not by {source!r}.")
+    if os.path.exists(source):
+        return Path(source)
+    name = os.fspath(source)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise WeightsError(f"There are no weights at {name}; give a folder that asgnet train wrote.")
+    try:
+        files = [WEIGHTS_FILE, CONFIG_FILE, MANIFEST, *(f"{graph}.onnx" for graph in GRAPHS)]
+        return Path(quiet.huggingface_hub().snapshot_download(name, allow_patterns=files))
+    except Exception as error:  # the hub raises whatever its transports raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"{name} is neither a folder here nor can it be had from the Hub ({reason})."
+        ) from error
+
+
+def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
+    """The graphs of a weights folder with what they are of; None where there are none, or only of other weights.
+
+    Raises:
+        WeightsError: they are damaged, altered, or of another version of asgnet.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        return None
+    name = named(file)
+    remedy = "make them again with: python -m asgnet.model.export --weights FOLDER (needs asgnet[torch])"
+    try:
+        known: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        form, checksums, made_from = known["format"], dict(known["sha256"]), dict(known["weights"])
+        levels = {key: tuple(v) if isinstance(v, list) else int(v) for key, v in known["levels"].items()}
+        network = Network(
+            str(known["network"]),
+            Levels(**levels),
+            default_config(known["config"], file),
+            int(known["parameters"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightsError(f"{name} is damaged; {remedy}.") from error
+    if any(digest != of_file(folder / own) for own, digest in made_from.items()):
+        return None
+    if form != FORMAT:
+        raise WeightsError(f"{name} is of another version of asgnet ({form}); {remedy}.")
+    files = {}
+    for graph in GRAPHS:
+        try:
+            files[graph] = (folder / f"{graph}.onnx").read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{name} names {graph}.onnx, which cannot be read; {remedy}.") from error
+        if hashlib.sha256(files[graph]).hexdigest() != checksums.get(graph):
+            raise WeightsError(f"{graph}.onnx beside {name} is cut or altered; {remedy}.")
+    return network, files
+
+
+def of_file(path: Path) -> str:
+    """A file's SHA-256; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
