@@ -1,4 +1,4 @@
-"""Every snippet of README.md and docs/ runs: a page's blocks in order, in a folder of pictures.
+"""Every snippet of README.md, CONTRIBUTING.md and docs/ runs: a page's blocks in order, in a folder of pictures.
 
 - ``python`` and ``bash`` blocks run. A page is one session: what a block defines or writes, later ones see.
 - A block that cannot run here says so to the reader: title="Not run in the tests: needs a cluster".
@@ -24,7 +24,7 @@ import pytest
 from asgnet.faces.cli.app import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 RECORDS = {"notebook.md", "performance.md", "results.md"}
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w+-]*)(?P<more>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```", re.M | re.S
