@@ -119,8 +119,10 @@ def test_only_these_sources_can_open_a_connection():
     )
     able = [p for p in SOURCES if any(word in p.read_text("utf-8") for word in words)]
     found = {f"{p.relative_to(ROOT / 'src/asgnet').parts[0]}/{p.stem}" for p in able}
-    known = ("model/checkpoint model/published model/graph_files model/asgnet model/build faces/train faces/serve "
-             "faces/last_moment faces/labelling faces/guard faces/settings faces/labelstudio quiet.py/quiet")  # fmt: skip
+    known = (
+        "model/checkpoint model/published model/graph_files model/asgnet model/build faces/train faces/serve "
+        "faces/last_moment faces/labelling faces/guard faces/settings faces/labelstudio quiet.py/quiet"
+    )
     assert found <= set(known.split())
 
 
