@@ -242,7 +242,7 @@ class Segmenter:
         if not fits:
             raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
 
-        how = self._concept and self._concept.rendering
+        how = None if self._concept is None else self._concept.rendering
 
         def find(one: Any) -> Prediction:
             return predict(self.backend, fits, classes, read_picture(one, rendering=how), self.edges)

@@ -29,7 +29,7 @@ def cell_means(values: Array, grid: Sequence[int]) -> Array:
 def mean_around(maps: Array, radius: int) -> Array:
     """``… h w`` averaged over windows of at most ``radius`` cells to each side, which end at the border."""
     rows, columns = (_near(side, radius) for side in maps.shape[-2:])
-    return rows @ maps @ columns.T
+    return np.asarray(rows @ maps @ columns.T, np.float32)
 
 
 def _near(side: int, radius: int) -> Array:

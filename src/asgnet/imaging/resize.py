@@ -29,7 +29,7 @@ def bilinear(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     flat = np.ascontiguousarray(maps, np.float32).reshape(-1, *maps.shape[-2:])
     found = np.empty((len(flat), *size), np.float32)
     for one, whole in zip(flat, found, strict=True):
-        whole[:] = Image.fromarray(one).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        whole[:] = np.asarray(Image.fromarray(one).resize((size[1], size[0]), Image.Resampling.BILINEAR))
     return found.reshape(*maps.shape[:-2], *size)
 
 

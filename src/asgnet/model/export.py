@@ -146,7 +146,7 @@ def _onnx(
     try:
         with _quietly(), torch.no_grad():
             torch.onnx.export(
-                graph, tuple(example), stream,
+                graph, tuple(example), stream,  # type: ignore[arg-type]
                 dynamo=False,  # its successor cannot leave the pictures' size open
                 input_names=list(inputs), output_names=list(outputs), opset_version=OPSET, dynamic_axes=free,
             )  # fmt: skip

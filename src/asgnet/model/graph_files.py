@@ -81,7 +81,9 @@ def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
     try:
         known: dict[str, Any] = json.loads(file.read_text("utf-8"))
         form, checksums, made_from = known["format"], dict(known["sha256"]), dict(known["weights"])
-        levels = {key: tuple(v) if isinstance(v, list) else int(v) for key, v in known["levels"].items()}
+        levels: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else int(v) for key, v in known["levels"].items()
+        }
         network = Network(
             str(known["network"]),
             Levels(**levels),

@@ -125,7 +125,7 @@ def suggest(
 
 def _candidate(segmenter: Segmenter, path: str | Path, examples: set[str]) -> _Candidate:
     concept = segmenter.concept
-    picture = read_picture(path, rendering=concept and concept.rendering)
+    picture = read_picture(path, rendering=None if concept is None else concept.rendering)
     found = segmenter.predict(picture)
     features, new = mean_features(segmenter, picture), picture_hash(picture) not in examples
     return _Candidate(str(path), features, found.presence, expected_iou(found.probability), new)

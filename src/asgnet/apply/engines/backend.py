@@ -114,7 +114,7 @@ class Backend:
 
     def decode(self, features: Features, classes: Mapping[str, NDArray]) -> Decoded:
         """What is found of n classes, see :data:`~asgnet.apply.concept.tensors.ClassFit.inputs`."""
-        found = self.graphs.run("decode", by_name(features) | classes)
+        found = self.graphs.run("decode", {**by_name(features), **classes})
         return Decoded(*(found[name][0] for name in Decoded._fields))
 
     def with_feature_cache(self, most: int | None = None) -> Backend:

@@ -93,7 +93,8 @@ def _mean_iou(segmenter: Segmenter, samples: Sequence[Scene], run: GraphEngine |
 def _masked(segmenter: Segmenter, picture: Picture, run: GraphEngine) -> NDArray[np.bool_]:
     (fit,) = segmenter.fits.values()
     output = run(_pixels(picture, segmenter.backend.side), tensors_of(fit))
-    decoded = Decoded(*(one[0].numpy() for one in output), *(output.logits[0].numpy(),) * 2)
+    logits, presence, guide_map = (one[0].numpy() for one in output)
+    decoded = Decoded(logits, presence, guide_map, logits, logits)
     (found,) = each_class(decoded, fit, picture, segmenter.backend.numbers, edges=True).values()
     return found.mask
 

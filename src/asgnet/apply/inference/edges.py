@@ -88,7 +88,7 @@ def close_specks(
 
 def _channels(picture: Picture) -> NDArray[np.float32]:
     """``h w 3`` uint8 -> ``3 h w`` in [0, 1]."""
-    return np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / 255
+    return np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
 
 
 def _explained(
@@ -140,5 +140,5 @@ def _stretched(
     box = (0, first * scale, maps.shape[2], (first + rows) * scale)
     found = np.empty((len(maps), rows, width), np.float32)
     for own, whole in zip(maps, found, strict=True):
-        whole[:] = Image.fromarray(own).resize((width, rows), Image.Resampling.BILINEAR, box=box)
+        whole[:] = np.asarray(Image.fromarray(own).resize((width, rows), Image.Resampling.BILINEAR, box=box))
     return found

@@ -65,6 +65,7 @@ class Decoder(nn.Module):
     def _start(self) -> None:
         """Training starts from the training-free prediction: the deep levels' prototypes and the readout."""
         nn.init.zeros_(self.out.weight)
+        assert self.out.bias is not None
         nn.init.constant_(self.out.bias, -0.5)
         nn.init.zeros_(self.linear_skip.weight)
         with torch.no_grad():
@@ -94,7 +95,7 @@ class Decoder(nn.Module):
         for number in range(self.rounds):
             if rounds:
                 implied = self_support(rounds[-1].sigmoid(), maps, self.calibration)
-            inputs = (similarity, appearance, implied)
+            inputs: tuple[Tensor, ...] = (similarity, appearance, implied)
             if number < self.rounds - 1 and not self.training:  # it only tells the last where to look
                 inputs = tuple(to_grid(x, self._coarser(x.shape[-2:])) for x in inputs)
             logits, deep = self._round(*inputs)

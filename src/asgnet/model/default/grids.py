@@ -23,7 +23,7 @@ def average(maps: Tensor, grid: Sequence[int]) -> Tensor:
     sides = [(int(side), int(to)) for side, to in zip(maps.shape[-2:], grid, strict=True)]
     if all(side % to == 0 for side, to in sides):
         return F.avg_pool2d(maps, [side // to for side, to in sides])
-    return F.adaptive_avg_pool2d(maps, [to for _, to in sides])
+    return F.adaptive_avg_pool2d(maps, (sides[0][1], sides[1][1]))
 
 
 def mean_around(maps: Tensor, radius: int) -> Tensor:

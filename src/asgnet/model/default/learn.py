@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asgnet.model.default.config import DefaultConfig
@@ -62,14 +63,19 @@ def _statistics(
     maps: Sequence[Tensor], mask: Tensor, levels: Levels, config: DefaultConfig, classifier: nn.Module | None
 ) -> SupportStatistics:
     """Of one support, without what the pixel head needs."""
-    grid, deep = (tuple(maps[i].shape[-2:]) for i in (levels.grid, -1))
+    (h, w), (deep_h, deep_w) = maps[levels.grid].shape[-2:], maps[-1].shape[-2:]
+    grid, deep = (h, w), (deep_h, deep_w)
     sides = sides_of(mask.cpu().numpy(), Grids(grid, deep, deep), config)
     cells = cell_features(maps, grid)
     inputs = {name: torch.from_numpy(array).to(cells.device) for name, array in feed(sides).items()}
-    outputs, length = {}, config.calibration.clustering_length
+    outputs: dict[str, NDArray] = {}
+    length = config.calibration.clustering_length
     for name in SIDES:
-        given = (inputs[f"{name}_{key}"] for key in ("share", "region", "seeds", "sample"))
-        found = [*side_statistics(cells, grid[1], *given, levels, length), cells.new_zeros(1, 1)]
+        share, region, seeds, sample = (
+            inputs[f"{name}_{key}"] for key in ("share", "region", "seeds", "sample")
+        )
+        made = side_statistics(cells, w, share, region, seeds, sample, levels, length)
+        found = [*made, cells.new_zeros(1, 1)]
         share = inputs[f"{name}_deep"].view(1, 1, *deep)
         found.append(cells.new_zeros(0) if classifier is None else classifier(maps[-1], share)[0])
         outputs |= {f"{name}_{key}": one.cpu().numpy() for key, one in zip(OUTPUTS, found, strict=True)}

@@ -141,7 +141,8 @@ class DefaultNet(nn.Module):
     def allocate(self, query: FeatureMaps, learned: PooledTensors) -> SimilarityMaps:
         """Maps of b queries, statistics of the same episodes or of ``bn``: n classes for each query."""
         limit = self.config.calibration.similarity_limit
-        return SimilarityMaps(*similarity_maps(query.maps, learned, self.levels, limit), learned)
+        maps, guide = similarity_maps(query.maps, learned, self.levels, limit)
+        return SimilarityMaps(maps, guide, learned)
 
     def decode(
         self,

@@ -91,5 +91,5 @@ def _at(level: Tensor, place: Tensor, chosen: Tensor, grid: tuple[int, int]) -> 
     """``1 c h w`` -> ``c p``: at pixels of a grid, by number, or by ``p 2`` in [-1, 1] of coarser levels."""
     if tuple(level.shape[-2:]) == grid:
         return level[0].flatten(1)[:, chosen]
-    how = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
-    return F.grid_sample(level, place[None, None], **how)[0, :, 0]
+    at = F.grid_sample(level, place[None, None], "bilinear", padding_mode="border", align_corners=False)
+    return at[0, :, 0]

@@ -65,11 +65,18 @@ def pooled(supports: Sequence[SupportStatistics], levels: Levels, numbers: Calib
     readouts, biases = _readouts(grams, levels, numbers.readout_penalty)
     banks, seen = zip(*(_bank(side, levels, numbers.memory_bank) for side in sides), strict=True)
     logits = np.stack([_summed(one.logits for one in side) for side in sides])
-    first = (*prototypes, *valid, means, readouts, biases, np.stack(banks), np.array(seen))
-    maps = _own_maps(supports, PooledStatistics(*first, *(np.zeros(0, np.float32),) * 4), levels)  # e ks
-    found = _standardising(maps, supports, [gram[-1, -1] for gram in grams], levels, numbers.similarity_limit)
-    every = (*first, *found, unit(logits))
-    return PooledStatistics(*(a[None] if a.dtype == bool else a[None].astype(np.float32) for a in every))
+    none = np.zeros(0, np.float32)
+    known = PooledStatistics(
+        prototypes[0], prototypes[1], valid[0], valid[1], means, readouts, biases, np.stack(banks), np.array(seen),
+        none, none, none, unit(logits),
+    )  # fmt: skip
+    maps = _own_maps(supports, known, levels)  # e ks
+    areas = [float(gram[-1, -1]) for gram in grams]
+    centre, spread, facts = _standardising(maps, supports, areas, levels, numbers.similarity_limit)
+    known = known._replace(centre=centre, spread=spread, facts=facts)
+    return known._replace(
+        **{k: a[None] if a.dtype == bool else a[None].astype(np.float32) for k, a in known._asdict().items()}
+    )
 
 
 def pixel_head(supports: Sequence[SupportStatistics], penalty: float) -> tuple[Array, Array]:
@@ -158,7 +165,8 @@ def _standardising(
     width = PER_LEVEL * len(levels.channels)
     rest = [1 / len(supports), np.sqrt(areas[0] / max(areas[0] + areas[1], SMALL))]
     facts = np.concatenate([separation[2:width:PER_LEVEL], separation[3:width:PER_LEVEL], rest])
-    return tuple(a.astype(np.float32) for a in (centre, np.sqrt(variance.clip(1e-8)), facts))
+    spread = np.sqrt(variance.clip(1e-8))
+    return centre.astype(np.float32), spread.astype(np.float32), facts.astype(np.float32)
 
 
 def _spread_area(side: SideOfSupport) -> NDArray[np.float64]:

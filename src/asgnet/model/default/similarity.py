@@ -52,12 +52,16 @@ def similarity_maps(
 def guide_map(maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels) -> Tensor:
     """``bn h w`` int64: each pixel's object prototype, by cosine at the fused levels (paper eqs. 6-7)."""
     grid = maps[levels.grid].shape[-2:]
-    total: Tensor | int = 0
-    for i, (m, columns) in enumerate(zip(maps, levels.columns, strict=True)):
-        if i in levels.fused:
-            fit = compare(statistics.object[..., columns], F.normalize(m, dim=1).flatten(2))
-            total = total + to_grid(fit.unflatten(2, m.shape[-2:]), grid)
-    return total.masked_fill(~statistics.object_valid[..., None, None], 2 * BELOW_COSINE).argmax(1)
+    each = []
+    for i in levels.fused:
+        fit = compare(statistics.object[..., levels.columns[i]], F.normalize(maps[i], dim=1).flatten(2))
+        each.append(to_grid(fit.unflatten(2, maps[i].shape[-2:]), grid))
+    return (
+        torch.stack(each)
+        .sum(0)
+        .masked_fill(~statistics.object_valid[..., None, None], 2 * BELOW_COSINE)
+        .argmax(1)
+    )
 
 
 def compare(vectors: Tensor, pixels: Tensor) -> Tensor:

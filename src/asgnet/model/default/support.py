@@ -94,11 +94,11 @@ def superpixels(outputs: Mapping[str, NDArray], side: Side, grid: Sequence[int])
     return labels.reshape(grid[0], grid[1])
 
 
-def unit_levels(vectors: Array, levels: Levels) -> Array:
+def unit_levels(vectors: NDArray[np.floating], levels: Levels) -> Array:
     """``n C`` vectors, each level's part scaled to unit length."""
     return np.concatenate([unit(vectors[:, columns]) for columns in levels.columns], 1)
 
 
-def unit(vectors: Array) -> Array:
+def unit(vectors: NDArray[np.floating]) -> Array:
     """``… c`` vectors scaled to unit length; zeros stay zeros."""
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True).clip(1e-12)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True).clip(1e-12), np.float32)

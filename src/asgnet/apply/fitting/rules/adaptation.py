@@ -100,7 +100,8 @@ def _left_out(
         weights, bias = pixel_head(chosen, backend.numbers.pixel_penalty)
         both = [Adaptation(trust, 0.0, weights[0], float(bias[0])) for trust in (1.0, 0.0)]
         statistics = pooled(chosen, backend.network.levels, backend.numbers)
-        return decode_inputs(PooledStatistics(*(np.repeat(a, 2, 0) for a in statistics)), both)
+        twice = {name: np.repeat(array, 2, 0) for name, array in statistics._asdict().items()}
+        return decode_inputs(statistics._replace(**twice), both)
 
     def overlaps(inputs: dict[str, NDArray], i: int) -> list[float]:
         features, picture, painted = examples[i]
