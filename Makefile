@@ -1,5 +1,5 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
-# make test   lint, import contracts and all tests
+# make test   lint, types, import contracts and all tests
 # make bench  how long everything takes on this machine
 # make style · coverage · attack · fuzz · soak · mutate · audit · sbom · fresh   see docs/reliability.md
 #
@@ -36,7 +36,7 @@ format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 style: $(VENV)/.ready-dev
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=src $(BIN)/lint-imports && $(BIN)/mypy
 
 # Branches of the three rooms that everything rests on; the other tests run in make test alone.
 coverage: $(VENV)/.ready-dev
