@@ -61,7 +61,7 @@ def _watershed(mask: NDArray[np.bool_], depth: float, smooth: float) -> NDArray[
 
 def _without_small(labels: NDArray[np.integer], least: float) -> NDArray[np.int32]:
     """Labels from 1 without gaps, of the objects that are large enough."""
-    areas = np.bincount(labels.ravel())
+    areas = np.bincount(labels.ravel(), minlength=1)
     areas[0] = 0
     if not areas.any():
         return np.zeros(labels.shape, np.int32)
@@ -69,6 +69,11 @@ def _without_small(labels: NDArray[np.integer], least: float) -> NDArray[np.int3
     typical = ranked[np.searchsorted(np.cumsum(ranked), areas.sum() / 2)]
     kept = (areas > 0) & (areas >= least * typical)
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+
+
+def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The same objects numbered from 1 without gaps."""
+    return _without_small(labels, 0.0)
 
 
 def match_iou(found: NDArray[np.integer], true: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -171,6 +171,8 @@ def run_key(concept: Concept, options: RunOptions) -> str:
 def fingerprint(concept: Concept) -> str:
     """SHA-256 of all that decides a Concept's answers: classes, weights, tensors."""
     digest = hashlib.sha256(repr((concept.classes, concept.network)).encode())
+    if concept.separations:
+        digest.update(repr(sorted(concept.separations.items())).encode())
     for name, array in sorted(concept.tensors.items()):
         digest.update(repr((name, array.dtype.str, array.shape)).encode())
         digest.update(array.tobytes())

@@ -20,6 +20,7 @@ from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import PER_PROTOTYPE, at_fine_scale, stacked
 from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
+from asgnet.imaging.separation import Separation
 
 
 def about(concept: Concept) -> dict[str, Any]:
@@ -112,8 +113,15 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         counts=counts if len(counts) == len(classes) else (),
         rendering=next(iter(renderings), None),
         shots=tuple(shots),
+        separations=_renamed(concepts, classes),
         **origin(),
     )
+
+
+def _renamed(concepts: Sequence[Concept], classes: Sequence[str]) -> dict[str, Separation]:
+    """The concepts' separations by the classes' new names, in order."""
+    before = [one.separations.get(name) for one in concepts for name in one.classes]
+    return {name: one for name, one in zip(classes, before, strict=True) if one is not None}
 
 
 def without_class(concept: Concept, name: str) -> Concept:
@@ -144,6 +152,7 @@ def without_class(concept: Concept, name: str) -> Concept:
         supports=tuple(concept.supports[i] for i in stay) if shots else concept.supports,
         counts=tuple(concept.counts[i] for i in left) if concept.counts else (),
         shots=tuple(shots[i] for i in stay),
+        separations={other: one for other, one in concept.separations.items() if other != name},
         **origin(),
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from asgnet.apply.concept.shots import Shot, packed, unpacked
 from asgnet.errors import WeightsError
 from asgnet.files import named, save_bytes
+from asgnet.imaging.separation import Separation
 from asgnet.types import Rendering
 
 CONCEPT_FORMAT = "asgnet-concept-1"
@@ -41,6 +43,8 @@ class Concept:
         made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
         rendering: how deep values and other channels were shown, and are in every later picture; None: all
             supports were of 8 bits.
+        separations: how the objects of a class are told apart, by its name; of the others each connected
+            piece is one.
     """
 
     classes: tuple[str, ...]
@@ -54,6 +58,7 @@ class Concept:
     made: str = ""
     version: str = ""
     rendering: Rendering | None = None
+    separations: Mapping[str, Separation] = field(default_factory=dict)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
@@ -72,6 +77,8 @@ class Concept:
         }
         if self.rendering is not None:
             header["rendering"] = json.dumps([self.rendering.channels, self.rendering.values])
+        if self.separations:
+            header["separations"] = json.dumps({name: astuple(one) for name, one in self.separations.items()})
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
         save_bytes(path, save(arrays | packed(self.shots), header))
 
@@ -119,6 +126,9 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
     "".join(classes).encode("utf-8", "surrogateescape")  # half a character is no name
     adapt, seed = _listed(header.get("fitting", "[true, 0]"))
     shots, tensors = unpacked(tensors, _listed(header.get("sizes", "[]")), len(classes))
+    separations = json.loads(header.get("separations", "{}"))
+    if not isinstance(separations, dict) or not set(separations) <= set(classes):
+        raise ValueError("separations of other classes")
     return Concept(
         classes,
         tensors,
@@ -131,6 +141,7 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         header.get("made", ""),
         header.get("version", ""),
         _rendering_of(_listed(header["rendering"])) if "rendering" in header else None,
+        {str(name): Separation(*map(float, numbers)) for name, numbers in separations.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from asgnet.apply.inference.edges import close_specks, follow_edges
 from asgnet.apply.inference.preprocess import encode
 from asgnet.imaging.resize import bilinear, nearest
 from asgnet.model.default.calibration import Calibration
-from asgnet.types import Picture, Prediction
+from asgnet.types import Picture, Prediction, Separate
 
 
 def predict(
@@ -67,3 +68,15 @@ def merge_classes(found: Mapping[str, Prediction]) -> Prediction:
         winner[better] = number
     winner[best <= 0.5] = 0
     return Prediction(winner, best, max(p.presence for p in found.values()), guide, tuple(found), dict(found))
+
+
+def with_separations(prediction: Prediction, separations: Mapping[str, Separate]) -> Prediction:
+    """The same, the objects of these classes told apart so."""
+    if not separations:
+        return prediction
+    by_class = {
+        name: replace(one, separate=separations.get(name, one.separate))
+        for name, one in prediction.by_class.items()
+    }
+    separate = separations.get(prediction.classes[0], prediction.separate)
+    return replace(prediction, by_class=by_class, separate=separate)

@@ -21,6 +21,7 @@ from asgnet.types import IGNORE, Mask, Picture, Support
 
 VOID = (224, 224, 192)
 """VOC's colour of what counts for nobody."""
+MOST_INSTANCES = 65_535
 
 
 def read_mask(
@@ -64,6 +65,42 @@ def read_mask(
     if mask.all():
         note(f"{name} covers the whole picture, so there is no background to learn from.")
     return mask
+
+
+def read_instances(
+    source: Source, mask: Mask, *, name: str = "", most_pixels: int = MOST_PIXELS
+) -> NDArray[np.int32]:
+    """Number the objects of a painted mask: ``h w``, from 1; 0 is none.
+
+    In a mask of several values (numbered objects, or class indices) pieces of different values are different
+    objects even where they touch; in any other each connected piece is one.
+
+    Args:
+        source: as for :func:`read_mask`, and
+        mask: what that made of it.
+        name: what to call it in messages.
+        most_pixels: refuse larger masks, before decoding.
+
+    Raises:
+        SupportError: there are more than 65,535 objects.
+    """
+    from skimage.measure import label
+
+    painted = mask == 1
+    levels = _levels(source, name or named(source, "mask"), most_pixels)
+    values, top = levels.values, levels.values.max()
+    between = painted & (values < top)
+    numbered = levels.indices and not levels.lossy and values.dtype.kind in "ui" and between.any()
+    if numbered and (levels.exact or _flat(values, between)):
+        labels = label(np.where(painted, values, 0), connectivity=1, background=0)
+    else:
+        labels = label(painted, connectivity=1)
+    if labels.max(initial=0) > MOST_INSTANCES:
+        raise SupportError(
+            f"The mask {name or named(source, 'mask')} has {labels.max():,} objects, more than "
+            f"{MOST_INSTANCES:,}; paint fewer, or remove its specks."
+        )
+    return labels.astype(np.int32)
 
 
 def read_support(image: Source, mask: Source, *, name: str = "") -> Support:

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from skimage.draw import disk
+
+from asgnet.apply.fitting.separation import PIECES, USUAL, choose_separation, learn_separations
+from asgnet.imaging.separation import Separation, f1_at_half
+from asgnet.types import Prediction
+
+SHAPE = (100, 140)
+
+
+def sheet(seed: int, apart: bool = False) -> np.ndarray:
+    """Discs in a row, touching or not, numbered."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(SHAPE, np.int32)
+    for number in range(1, 6):
+        centre = 30 + rng.uniform(-4, 4), 16 + (26 if apart else 21) * (number - 1)
+        labels[disk(centre, 11, shape=SHAPE)] = number
+    return labels
+
+
+def test_touching_objects_are_told_apart():
+    true = [sheet(seed) for seed in range(4)]
+    chosen = choose_separation([one > 0 for one in true], true)
+    assert chosen == USUAL
+    assert f1_at_half(chosen(sheet(9) > 0), sheet(9)) == 1
+
+
+def test_pieces_stay_pieces_where_nothing_touches():
+    true = [sheet(seed, apart=True) for seed in range(3)]
+    assert choose_separation([one > 0 for one in true], true) == PIECES
+
+
+def test_what_helps_one_example_alone_is_not_chosen():
+    """Dumbbells are one object each: a watershed cuts them, whatever a single sheet of discs shows."""
+    dumbbells = [(sheet(seed) > 0).astype(np.int32) for seed in range(3)]
+    true = [*dumbbells, sheet(9)]
+    assert choose_separation([one > 0 for one in true], true) == PIECES
+
+
+def test_specks_are_no_objects():
+    true = [sheet(seed, apart=True) for seed in range(3)]
+    masks = [one > 0 for one in true]
+    for mask in masks:
+        mask[70::4, ::4] = True
+    chosen = choose_separation(masks, true)
+    assert chosen.least
+    assert chosen(masks[0]).max() == 5
+
+
+def test_each_class_has_its_own_and_single_objects_ask_for_nothing():
+    asked = []
+    both = sheet(1)
+
+    def predict(picture):
+        asked.append(picture)
+        mask = (both > 0).astype(np.int32)
+        return Prediction(mask, mask.astype(np.float32), 1.0, mask, ("disc", "cat"), {})
+
+    picture = np.zeros((*SHAPE, 3), np.uint8)
+    one = (both == 1).astype(np.int32)
+    assert learn_separations(predict, [picture], {"cat": [one]}) == {}
+    assert not asked
+    found = learn_separations(predict, [picture, picture], {"disc": [both, None], "cat": [None, one]})
+    assert found == {"disc": USUAL}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.2])
+def test_a_separation_divides_no_more_than_the_mask(depth):
+    mask = sheet(3) > 0
+    assert ((Separation(depth)(mask) > 0) == mask).all()
