@@ -23,6 +23,7 @@ def test_areas_in_pixels():
     assert quarter.pixels("20um2") == pytest.approx(320)
     assert quarter.pixels("0.00002 mm²") == pytest.approx(320)
     assert quarter.pixels("20") == 20
+    assert quarter.pixels("0") == 0
     assert PixelSize().pixels("20px") == 20
     with pytest.raises(UsageError, match="--pixel-size"):
         PixelSize().pixels("20um2")

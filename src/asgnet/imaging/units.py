@@ -28,8 +28,8 @@ class PixelSize:
     def parse(text: str) -> PixelSize:
         """``0.25um`` -> its pixel size; UsageError if it is none."""
         side, unit = _parsed(text, "A pixel size is a length such as 0.25um")
-        if not unit:
-            raise UsageError(f"A pixel size is a length such as 0.25um; {text!r} has no unit.")
+        if unit in ("", "px") or not side:
+            raise UsageError(f"A pixel size is a length such as 0.25um, with its unit, not {text!r}.")
         return PixelSize(side, unit)
 
     def pixels(self, area: str) -> float:
@@ -49,6 +49,6 @@ class PixelSize:
 def _parsed(text: str, form: str) -> tuple[float, str]:
     found = _QUANTITY.fullmatch(text)
     unit = found[2].replace("µ", "u").replace("μ", "u") if found else ""
-    if found is None or unit not in ("", "px", *_UNITS) or not float(found[1]):
+    if found is None or unit not in ("", "px", *_UNITS):
         raise UsageError(f"{form} (units: {', '.join(_UNITS)}), not {text!r}.")
     return float(found[1]), unit

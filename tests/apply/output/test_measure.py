@@ -7,7 +7,7 @@ from skimage.draw import disk, ellipse
 from skimage.measure import regionprops_table
 
 import asgnet
-from asgnet.apply.output.measure import table_bytes
+from asgnet.apply.output.measure import OBJECT_COLUMNS, PICTURE_COLUMNS, csv_parts, parquet_bytes
 from asgnet.errors import UsageError
 from asgnet.types import Prediction
 
@@ -106,14 +106,17 @@ def test_a_picture_of_another_size_is_refused():
 
 
 def test_a_table_is_read_back():
-    rows = asgnet.measure(prediction(), PICTURE, name="größe, 1.jpg").objects
-    back = list(csv.DictReader(io.StringIO(table_bytes(rows).decode())))
-    assert [float(row["area"]) for row in back] == [row["area"] for row in rows]
+    found = asgnet.measure(prediction(), PICTURE, name="größe, 1.jpg")
+    text = b"".join(csv_parts(found.objects, OBJECT_COLUMNS)).decode()
+    back = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["area"]) for row in back] == [row["area"] for row in found.objects]
     assert back[0]["picture"] == "größe, 1.jpg"
-    assert table_bytes([]) == b"\n"
+    assert list(found.objects[0]) == list(OBJECT_COLUMNS)
+    assert list(found.pictures[0]) == list(PICTURE_COLUMNS)
+    assert b"".join(csv_parts([], ("a", "b"))) == b"a,b\n"
 
 
 def test_a_parquet_table_is_read_back():
     parquet = pytest.importorskip("pyarrow.parquet")
     rows = asgnet.measure(prediction(), PICTURE).objects
-    assert parquet.read_table(io.BytesIO(table_bytes(rows, "parquet"))).to_pylist() == rows
+    assert parquet.read_table(io.BytesIO(parquet_bytes(rows, OBJECT_COLUMNS))).to_pylist() == rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sys
@@ -57,6 +58,47 @@ def test_several_formats_in_one_run(photos, capsys):
     assert all(Path(path).is_file() for path in out)
     assert len(json.loads(Path("out/annotations.json").read_text())["annotations"]) == 3
     assert np.asarray(Image.open("out/SegmentationObject/b/c.png")).max() == 1
+
+
+def test_objects_are_measured_in_tables(photos, capsys):
+    command = [*SEGMENT, "photos", "--measure", "--pixel-size", "0.5um"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == ["out/measures.csv", "out/counts.csv"]
+    objects = list(csv.DictReader(Path("out/measures.csv").read_text().splitlines()))
+    assert [(row["picture"], row["area"], row["unit"]) for row in objects[:2]] == [
+        ("photos/a.png", "4.0", "um"), ("photos/a.png", "1.0", "um"),
+    ]  # fmt: skip
+    assert len(objects) == 6
+    counts = list(csv.DictReader(Path("out/counts.csv").read_text().splitlines()))
+    assert [(row["count"], row["total_area"]) for row in counts] == [("2", "5.0")] * 3
+    before = Path("out/measures.csv").read_bytes()
+    assert main([*command, "--json"]) == 0  # nothing is done again
+    assert {json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()} == {"skipped"}
+    assert Path("out/measures.csv").read_bytes() == before
+
+
+def test_the_least_area_has_a_unit(photos, capsys):
+    options = ["photos", "--measure", "--pixel-size", "0.5um", "--min-area", "2um2"]
+    assert main([*SEGMENT, *options]) == 0
+    assert [row["area"] for row in csv.DictReader(Path("out/measures.csv").read_text().splitlines())] == [
+        "4.0"
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--min-area", "2um2"], "--pixel-size"),
+        (["--min-area", "-1"], "An area is a number of pixels"),
+        (["--min-area", "large"], "An area is a number of pixels"),
+        (["--pixel-size", "0.5"], "A pixel size is a length"),
+        (["--pixel-size", "0.5 inch"], "A pixel size is a length"),
+    ],
+)
+def test_units_that_cannot_be_meant(photos, capsys, options, words):
+    assert main([*SEGMENT, "photos", *options]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not Path("out").exists()
 
 
 def test_pictures_come_from_a_list_on_stdin(photos, capsys, monkeypatch):

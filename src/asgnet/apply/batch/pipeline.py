@@ -120,7 +120,9 @@ class Pipeline:
             return {**loaded.entry, "skipped": True}
         options = self.options
         source = task.picture if task.frame is None else f"{task.picture}#{task.frame:06}"
-        view = ResultView(prediction, loaded.picture, source, "", options.instances, options.simplify)
+        view = ResultView(
+            prediction, loaded.picture, source, "", options.instances, options.simplify, options.pixel_size
+        )
         manifest.begin(task.name, self.key, task.missing.values(), task.resumed)
         write_files(
             view,

@@ -12,6 +12,7 @@ from asgnet.apply.output.names import FORMATS, check_formats, outputs_of
 from asgnet.data.folder import Folder, is_url, plain_path
 from asgnet.data.read import FRAMED, frame_count
 from asgnet.errors import OutputError, PictureError, UsageError, note
+from asgnet.imaging.units import PixelSize
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class RunOptions:
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
     workers: int | None = None
+    pixel_size: str = ""
 
     def __post_init__(self) -> None:
         if not set(self.formats) <= set(FORMATS):
@@ -40,6 +42,8 @@ class RunOptions:
             raise UsageError("min_area and simplify are numbers of pixels, not less than 0.")
         if self.threshold is not None or self.absent != "mark":
             check_decision(self.threshold, self.absent)
+        if self.pixel_size:
+            PixelSize.parse(self.pixel_size)
         if self.every < 1:
             raise UsageError(f"Every how many frames? At least 1, not {self.every}.")
         if self.executor not in ("local", "ray"):

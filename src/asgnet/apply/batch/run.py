@@ -81,6 +81,7 @@ def segment_all(
     engine: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
     workers: int | None = None,
+    pixel_size: str = "",
     on_result: Callable[[Result], None] | None = None,
     on_planned: Callable[[int], None] | None = None,
 ) -> Summary:
@@ -107,6 +108,7 @@ def segment_all(
         engine: ``"local"``, or ``"ray"`` for a cluster (:mod:`asgnet.apply.batch.ray_cluster`).
         ray_address: of the cluster; None starts one on this machine.
         workers: Segmenters on the cluster; None: one a core (or a GPU).
+        pixel_size: of a side, such as ``0.25um``: what the formats ``measures`` and ``counts`` measure in.
         on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
             that were finished before come first.
         on_planned: told once, before the first result, how many there will be: pictures, and frames of files.
@@ -118,7 +120,7 @@ def segment_all(
     """
     options = RunOptions(
         tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report,
-        every, engine, ray_address, workers,
+        every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
     return run_batch(segmenter, pictures, out_dir, options, on_result, on_planned)
 
@@ -165,6 +167,7 @@ def run_key(concept: Concept, options: RunOptions) -> str:
     """All that decides what is in the files of a picture."""
     pieces = (options.instances, options.min_area, options.simplify)
     tail = " ".join(["", *map(str, pieces)]) if any(pieces) else ""
+    tail += f" {options.pixel_size}" if options.pixel_size else ""
     return f"{fingerprint(concept)} {options.threshold} {options.absent}{tail}"
 
 

@@ -1,4 +1,4 @@
-"""The files that a whole run shares at its end: COCO's annotations, Label Studio's tasks, VOC's list.
+"""The files that a whole run shares at its end: COCO's annotations, Label Studio's tasks, VOC's list, tables.
 
 They are written from the manifest's entries one after another, so that a million pictures need no more memory
 than ten.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from asgnet.apply.output.measure import OBJECT_COLUMNS, PICTURE_COLUMNS, csv_parts
 from asgnet.data.annotations import coco_file
 from asgnet.data.folder import Folder, is_url
 
@@ -20,8 +21,12 @@ RUN_FILES = {
     "coco-polygons": "annotations_polygons.json",
     "labelstudio": "label_studio.json",
     "voc": "ImageSets/Segmentation/default.txt",
+    "measures": "measures.csv",
+    "counts": "counts.csv",
 }
 """The formats that have a file for a run, and its name."""
+TABLES = {"measures": OBJECT_COLUMNS, "counts": PICTURE_COLUMNS}
+"""Those that are tables, and their columns."""
 REPORT = "report.html"
 
 Entry = dict[str, Any]
@@ -44,6 +49,8 @@ def write_run_file(
         )
     elif form == "labelstudio":
         parts = _tasks(events)
+    elif form in TABLES:
+        parts = csv_parts((row for event in events() for row in event["entries"][form]["rows"]), TABLES[form])
     else:
         images = (event["entries"][form]["image"] for event in events())
         annotations = (event["entries"][form]["annotations"] for event in events())

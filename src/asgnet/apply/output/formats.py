@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet import __version__
+from asgnet.apply.output.measure import Measures, measure
 from asgnet.apply.output.objects import Instance, ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
 from asgnet.data.annotations import coco_annotation, yolo_lines
@@ -130,6 +131,20 @@ def labelstudio_entry(view: ResultView) -> dict[str, Any]:
     return {"data": {"image": view.name}, "predictions": [prediction]}
 
 
+def measures_entry(view: ResultView) -> dict[str, Any]:
+    """A row an object."""
+    return {"rows": _measured(view).objects}
+
+
+def counts_entry(view: ResultView) -> dict[str, Any]:
+    """A row a class."""
+    return {"rows": _measured(view).pictures}
+
+
+def _measured(view: ResultView) -> Measures:
+    return measure(view.prediction, view.picture, pixel_size=view.pixel_size, name=view.name)
+
+
 WRITERS: dict[str, Callable[[ResultView], bytes]] = {
     "overlay": lambda view: overlay_jpeg(view.picture, view.prediction.mask, view.name),
     "cutout": cutout_png,
@@ -145,6 +160,8 @@ ENTRIES: dict[str, Callable[[ResultView], dict[str, Any]]] = {
     "coco": coco_entry,
     "coco-polygons": coco_polygon_entry,
     "labelstudio": labelstudio_entry,
+    "measures": measures_entry,
+    "counts": counts_entry,
 }
 
 

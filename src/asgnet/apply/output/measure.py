@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,13 @@ from asgnet.types import Picture, Prediction
 
 Row = dict[str, Any]
 
+OBJECT_COLUMNS = (
+    *("picture", "class", "object", "score", "area", "perimeter", "feret", "circularity", "orientation"),
+    *("x", "y", "box_x", "box_y", "box_width", "box_height", "mean_red", "mean_green", "mean_blue", "unit"),
+)
+PICTURE_COLUMNS = (
+    *("picture", "class", "count", "total_area", "mean_area", "share", "density", "presence", "unit"),
+)
 _LARGE = 1024
 """Longest side of an object's box, in pixels, up to which skimage compares all points of the outline."""
 
@@ -137,26 +145,25 @@ def _total(objects: list[Row], prediction: Prediction, label: str, scale: PixelS
     }
 
 
-def table_bytes(rows: Iterable[Row], form: str = "csv") -> bytes:
-    """Rows as a table with a head: ``csv``, or ``parquet`` with pyarrow.
+def csv_parts(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[bytes]:
+    """Rows as CSV in UTF-8, a head of the columns' names first, piece by piece."""
+    for row in itertools.chain([dict(zip(columns, columns, strict=True))], rows):
+        line = io.StringIO(newline="")
+        csv.DictWriter(line, columns, restval="", lineterminator="\n").writerow(row)
+        yield line.getvalue().encode("utf-8", "surrogateescape")
+
+
+def parquet_bytes(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    """Rows as a Parquet file.
 
     Raises:
         UsageError: pyarrow is not installed.
     """
-    rows = list(rows)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    if form == "csv":
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue().encode()
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError("Parquet needs pyarrow (pip install pyarrow); or name a .csv file.") from error
+        raise UsageError("Parquet needs pyarrow (pip install 'asgnet[parquet]'); or write CSV.") from error
     sink = io.BytesIO()
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    parquet.write_table(pyarrow.table(columns), sink)
+    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in columns}), sink)
     return sink.getvalue()

@@ -22,6 +22,8 @@ FORMATS: dict[str, dict[str, str]] = {
     "coco": {},
     "coco-polygons": {},
     "labelstudio": {},
+    "measures": {},
+    "counts": {},
 }
 """The formats, and each one's files of a picture; those without have one file for a run."""
 

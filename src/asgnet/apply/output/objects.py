@@ -45,6 +45,7 @@ class ResultView:
         link: the way to the picture from where its own files lie, if there is one.
         apart: the objects are those of ``prediction.instances``, else all of a class in a picture is one.
         simplify: how many pixels an outline may stray from the mask; 0 is exact.
+        pixel_size: of a side, such as ``0.25um``; empty where it is not known.
     """
 
     prediction: Prediction
@@ -53,6 +54,7 @@ class ResultView:
     link: str = ""
     apart: bool = False
     simplify: float = 0.0
+    pixel_size: str = ""
 
     @cached_property
     def classes(self) -> list[ClassRegion]:

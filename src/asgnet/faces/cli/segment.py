@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,7 +41,7 @@ def segment(
             metavar="FORMAT",
             help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
             "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
-            "voc, labelme, labelstudio.",
+            "voc, labelme, labelstudio, measures (a table of the objects), counts (of the pictures).",
             show_default=False,
         ),
     ] = None,
@@ -50,6 +51,15 @@ def segment(
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html: all at a glance, the uncertain first.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Also write measures.csv, a row an object, and counts.csv, a row a picture."
+        ),
+    ] = False,
+    pixel_size: Annotated[
+        str, typer.Option(metavar="LENGTH", help="Of a pixel's side, 0.25um, say: measure in that unit.")
+    ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Also draw how each result came about.")] = False,
     as_json: given.AsJson = False,
     overwrite: Annotated[
@@ -74,8 +84,8 @@ def segment(
         bool, typer.Option("--instances", help="Each connected piece is an object of its own.")
     ] = False,
     min_area: Annotated[
-        int, typer.Option(min=0, metavar="PIXELS", help="Leave out pieces of fewer pixels, everywhere.")
-    ] = 0,
+        str, typer.Option(metavar="AREA", help="Drop smaller pieces everywhere: pixels, or 20um2, say.")
+    ] = "0",
     simplify: Annotated[
         float, typer.Option(min=0, metavar="PIXELS", help="Polygons may stray so far, for fewer points.")
     ] = 0.0,
@@ -109,13 +119,15 @@ def segment(
     from asgnet.apply.batch.plan import RunOptions
     from asgnet.apply.batch.run import run_batch
     from asgnet.data.listing import list_sources
+    from asgnet.imaging.units import PixelSize
 
     if engine == "local" and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
-    formats = tuple(form or ["png"])
+    formats = (*(form or ["png"]), *(("measures", "counts") if measure else ()))
+    scale = PixelSize.parse(pixel_size) if pixel_size else PixelSize()
     options = RunOptions(
-        formats, overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report,
-        every, engine, ray_address, workers,
+        formats, overlay, explain, overwrite, threshold, absent, instances, math.ceil(scale.pixels(min_area)),
+        simplify, report, every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
     model = (weights, device, runtime, precision)

@@ -19,7 +19,7 @@ from asgnet.errors import UsageError
 from asgnet.serving.store.jobs import Jobs, KeptJob, KeptPicture
 from asgnet.types import Picture, Prediction
 
-FORMATS = tuple(form for form in names.FORMATS if form != "cutout")
+FORMATS = tuple(form for form in names.FORMATS if form not in ("cutout", "measures", "counts"))
 """What :func:`archive` writes: all of :data:`asgnet.apply.output.names.FORMATS` that need no pixels."""
 
 
