@@ -16,6 +16,7 @@ from asgnet import Concept
 from asgnet.apply.concept.file import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT
 from asgnet.apply.concept.shots import Shot
 from asgnet.errors import OutputError, WeightsError
+from asgnet.imaging.separation import Separation
 
 
 def concept(classes=("mug", "cat")):
@@ -153,6 +154,11 @@ def test_a_concept_that_may_not_be_read(tmp_path, nobody):
         {"counts": "[1]"},
         {"counts": None},
         {"network": None},
+        {"separations": '{"dog": [0.1, 0.1, 0.1]}'},
+        {"separations": "[]"},
+        {"separations": '{"cat": ["a"]}'},
+        {"separations": '{"cat": [1, 2, 3, 4]}'},
+        {"separations": '{"cat": 1}'},
     ],
 )
 def test_headers_that_say_something_else(tmp_path, facts):
@@ -280,3 +286,10 @@ def test_any_other_sizes_are_refused(tmp_path_factory, sizes):
     rewritten(path, sizes=json.dumps(sizes))
     with pytest.raises(WeightsError, match="not a concept of asgnet"):
         Concept.load(path)
+
+
+def test_separations_come_back(tmp_path):
+    separations = {"cat": Separation(0.1, 0.15, 0.05)}
+    path = tmp_path / "c.concept"
+    replace(concept(), separations=separations).save(path)
+    assert Concept.load(path).separations == separations
