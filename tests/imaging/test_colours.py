@@ -1,10 +1,11 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.imaging import colours
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60))
 def test_colours_are_as_many_as_asked_and_all_different(n):
     table = colours.colours(n)

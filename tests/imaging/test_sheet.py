@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgnet.imaging import colours, sheet
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 200), st.integers(1, 200))
 def test_fitted_fills_one_side_and_never_exceeds_the_box(h, w, width, height):
     got_h, got_w = sheet.fitted((h, w), width, height)
