@@ -26,11 +26,8 @@ from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import ClassFit, at_fine_scale, check_concept, concept_tensors
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.engines.choose import Engine, Precision
-<<<<<<< HEAD
 from asgnet.apply.engines.load import backend_of_net, backend_of_weights
-=======
 from asgnet.apply.examples.objects import kept_lists, read_objects
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
 from asgnet.apply.examples.read import is_one, read_examples, supports_of
 from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples, superpixels_of
 from asgnet.apply.fitting.learn import expected_of, learn_classes
@@ -40,17 +37,11 @@ from asgnet.apply.fitting.support_features import SupportFeatures
 from asgnet.apply.inference.prediction import predict, with_separations
 from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
-<<<<<<< HEAD
+from asgnet.imaging.separation import Separation
 from asgnet.types import Picture, Prediction, Rendering, Support
 
 if TYPE_CHECKING:
     from asgnet.model.default.network import DefaultNet
-=======
-from asgnet.imaging.separation import Separation
-from asgnet.model.checkpoint import pretrained
-from asgnet.model.default.network import DefaultNet
-from asgnet.types import Picture, Prediction, Support
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
 
 SIDE = 512
 Adapt = bool | Literal["auto"]
@@ -196,12 +187,8 @@ class Segmenter:
             raise UsageError(f"The seed is a whole number from 0 on, not {seed!r}.")
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
-<<<<<<< HEAD
-        named_masks, pictures, rendering = read_examples(images, masks, rendering)
-=======
         images, masks = kept_lists(images, masks)
-        named_masks, pictures = read_examples(images, masks)
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
+        named_masks, pictures, rendering = read_examples(images, masks, rendering)
         small, painted = stored_examples(pictures, named_masks, self.backend.side)
         features = SupportFeatures(self.backend, small)
         concept = Concept(
@@ -217,17 +204,13 @@ class Segmenter:
         )
         first, fine = next(iter(named_masks)), at_fine_scale(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-<<<<<<< HEAD
         parts = partial(superpixels_of, SupportFeatures(self.backend, small), fine, painted[first], supports)
-        self._keep(concept, supports, parts)
-=======
         if adapt:
-            twin = self.with_backend(self.backend.in_torch())
-            twin.concept = concept
+            twin = self.with_backend(self.backend)
+            twin.concept = replace(concept, rendering=None)  # the stored examples are shown already
             objects = read_objects(masks, named_masks)
             concept = replace(concept, separations=learn_separations(twin.predict, small, objects))
-        self._keep(concept, supports, superpixels_of(features, fine, painted[first], supports))
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
+        self._keep(concept, supports, parts)
         if keep_pictures:
             self._unencoded_shots = partial(shots_of, small, painted, [p.shape[:2] for p in pictures])
         return self
@@ -272,12 +255,8 @@ class Segmenter:
         how = None if self._concept is None else self._concept.rendering
 
         def find(one: Any) -> Prediction:
-<<<<<<< HEAD
-            return predict(self.backend, fits, classes, read_picture(one, rendering=how), self.edges)
-=======
-            found = predict(self.backend, fits, classes, read_picture(one), self.edges)
+            found = predict(self.backend, fits, classes, read_picture(one, rendering=how), self.edges)
             return with_separations(found, separations)
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
 
         if is_one(image):
             return find(image)
@@ -312,10 +291,6 @@ class Segmenter:
         supports: Sequence[Support] = (),
         superpixels: Callable[[], list[NDArray[np.int32]]] = list,
     ) -> None:
-<<<<<<< HEAD
-        self._fitted = concept.classes, concept_tensors(concept)
-=======
-        self._fitted = concept.classes, concept_tensors(concept, self.device), concept.separations
->>>>>>> 64ca77e (Choose by leave-one-out on the examples how a class's objects are told apart; numbered masks keep their objects)
+        self._fitted = concept.classes, concept_tensors(concept), concept.separations
         self._concept, self._unencoded_shots = concept, None
         self.supports, self._superpixels = list(supports), superpixels
