@@ -12,12 +12,14 @@ from asgnet.imaging.separation import Separation, f1_at_half, renumbered
 from asgnet.types import Picture, Prediction
 
 PIECES = Separation()
-NO_SPECKS = Separation(least=0.05)
+NO_SPECKS = Separation(least=0.01)
+NO_SMALL = Separation(least=0.05)
 USUAL = Separation(0.1, 0.15, 0.05)
 """Best on electron micrographs (benchmarks/accuracy/instances.py)."""
 CANDIDATES = (
     PIECES,
     NO_SPECKS,
+    NO_SMALL,
     Separation(0.05, 0.3, 0.05),
     USUAL,
     Separation(0.2, 0.15, 0.05),
@@ -68,19 +70,18 @@ def choose_separation(masks: Sequence[NDArray[np.bool_]], objects: Sequence[NDAr
 
     Returns:
         What is best on all examples, if a choice on the others alone is better than connected pieces for the
-        example left out; else connected pieces, without specks if that is no worse. On the examples it is
-        never worse than connected pieces.
+        example left out; else connected pieces, without specks or small ones if that is no worse. On the
+        examples it is never worse than connected pieces.
     """
     f1 = np.array(
         [[f1_at_half(one(m), o) for one in CANDIDATES] for m, o in zip(masks, objects, strict=True)]
     )
     folds = [np.delete(f1, i, axis=0) for i in range(len(f1))] if len(f1) > 1 else [f1]
     tested = np.mean([row[_best(others)] for row, others in zip(f1, folds, strict=True)])
-    means, best = f1.mean(0), _best(f1)
-    pieces, no_specks = (float(means[CANDIDATES.index(one)]) for one in (PIECES, NO_SPECKS))
-    if tested > pieces and means[best] >= pieces:
-        return CANDIDATES[best]
-    return NO_SPECKS if no_specks >= pieces else PIECES
+    means, best = dict(zip(CANDIDATES, f1.mean(0), strict=True)), CANDIDATES[_best(f1)]
+    if tested > means[PIECES] and means[best] >= means[PIECES]:
+        return best
+    return max((NO_SPECKS, NO_SMALL, PIECES), key=lambda one: means[one])  # of equals the first
 
 
 def _best(f1: NDArray[np.float64]) -> int:
