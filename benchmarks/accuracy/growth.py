@@ -81,7 +81,7 @@ def _widths(engine: str) -> dict[int, Run]:
 
 
 def _fit(shots: int) -> None:
-    Segmenter(work.segmenter("torch").net).fit(*work.examples(shots))
+    Segmenter(work.segmenter(work.fastest()).backend).fit(*work.examples(shots))
 
 
 def _several(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> None:

@@ -105,34 +105,9 @@ def predict() -> str:
     return table(head, rows)
 
 
-def sizes() -> str:
-    """OpenVINO's graph compiled for one size, and for every size: until its first answer, and each then."""
-    from asgnet.apply.engines.openvino_engine import OpenvinoEngine
-
-    from asgnet.apply.export.onnx_graph import cached_onnx
-    from asgnet.apply.inference.preprocess import preprocess
-
-    if "openvino" not in work.engines():
-        return "Needs OpenVINO: `pip install 'asgnet[openvino]'`."
-    fitted = work.segmenter("torch")
-    asked, learnt = preprocess(work.scene()[1], fitted.backend.side), fitted.fits[False]
-    graph = cached_onnx(fitted.net, learnt, fitted.backend.side, fitted.fingerprint)
-    made, runs = {}, {}
-    for name, before in (("this size alone", ()), ("every size", (asked[..., :256, :256],))):
-        engine = OpenvinoEngine(graph, torch.get_num_threads())
-        for first in before:  # the first size has its graph: the next one shares one with all others
-            engine(first, learnt)
-        began = time.perf_counter()
-        engine(asked, learnt)
-        made[name], runs[name] = time.perf_counter() - began, partial(engine, asked, learnt)
-    took = interleaved(runs, 21)
-    rows = [[name, f"{made[name]:.2f} s", _ms(took[name])] for name in runs]
-    return table(["compiled for", "until the first answer", "an answer"], rows)
-
-
 def fit() -> str:
     """The default network's fit, with and without adaptation."""
-    segmenter = Segmenter.from_pretrained(engine="torch")
+    segmenter = Segmenter.from_pretrained()
     runs = {
         f"{k} {adapt}": lambda k=k, adapt=adapt: segmenter.fit(*work.examples(k), adapt=adapt)
         for k in (1, 5)
@@ -163,20 +138,25 @@ def int8() -> str:
     from asgnet.apply.examples.samples import SCENES
     from asgnet.apply.export import export
     from asgnet.apply.export.formats import runner
-    from asgnet.apply.inference.preprocess import preprocess
+    from asgnet.apply.export.graph import tensors_of
 
     if "onnx" not in work.engines():
-        return "Needs onnxruntime: `pip install 'asgnet[onnx]'`."
+        return "Needs onnxruntime: `pip install 'asgnet[torch]'`."
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        found = export(work.segmenter("torch"), "onnx", path, [scene() for scene in SCENES], int8=True)
-        graph = path.read_bytes()
+        paths = {int8: Path(folder) / f"{int8}.onnx" for int8 in (False, True)}
+        scenes = [scene() for scene in SCENES]
+        found = [export(None, "onnx", path, scenes, int8=int8) for int8, path in paths.items()][1]
+        whole, graph = (path.read_bytes() for path in paths.values())
     rows: list[Row] = [["IoU", f"{found['iou_fp32']:.3f}", f"{found['iou']:.3f}"]]
+    tensors = tensors_of(work.segmenter("torch").fits[False])
+    pictures = torch.from_numpy(work.scene()[1].transpose(2, 0, 1)[None].copy())
+    pictures = pictures[..., : pictures.shape[2] // 32 * 32, : pictures.shape[3] // 32 * 32]
     for engine in [name for name in work.engines() if name != "torch"]:
-        whole, quick = work.segmenter(engine), runner(graph, engine)
-        asked, learnt = preprocess(work.scene()[1], whole.backend.side), whole.fits[False]
-        full = partial(whole.backend.predict, asked, learnt)
-        took = interleaved({"8": partial(quick, asked, learnt), "32": full}, 9)
+        runs = {
+            "8": partial(runner(graph, engine), pictures, tensors),
+            "32": partial(runner(whole, engine), pictures, tensors),
+        }
+        took = interleaved(runs, 9)
         rows.append([f"the graph in {engine}", _ms(took["32"]), _ms(took["8"])])
     return table(["", "fp32", "8 bits"], rows) + f"\n\nThe file in 8 bits: {len(graph) / 1e6:.1f} MB."
 
@@ -213,7 +193,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "pieces": pieces,
     "paper": paper,
     "predict": predict,
-    "sizes": sizes,
     "fit": fit,
     "start": start,
     "int8": int8,

@@ -14,6 +14,7 @@ import torch
 from benchmarks.speed.measure import Run, flops, interleaved, machine_peak
 from torch import Tensor, nn
 
+from asgnet.model.checkpoint import pretrained
 from benchmarks.speed import work
 
 
@@ -64,7 +65,7 @@ def _pieces() -> Iterator[tuple[str, Run, int]]:
     def predict() -> object:
         return segmenter.predict(query)
 
-    yield "default, predict, torch", predict, 8 * query.size + _bytes(segmenter.net)
+    yield "default, predict, torch", predict, 8 * query.size + _bytes(pretrained())
 
 
 def _bytes(net: nn.Module) -> int:
