@@ -18,12 +18,16 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo test bench format style coverage attack fuzz soak mutate audit sbom fresh
+.PHONY: help demo graphs test bench format style coverage attack fuzz soak mutate audit sbom fresh
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
 demo: $(VENV)/.ready
 	$(BIN)/asgnet demo --out "$(OUT)"
+
+# The bundled weights as graphs, for those without torch: again whenever the default network's code changes.
+graphs: $(VENV)/.ready-dev
+	$(BIN)/python -m asgnet.model.export
 
 # One thread: the tests' tensors are tiny, and on a busy machine threads mostly wait for each other.
 test: $(VENV)/.ready-dev

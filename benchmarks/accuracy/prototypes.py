@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from benchmarks.common import arguments
 from torch import Tensor
 
-from asgnet.apply.engines.backend import Backend
+from asgnet.apply.engines.load import backend_of_net
 from asgnet.apply.inference.working_scale import working_mask, working_picture
 from asgnet.apply.segmenter import SIDE
 from asgnet.data.benchmarks.dataset import open_dataset
@@ -35,7 +35,7 @@ class Prototypes:
     """Fit and predict as a Segmenter, of one class."""
 
     def __init__(self) -> None:
-        self.backend = Backend(ASGNet.from_preset("default"), "cpu", "torch", "fp32", SIDE)
+        self.backend = backend_of_net(ASGNet.from_preset("default"), "cpu", "torch", "fp32", SIDE)
         self._means: list[Tensor] = []
 
     def _maps(self, picture: Picture) -> list[Tensor]:

@@ -108,7 +108,7 @@ def main() -> int:
     temporary = Path(tempfile.mkdtemp(prefix="asgnet-soak."))
     tempfile.tempdir = str(temporary)
     data = Path(tempfile.mkdtemp(prefix="asgnet-soak-data.", dir=temporary.parent))
-    server = Server(data, lambda: module.Segmenter(segmenter.net)) if asked.jobs else None
+    server = Server(data, lambda: module.Segmenter(segmenter.backend)) if asked.jobs else None
 
     work = sorted(
         [((i + 0.5) / n, kind, i) for kind, n in (("predict", asked.predictions), ("fit", asked.fits),
