@@ -55,3 +55,8 @@ class AsgnetWarning(UserWarning):
 def note(message: str) -> None:
     """Say what was decided for the user, as an :class:`AsgnetWarning`."""
     warnings.warn(message, AsgnetWarning, stacklevel=3)
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, as part of a sentence: its first line, at most 120 characters, no full stop."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:120]

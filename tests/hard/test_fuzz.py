@@ -23,7 +23,8 @@ from asgnet.data.annotations import brush_rle, read_annotations
 from asgnet.data.listing import read_list
 from asgnet.data.names import read_names
 from asgnet.data.read import frame_count, read_mask
-from asgnet.model.checkpoint import load_published, load_weights
+from asgnet.model.checkpoint import load_weights
+from asgnet.model.published import load_published
 from asgnet.serving.uploads import labels_of, picture_of
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes
 

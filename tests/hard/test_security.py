@@ -17,7 +17,8 @@ import torch
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.output.names import output_stems
 from asgnet.errors import AsgnetError, UsageError
-from asgnet.model.checkpoint import load_published, load_weights
+from asgnet.model.checkpoint import load_weights
+from asgnet.model.published import load_published
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))

@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from asgnet.errors import UsageError, WeightsError
 from asgnet.model import ASGNet
-from asgnet.model.checkpoint import fingerprint, load_published, load_weights, save_weights
+from asgnet.model.checkpoint import fingerprint, load_weights, save_weights
 from asgnet.model.default.network import DefaultNet
 from asgnet.model.paper.config import Config
+from asgnet.model.published import load_published
 
 SMALL = Config(backbone="mobilenetv3_small_050", levels=(1, 2), channels=16, hidden=8)
 

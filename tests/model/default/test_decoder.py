@@ -32,7 +32,7 @@ def self_support(probability, maps):
 def inputs(b=2, grid=(8, 6), seed=0):
     generator = torch.Generator().manual_seed(seed)
     similarity, appearance = (
-        torch.randn(b, c, *grid, generator=generator) for c in (LEVELS.count, APPEARANCE)
+        torch.randn(b, c, *grid, generator=generator) for c in (LEVELS.similarity_channels, APPEARANCE)
     )
     coarse = [max(side // 2, 1) for side in grid]
     maps = [torch.randn(b, LEVELS.channels[i], *coarse, generator=generator) for i in LEVELS.fused]
@@ -145,8 +145,8 @@ def test_in_use_the_rounds_before_the_last_are_asked_on_a_coarser_grid():
     answers, _ = made(similarity, appearance, maps)
     assert [x.shape[-2:] for x in seen] == [(4, 3), (4, 3), (8, 6)]
     assert [a.shape[-2:] for a in answers] == [(8, 6)] * 3
-    torch.testing.assert_close(seen[0][:, : LEVELS.count], F.avg_pool2d(similarity, 2))
-    assert torch.equal(seen[2][:, : LEVELS.count], similarity)
+    torch.testing.assert_close(seen[0][:, : LEVELS.similarity_channels], F.avg_pool2d(similarity, 2))
+    assert torch.equal(seen[2][:, : LEVELS.similarity_channels], similarity)
     made.rounds = 1  # there is none before the last
     seen.clear()
     made(similarity, appearance, maps)

@@ -122,7 +122,7 @@ def test_the_forward_is_learn_allocate_decode(net):
     maps = maps_of(net, query)
     knowledge = net.learn(maps_of(net, images), masks)
     allocation = net.allocate(maps, knowledge)
-    assert allocation.maps.shape == (2, net.levels.count, 16, 12)
+    assert allocation.maps.shape == (2, net.levels.similarity_channels, 16, 12)
     assert allocation.guide_map.shape == (2, 8, 6)
     outputs = net(query, images, masks, auxiliary=True)
     assert isinstance(outputs, Outputs)

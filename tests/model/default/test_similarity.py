@@ -241,7 +241,7 @@ def test_a_support_shown_twice_is_only_counted_twice():
     )
     query = random_maps(2, seed=9)
     expected, found = (similarity(query, x, LEVELS)[0] for x in (known, twice))
-    shots = LEVELS.count - 2
+    shots = LEVELS.similarity_channels - 2
     assert (expected[:, shots] == 1).all()
     assert (found[:, shots] == 0.5).all()
     found[:, shots] = 1
@@ -418,7 +418,7 @@ def test_the_maps_have_the_channels_it_counts(levels):
     maps = [torch.randn(1, 1, c, *g) for c, g in zip(levels.channels, grids, strict=True)]
     known = learn(maps, random_masks(1, 1), levels, AREA, MOST)
     found, guide = similarity([m[:, 0] for m in maps], known, levels)
-    assert found.shape == (1, levels.count, *grids[levels.fine])
+    assert found.shape == (1, levels.similarity_channels, *grids[levels.fine])
     assert guide.shape == (1, *grids[levels.grid])
 
 

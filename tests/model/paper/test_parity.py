@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 
-from asgnet.model.checkpoint import load_published
 from asgnet.model.paper.asgnet import ASGNet, Encoded, grid_masks
 from asgnet.model.paper.fem import scale_size
 from asgnet.model.paper.seeds import seed_masks
 from asgnet.model.presets import preset_config
+from asgnet.model.published import load_published
 
 SHARED = Path(os.environ.get("ASGNET_SHARED", Path(__file__).parents[4] / "shared")) / "parity"
 

@@ -158,8 +158,9 @@ def predictor(
 
 def load_net(net: str, given: Input) -> Network:
     """A weights folder or file, a published checkpoint, or a preset with an untrained head."""
-    from asgnet.model.checkpoint import load_published, load_weights
+    from asgnet.model.checkpoint import load_weights
     from asgnet.model.paper.asgnet import ASGNet
+    from asgnet.model.published import load_published
 
     found: Network
     path = Path(net).expanduser()

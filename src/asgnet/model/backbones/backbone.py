@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.errors import UsageError, WeightsError
+from asgnet.errors import UsageError, WeightsError, reason
 from asgnet.model.backbones.lite0 import Installed, Lite0, fill, installed
 
 PROBE_SIDE = 64
@@ -199,13 +199,9 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
         if not pretrained:
             raise
         raise WeightsError(
-            f"The pretrained weights of {name!r} cannot be had ({_first_line(error)}); "
+            f"The pretrained weights of {name!r} cannot be had ({reason(error)}); "
             "check the network connection or load them from a file."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _choose(

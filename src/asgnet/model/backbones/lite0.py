@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asgnet.errors import WeightsError
+from asgnet.errors import WeightsError, reason
 
 EPSILON = 1e-3
 """Of the normalisations, as TensorFlow's."""
@@ -132,8 +132,7 @@ def installed() -> Installed:
     try:
         return list(torch.load(file, map_location="cpu", weights_only=True).items())
     except Exception as error:  # torch.load fails in a dozen ways
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{file} cannot be read ({reason}); install its package again.") from error
+        raise WeightsError(f"{file} cannot be read ({reason(error)}); install its package again.") from error
 
 
 def fill(net: nn.Module, tensors: Installed, head: bool = False) -> None:

@@ -12,8 +12,9 @@ from asgnet.errors import UsageError, WeightsError
 from asgnet.files import named
 from asgnet.model.backbones.backbone import Backbone
 from asgnet.model.build import Network, build
-from asgnet.model.checkpoint import load_published, load_weights
+from asgnet.model.checkpoint import load_weights
 from asgnet.model.presets import preset_config
+from asgnet.model.published import load_published
 from asgnet.study.recipe import Recipe
 
 IMAGENET = "imagenet"
