@@ -55,6 +55,13 @@ KEPT: dict[str, dict[str, str]] = {
     "src/asgnet/faces/page/panel/card.js": _DOUBT,
     "src/asgnet/faces/page/panel/results.js": _DOUBT,
     "src/asgnet/serving/store/results.py": _DOUBT,
+    "src/asgnet/model/default/config.py": {'"weigh"': "in config.json of the first version"},
+    "src/asgnet/model/default/support_statistics.py": {"facts": "a tensor of concept files"},
+    "src/asgnet/model/default/learn.py": {"facts": "the same"},
+    "src/asgnet/model/for_inference.py": {"fuse_conv_bn_weights": "torch's name"},
+    "src/asgnet/model/paper/aspp.py": {"self.fuse": "tensors of weights files"},
+    "src/asgnet/model/paper/fem.py": {"self.fuse": "the same"},
+    "src/asgnet/model/published.py": {"decoder.fuse": "the same"},
 }
 
 # The fusion rules are to be replaced as a whole, words and all.
@@ -85,6 +92,7 @@ CLEAN = (
     "src/asgnet/faces/cli",
     "src/asgnet/files.py",
     "src/asgnet/imaging",
+    "src/asgnet/model",
     "src/asgnet/study",
     "src/asgnet/faces/http",
     "src/asgnet/faces/integrations",

@@ -49,8 +49,6 @@ class ChannelwiseNorm(nn.Module):
 
     same_group: Tensor
 
-    share: Tensor
-
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         width = norm.num_channels // norm.num_groups

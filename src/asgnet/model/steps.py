@@ -25,7 +25,7 @@ Allocated = TypeVar("Allocated")
 
 
 class Outputs(NamedTuple):
-    """What a network answers.
+    """A network's output.
 
     Attributes:
         logits: ``b 2 h w``: background, object.

@@ -27,7 +27,7 @@ _UNFIT = (AttributeError, TypeError, AssertionError, RuntimeError, ValueError)
 
 
 class Backbone(nn.Module):
-    """A frozen timm network that answers with several feature maps.
+    """A frozen timm network with several feature maps as output.
 
     Args:
         net: the name of any timm CNN, or ViT with dense features; or such a network, already made.
@@ -192,7 +192,7 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
         raise UsageError(f"timm has no network called {name!r}{hint}")
     try:
         for any_size in ANY_SIZE:
-            with suppress(TypeError):  # another kind of network
+            with suppress(TypeError):  # of another class of networks
                 return timm.create_model(name, pretrained=pretrained, **any_size, **options)
         return timm.create_model(name, pretrained=pretrained, **options)
     except Exception as error:  # timm and the hub raise whatever their transports raise
@@ -228,7 +228,7 @@ def _patch(net: nn.Module) -> int:
 
 
 def _has_plain_blocks(net: nn.Module) -> bool:
-    """EfficientNet and kin, whose blocks timm's ``feature_info`` does not all list."""
+    """An EfficientNet or one of its relatives, whose blocks timm's ``feature_info`` does not all list."""
     return hasattr(net, "conv_stem") and isinstance(getattr(net, "blocks", None), nn.Sequential)
 
 

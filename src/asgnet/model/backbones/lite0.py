@@ -48,9 +48,9 @@ class Lite0(nn.Module):
         self.act1 = nn.ReLU6(inplace=True)
         stages, into = [], STEM
         for times, side, stride, expansion, out in STAGES:
-            kind = Bottleneck if expansion > 1 else Separable
+            block = Bottleneck if expansion > 1 else Separable
             sizes = [(into, stride), *[(out, 1)] * (times - 1)]
-            stages.append(nn.Sequential(*(kind(c, out, side, s, expansion) for c, s in sizes)))
+            stages.append(nn.Sequential(*(block(c, out, side, s, expansion) for c, s in sizes)))
             into = out
         self.blocks = nn.Sequential(*stages)
 

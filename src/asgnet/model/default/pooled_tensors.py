@@ -20,7 +20,7 @@ class PooledTensors(NamedTuple):
         pixels: ``b 2 m D``, object and background pixels at the fused levels, D channels; seen: ``b 2`` bool.
         centre, spread: ``b e``, mean and standard deviation of each similarity map on the supports.
         facts: ``b f``, the episode statistics: separation of the maps on the supports, 1 / shots, and the
-            square root of the object's share of what is not ignored.
+            square root of the object's part of what is not ignored.
         kinds: ``b 2 s``, ImageNet logits of the object and of what surrounds it, see
             :class:`~asgnet.model.default.imagenet.ImageNetHead`; ``b 2 0`` where they are not needed.
     """

@@ -55,7 +55,7 @@ class Prototypes(NamedTuple):
 
 
 class ASGNet(nn.Module):
-    """The network. One ``forward`` answers a batch of episodes; its four :class:`~asgnet.model.steps.FourSteps` can
+    """The network. One ``forward`` segments a batch of episodes; its four :class:`~asgnet.model.steps.FourSteps` can
     be called one by one, so that supports are learned once and any number of queries decoded.
 
     Args:
@@ -128,7 +128,7 @@ class ASGNet(nn.Module):
             query: ``b 3 H W``, normalised (see :meth:`Backbone.normalise`).
             support_images: ``b k 3 H' W'``, normalised; any k.
             support_masks: ``b k H'' W''`` in {0, 1, 255}: background, object, ignore; any size, any dtype.
-            auxiliary: answer with :class:`Outputs`, the auxiliary classifiers' logits included.
+            auxiliary: return :class:`Outputs`, the auxiliary classifiers' logits included.
 
         Returns:
             Logits ``b 2 H W``: background, object.
@@ -201,7 +201,7 @@ class ASGNet(nn.Module):
     def decode(
         self, query: Encoded, allocation: Allocation, size: Sequence[int], auxiliary: bool = False
     ) -> Outputs:
-        """Query features and what the prototypes say about them -> logits ``b 2 H W`` at ``size``."""
+        """Query features and how the prototypes fit them -> logits ``b 2 H W`` at ``size``."""
         guided = torch.cat([query.features, allocation.guide_feature], 1)  # b 2c h w
         outputs = self.decoder(guided, allocation.probability_map, query.low, auxiliary)
         return outputs._replace(logits=resize(outputs.logits, size))

@@ -54,7 +54,7 @@ class FEM(nn.Module):
         inner: list[Tensor] = []
         total = torch.zeros((), device=guided.device)
         x = guided
-        for scale, (fraction, fuse) in enumerate(
+        for scale, (fraction, part) in enumerate(
             zip(self.fractions, self.fuse.weight.chunk(len(self.fractions), 1), strict=True)
         ):
             size = scale_size(grid, fraction, self.published)
@@ -67,7 +67,7 @@ class FEM(nn.Module):
             if auxiliary and len(self.inner):
                 inner.append(self.inner[scale](x))
             # A 1×1 convolution of an enlarged map is the enlarged convolution: 4 to 64 times cheaper.
-            total = total + resize(F.conv2d(x, fuse), grid)
+            total = total + resize(F.conv2d(x, part), grid)
         x = F.relu(total)
         x = x + self.smooth(x)
         return Outputs(self.classifier(x), tuple(inner))

@@ -14,7 +14,7 @@ BELOW_COSINE = -2.0
 
 
 class Allocation(NamedTuple):
-    """What the prototypes say about a query.
+    """How the prototypes fit a query.
 
     Attributes:
         guide_feature: ``b c h w``, each pixel's chosen prototype (eq. 8).
