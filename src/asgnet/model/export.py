@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,8 +100,8 @@ def exported(net: DefaultNet) -> dict[str, bytes]:
         )
         support = assembled(found, sides, net.levels)
         head = [torch.from_numpy(array) for array in pixel_head([support], numbers.pixel_penalty)]
-        learnt = stacked([pooled([support], net.levels, numbers)], torch.device("cpu"))
-    fit = [torch.ones(1), torch.full((1,), 0.5), *head, *learnt]
+        learned = stacked([pooled([support], net.levels, numbers)], torch.device("cpu"))
+    fit = [torch.ones(1), torch.full((1,), 0.5), *head, *learned]
     classes = [torch.cat([tensor, tensor]) for tensor in fit]  # two, so that the axis isn't one
     free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name in FEATURES}
     lists = {name: {0: name} for name in _both(INPUTS)}
@@ -142,7 +143,7 @@ def _both(names: Sequence[str]) -> list[str]:
 def _onnx(
     graph: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str], free: dict
 ) -> bytes:
-    stream = io.BytesIO()
+    stream: Any = io.BytesIO()  # which torch takes, though not by its types
     try:
         with _quietly(), torch.no_grad():
             torch.onnx.export(

@@ -102,15 +102,15 @@ class DecodeGraph(nn.Module):
             tensor.expand(count, *tensor.shape).flatten(0, 1)
             for tensor in classes  # n … -> bn …
         )
-        learnt = PooledTensors(*rest)
-        allocation = self.net.allocate(features, learnt)
+        learned = PooledTensors(*rest)
+        allocation = self.net.allocate(features, learned)
         outputs = self.net.decode(features, allocation, appearance=use_appearance)
         assert outputs.presence is not None
         scores = pixel_scores(features, PixelHead(*classes[2:4]), self.net.read).flatten(0, 1)
         decoded = outputs.logits[:, 1] - outputs.logits[:, 0]
         logits = fused_logits(decoded, scores, weights, numbers.pixel_gain)
-        similarity = self.net.class_similarity(features.maps, learnt, logits)
-        presence = presence_logit(outputs.presence, logits, similarity, learnt.shots, numbers)
+        similarity = self.net.class_similarity(features.maps, learned, logits)
+        presence = presence_logit(outputs.presence, logits, similarity, learned.shots, numbers)
         found = (logits, presence, allocation.guide_map, scores, decoded)
         return Decoded(*(one.unflatten(0, (count, each)) for one in found))
 
