@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -143,7 +142,7 @@ def _both(names: Sequence[str]) -> list[str]:
 def _onnx(
     graph: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str], free: dict
 ) -> bytes:
-    stream: Any = io.BytesIO()  # which torch takes, though not by its types
+    stream = io.BytesIO()
     try:
         with _quietly(), torch.no_grad():
             torch.onnx.export(

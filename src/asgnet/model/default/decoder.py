@@ -50,7 +50,7 @@ class Decoder(nn.Module):
         self.levels, self.calibration = levels, calibration
         self.drop, self.rounds, self.widths = drop, rounds, tuple(widths)
         fine, half, quarter = widths
-        self.mix = _block(levels.count + appearance + SELF_SUPPORT, fine, size=1)
+        self.mix = _block(levels.similarity_channels + appearance + SELF_SUPPORT, fine, size=1)
         self.fine = _block(fine, fine)
         self.down = nn.Sequential(_block(fine, half, stride=2), _block(half, half))
         self.deep = nn.Sequential(_block(half, quarter, stride=2), _block(quarter, quarter, dilation=2))
@@ -59,7 +59,7 @@ class Decoder(nn.Module):
         self.up = _block(half + quarter, half)
         self.join = _block(fine + half, fine)
         self.out = nn.Conv2d(fine, 1, 1)
-        self.linear_skip = nn.Conv2d(levels.count, 1, 1, bias=False)
+        self.linear_skip = nn.Conv2d(levels.similarity_channels, 1, 1, bias=False)
         self._start()
 
     def _start(self) -> None:

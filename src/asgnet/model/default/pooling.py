@@ -159,8 +159,8 @@ def _standardising(
     weights[0, :inside], weights[1, inside:] = np.concatenate(shares[0]), np.concatenate(shares[1])
     weights /= weights.sum(1, keepdims=True).clip(SMALL)
     both = weights.sum(0) / weights.sum().clip(1e-6)
-    centre, variance = _moments(maps, both)
-    (high, above), (low, below) = (_moments(maps, side) for side in weights)
+    centre, variance = _mean_and_variance(maps, both)
+    (high, above), (low, below) = (_mean_and_variance(maps, side) for side in weights)
     separation = ((high - low) / np.sqrt(above + below + 1e-6)).clip(-limit, limit) / 3  # e
     width = PER_LEVEL * len(levels.channels)
     rest = [1 / len(supports), np.sqrt(areas[0] / max(areas[0] + areas[1], SMALL))]
@@ -175,7 +175,9 @@ def _spread_area(side: SideOfSupport) -> NDArray[np.float64]:
     return shares * (float(side.gram[-1, -1]) / max(shares.sum(), 1e-9))
 
 
-def _moments(values: Array, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _mean_and_variance(
+    values: Array, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance ``e`` of ``e p`` values under ``p`` weights."""
     mean = values @ weights
     return mean, (values - mean[:, None]) ** 2 @ weights
