@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ PathLike = str | os.PathLike[str]
 
 HALF = ".asgnet-"
 """What the names of files begin with that are not whole yet."""
+UNFINISHED = re.compile(re.escape(HALF) + r"[0-9a-f]{12}(\.[^/]{0,7})?")
+"""Their whole names, as :func:`atomic_path` makes them: by these what a killed process left is known."""
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space or choose another disk, then run again",

@@ -59,6 +59,7 @@ class Service:
         bounds: what may be brought.
         threads: that compute.
         on_change: called with a job's id, in any thread, when something of it changed.
+        repair: make a new index if it is missing or damaged, and take in concepts that it does not know.
 
     Attributes:
         models: the network, and the concepts that are ready.
@@ -76,11 +77,12 @@ class Service:
         bounds: Bounds | None = None,
         threads: int = 2,
         on_change: Callable[[str], None] = lambda job: None,
+        repair: bool = False,
     ):
         self.bounds, self.on_change = bounds or Bounds(), on_change
-        self.database = Database(folder)
+        self.database = Database(folder, repair)
         self.decoder = Decoder(self.bounds.pixels, PixelBudget(self.bounds.pixels_at_a_time), threads + 1)
-        self.concepts, self.jobs = Concepts(self.database), Jobs(self.database)
+        self.concepts, self.jobs = Concepts(self.database, repair), Jobs(self.database)
         self.models = Models(self.concepts)
         self.tally: dict[str, float] = defaultdict(float)
         self._lock, self._diagnosing = threading.Lock(), threading.Lock()

@@ -57,7 +57,7 @@ def test_after_kill_9_everything_is_there_and_the_rest_is_done(tmp_path, painted
         assert len(before) < 12
     finally:
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
-    (tmp_path / "jobs" / job["id"] / ".asgnet-half.png").write_bytes(b"half")
+    (tmp_path / "jobs" / job["id"] / ".asgnet-0123456789ab.png").write_bytes(b"half")
     (tmp_path / "concepts" / "left-over").mkdir()
 
     second = Process(tmp_path)
@@ -72,6 +72,7 @@ def test_after_kill_9_everything_is_there_and_the_rest_is_done(tmp_path, painted
             address = f"/v1/jobs/{job['id']}/results/{result['index']}"
             assert second.client.get(f"{address}/mask.png").content[:4] == b"\x89PNG"
         assert not (tmp_path / "concepts" / "left-over").exists()
+        assert len(list(tmp_path.glob("lost+found/*/concepts/left-over"))) == 1
         assert not list(tmp_path.rglob(".asgnet-*"))
         third = subprocess.run(
             [sys.executable, "-m", "asgnet", "serve", "--port", "0", "--data-dir", str(tmp_path)],

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import tempfile
 import threading
@@ -222,8 +223,12 @@ def settle(folder: Folder, manifest: Manifest) -> None:
             (folder.path / PARTS).rmdir()
 
 
+_PART = re.compile(rf"{re.escape(PARTS)}/[0-9a-f]{{24}}\.jsonl")
+"""Names that workers give to their parts."""
+
+
 def _absorb_parts(folder: Folder, manifest: Manifest) -> list[str]:
-    names = folder.list(PARTS)
+    names = [name for name in folder.list(PARTS) if _PART.fullmatch(name)]  # others' files stay
     for name in names:
         if name not in manifest.absorbed:
             manifest.absorb(folder.read(name) or b"")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +27,7 @@ from asgnet.apply.output.formats import shared_files
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import AsgnetError, UsageError
-from asgnet.files import HALF
+from asgnet.files import HALF, UNFINISHED
 
 if TYPE_CHECKING:
     from asgnet.apply.concept.file import Concept
@@ -248,7 +247,7 @@ def _write_run_files(
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the hidden half-written files of a killed run."""
-    for path in [path for path in folder.rglob(f"{HALF}*") if path.is_file()]:
-        with suppress(FileNotFoundError):
-            path.unlink()
+    """Remove the hidden half-written files of a killed run, known by their whole names."""
+    for path in [path for path in folder.rglob(f"{HALF}*") if UNFINISHED.fullmatch(path.name)]:
+        if path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)

@@ -48,6 +48,9 @@ def serve(
     label_studio_key: Annotated[
         str | None, typer.Option(envvar="LABEL_STUDIO_API_KEY", help="Its access token, to fetch pictures.")
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make a new index where it is missing, of the concepts' files.")
+    ] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
 ) -> int:
     """Open a page that does the whole job, over an HTTP API that others can build on.
@@ -66,7 +69,7 @@ def serve(
         raise UsageError(f"The token is shorter than {SHORTEST_TOKEN} characters; give a longer one.")
     settings = Settings(
         data_dir or _home(), host, token, weights, device, bounds=Bounds(days=keep_days),
-        label_studio=label_studio, label_studio_key=label_studio_key,
+        label_studio=label_studio, label_studio_key=label_studio_key, repair=repair,
         **({} if workers is None else {"workers": workers}),
     )  # fmt: skip
     if not settings.local and token is None:

@@ -110,7 +110,7 @@ def create_app(
         return Segmenter.from_pretrained(settings.weights, settings.device, threads=threads)
 
     service = Service(
-        settings.data_dir, load or loaded, settings.bounds, settings.workers, on_change=watchers.tell
+        settings.data_dir, load or loaded, settings.bounds, settings.workers, watchers.tell, settings.repair
     )
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ class Settings:
         bounds: what may be brought.
         label_studio: address of the Label Studio that pictures may be fetched from.
         label_studio_key: its API token.
+        repair: make a new index of the concepts' files where it is missing or damaged.
     """
 
     data_dir: Path
@@ -37,6 +38,7 @@ class Settings:
     bounds: Bounds = field(default_factory=Bounds)
     label_studio: str | None = None
     label_studio_key: str | None = None
+    repair: bool = False
 
     @property
     def local(self) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from asgnet.apply.concept.file import Concept
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import save_bytes
-from asgnet.serving.store.database import Database, new_id, sweep
+from asgnet.serving.store.database import Database, new_id
+from asgnet.serving.store.folder import remove_unfinished, say
+from asgnet.serving.store.repair import adoptable
+from asgnet.serving.store.sidecar import ExampleRow, Sidecar
 
 
 class ReplacedError(UsageError):
@@ -79,16 +82,41 @@ class Concepts:
 
     Args:
         database: its index.
+        repair: take concept folders into the index that it does not know.
     """
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, repair: bool = False):
         self._database = database
         self._replacing = threading.Lock()  # two fits of one concept must not become the same version
         self._folder = database.folder / "concepts"
-        sweep(self._folder, {row["id"] for row in database.rows("SELECT id FROM concept")})
-        for kept in self.all():
-            examples = [p.name for e in self.examples(kept.id) for p in (e.picture, e.mask)]
-            sweep(self._folder / kept.id, {self.file(kept.id, kept.version).name, *examples})
+        remove_unfinished(self._folder)
+        if repair:
+            self._adopt()
+        self._put_aside()
+
+    def _adopt(self) -> None:
+        """Take concept folders into the index that it does not know."""
+        known = {row["id"] for row in self._database.rows("SELECT id FROM concept")}
+        for identity, said, concept in adoptable(self._folder, known):
+            with self._database.transaction() as index:
+                self._insert(index, identity, said, concept)
+            say(f"concept {said.name!r} ({identity}) is known again, with {len(said.examples)} examples.")
+
+    def _put_aside(self) -> None:
+        """Move what the index does not know into lost+found, and have a sidecar beside every concept."""
+        kept = {one.id: one for one in self.all()}
+        for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
+            one = kept.get(folder.name)
+            if one is None:
+                self._database.lost.take(folder)
+                continue
+            file = self.file(one.id, one.version)
+            sidecar = file.with_suffix(".json")
+            known = {file, sidecar, *(p for e in self.examples(one.id) for p in (e.picture, e.mask))}
+            for path in sorted(set(folder.iterdir()) - known):
+                self._database.lost.take(path)
+            if not sidecar.exists():  # made by an older asgnet
+                self._sidecar(one).save(sidecar)
 
     def all(self) -> list[KeptConcept]:
         """Every concept, the oldest first."""
@@ -146,14 +174,11 @@ class Concepts:
         self, name: str, concept: Concept, adapt: str, examples: Sequence[Example], notes: Sequence[str]
     ) -> KeptConcept:
         """Keep a new one."""
-        identity, now = new_id(), time.time()
-        files = self._write(identity, 1, concept, examples)
-        with self._database.transaction() as index:
-            index.execute(
-                "INSERT INTO concept VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, NULL)",
-                (identity, name, *_columns(concept), adapt, now, now, json.dumps(list(notes))),
-            )
-            self._index_examples(index, identity, files, examples)
+        now = time.time()
+        said = Sidecar(name, adapt, 1, now, now, tuple(notes), _rows(examples))
+        identity = new_id()
+        with self._written(identity, said, concept, examples) as index:
+            self._insert(index, identity, said, concept)
         return self._there(identity)
 
     def replace(
@@ -169,17 +194,19 @@ class Concepts:
         old, before = self.get(identity), self.examples(identity)
         if old is None:
             return None
-        files = self._write(identity, old.version + 1, concept, examples)
-        with self._database.transaction() as index:
+        now = time.time()
+        said = Sidecar(old.name, old.adapt, old.version + 1, old.created, now, tuple(notes), _rows(examples))
+        outdated = self._paths(identity, old.version, [e.picture.stem for e in before])
+        with self._written(identity, said, concept, examples) as index:
             index.execute(
-                "UPDATE concept SET classes = ?, counts = ?, network = ?, version = version + 1, "
-                "updated = ?, notes = ?, doctor = NULL WHERE id = ?",
-                (*_columns(concept), time.time(), json.dumps(list(notes)), identity),
+                "UPDATE concept SET classes = ?, counts = ?, network = ?, version = ?, updated = ?, notes = ?, "
+                "doctor = NULL WHERE id = ?",
+                (*_columns(concept), said.version, now, json.dumps(said.notes), identity),
             )
             index.execute("DELETE FROM support WHERE concept = ?", (identity,))
-            self._index_examples(index, identity, files, examples)
-        for path in (self.file(identity, old.version), *(p for e in before for p in (e.picture, e.mask))):
-            path.unlink(missing_ok=True)
+            self._index_examples(index, identity, said)
+            key = self._database.removing(index, outdated)
+        self._database.remove(key)
         return self._there(identity)
 
     def remember_diagnosis(self, identity: str, version: int, doctor: dict[str, Any]) -> None:
@@ -192,29 +219,58 @@ class Concepts:
 
     def delete(self, identity: str) -> bool:
         """Forget one; False if there is none."""
-        with self._replacing, self._database.transaction() as index:
-            gone = index.execute("DELETE FROM concept WHERE id = ?", (identity,)).rowcount
-        shutil.rmtree(self._folder / identity, ignore_errors=True)
+        with self._replacing:
+            with self._database.transaction() as index:
+                gone = index.execute("DELETE FROM concept WHERE id = ?", (identity,)).rowcount
+                key = self._database.removing(index, [f"concepts/{identity}"] if gone else [])
+            self._database.remove(key)
         return bool(gone)
 
-    def _write(self, identity: str, version: int, concept: Concept, examples: Sequence[Example]) -> list[str]:
-        files = []
-        for example in examples:
-            files.append(new_id())
-            save_bytes(self._folder / identity / f"{files[-1]}.picture", example.picture)
-            save_bytes(self._folder / identity / f"{files[-1]}.mask", example.mask)
-        concept.save(self.file(identity, version))
-        return files
+    @contextmanager
+    def _written(
+        self, identity: str, said: Sidecar, concept: Concept, examples: Sequence[Example]
+    ) -> Iterator[Connection]:
+        """Write the files of a version, then a transaction to name them; without it they go again."""
+        paths = self._paths(identity, said.version, [row.file for row in said.examples])
+        with self._database.transaction() as index:
+            key = self._database.removing(index, paths)
+        try:
+            for row, example in zip(said.examples, examples, strict=True):
+                save_bytes(self._folder / identity / f"{row.file}.picture", example.picture)
+                save_bytes(self._folder / identity / f"{row.file}.mask", example.mask)
+            file = self.file(identity, said.version)
+            said.save(file.with_suffix(".json"))
+            concept.save(file)
+            with self._database.transaction() as index:
+                yield index
+                self._database.stay(index, key)
+        except BaseException:
+            self._database.remove(key)
+            raise
 
-    def _index_examples(
-        self, index: Any, identity: str, files: Sequence[str], examples: Sequence[Example]
-    ) -> None:
-        index.executemany(
-            "INSERT INTO support VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (identity, i, file, example.name, example.size[1], example.size[0])
-                for i, (file, example) in enumerate(zip(files, examples, strict=True))
-            ],
+    def _paths(self, identity: str, version: int, files: Sequence[str]) -> list[str]:
+        """A version's files, from the data folder."""
+        names = [f"{file}.{kind}" for file in files for kind in ("picture", "mask")]
+        return [f"concepts/{identity}/{name}" for name in (f"{version}.concept", f"{version}.json", *names)]
+
+    def _insert(self, index: Connection, identity: str, said: Sidecar, concept: Concept) -> None:
+        index.execute(
+            "INSERT INTO concept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            (
+                identity, said.name, *_columns(concept), said.adapt, said.version, said.created, said.updated,
+                json.dumps(said.notes),
+            ),
+        )  # fmt: skip
+        self._index_examples(index, identity, said)
+
+    def _index_examples(self, index: Connection, identity: str, said: Sidecar) -> None:
+        rows = [(identity, i, r.file, r.name, r.width, r.height) for i, r in enumerate(said.examples)]
+        index.executemany("INSERT INTO support VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _sidecar(self, kept: KeptConcept) -> Sidecar:
+        rows = [ExampleRow(e.picture.stem, e.name, e.width, e.height) for e in self.examples(kept.id)]
+        return Sidecar(
+            kept.name, kept.adapt, kept.version, kept.created, kept.updated, kept.notes, tuple(rows)
         )
 
     def _there(self, identity: str) -> KeptConcept:
@@ -234,3 +290,7 @@ class Concepts:
 
 def _columns(concept: Concept) -> tuple[str, str, str]:
     return json.dumps(concept.classes), json.dumps(concept.counts), concept.network
+
+
+def _rows(examples: Sequence[Example]) -> tuple[ExampleRow, ...]:
+    return tuple(ExampleRow(new_id(), e.name, e.size[1], e.size[0]) for e in examples)

@@ -20,15 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from asgnet.errors import OutputError
-from asgnet.files import HALF, named, save_bytes
+from asgnet.files import UNFINISHED, named, save_bytes
 
 INDEX = "asgnet.sqlite3"
 MARKER = "asgnet-serve.json"
 LOST = "lost+found"
 FORMAT = "asgnet-serve-data-1"
 _LOCK = "lock"
-UNFINISHED = re.compile(re.escape(HALF) + r"[0-9a-f]{12}(\.[^/]{0,7})?")
-"""Names of files that :func:`asgnet.files.atomic_path` had not finished."""
 
 
 def claim(folder: Path) -> int:

@@ -7,7 +7,6 @@ nothing of it is waiting.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -17,9 +16,9 @@ from typing import Any, Literal
 
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.errors import UsageError
-from asgnet.files import HALF
 from asgnet.serving.keyed_lock import KeyedLock
-from asgnet.serving.store.database import Database, new_id, sweep
+from asgnet.serving.store.database import Database, new_id
+from asgnet.serving.store.folder import remove_unfinished
 from asgnet.serving.store.results import Files
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -90,9 +89,11 @@ class Jobs:
         self._folder = database.folder / "jobs"
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
-        sweep(self._folder, {row["id"] for row in database.rows("SELECT id FROM job")})
-        for half in self._folder.rglob(f"{HALF}*"):  # written when the last process was killed
-            half.unlink(missing_ok=True)
+        known = {row["id"] for row in database.rows("SELECT id FROM job")}
+        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
+            if path.name not in known:
+                database.lost.take(path)
+        remove_unfinished(self._folder)
 
     def all(self) -> list[KeptJob]:
         """Every job, the newest first."""
@@ -260,7 +261,8 @@ class Jobs:
         """Forget a job and its results; False if there is none."""
         with self._database.transaction() as index:
             gone = index.execute("DELETE FROM job WHERE id = ?", (identity,)).rowcount
-        shutil.rmtree(self._folder / identity, ignore_errors=True)
+            key = self._database.removing(index, [f"jobs/{identity}"])
+        self._database.remove(key)
         return bool(gone)
 
     def expire(self, days: float) -> list[str]:
