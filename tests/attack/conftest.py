@@ -1,7 +1,81 @@
-"""A server in this process, as the tests of the HTTP API have it."""
+"""Servers to be attacked: in this process with a network that takes no time, and as a process of its own."""
 
 from __future__ import annotations
 
-from tests.faces.http.conftest import client, finish, learn, painted, segmenter, serve
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
-__all__ = ["client", "finish", "learn", "painted", "segmenter", "serve"]
+import numpy as np
+import pytest
+from tests.faces.http.conftest import finish, learn, painted
+
+from asgnet.types import Concept, Prediction
+
+__all__ = ["finish", "learn", "painted"]
+
+
+class Stub:
+    """Finds what is red, at once: attacks are on the server, not on the network."""
+
+    engine = "torch"
+
+    def __init__(self) -> None:
+        self.concept: Concept | None = None
+        self.calls = 0
+
+    def answer_in_torch(self) -> None:
+        """Is there already."""
+
+    def use_engine_of(self, other: Stub) -> None:
+        """Has none."""
+
+    def forget_supports(self) -> None:
+        """Keeps none."""
+
+    def fit(self, images, masks, **_) -> Stub:
+        shown = tuple(sum(mask is not None for mask in each) for each in masks.values())
+        self.concept = Concept(
+            tuple(masks), {"it": np.zeros((len(masks), 1), np.float32)}, "stub", ("a",), shown
+        )
+        return self
+
+    def predict(self, picture) -> Prediction:
+        mask = picture[..., 0].astype(int) - picture[..., 1] > 100
+        return Prediction(mask, mask.astype(np.float32), float(mask.any()), np.zeros(mask.shape, np.int32))
+
+
+@pytest.fixture
+def stubbed(tmp_path) -> Iterator[Callable]:
+    """``(folder, **settings) -> client`` of a server with a :class:`Stub`."""
+    from fastapi.testclient import TestClient
+
+    from asgnet.faces.http.app import create_app
+    from asgnet.faces.http.settings import Settings
+    from asgnet.faces.integrations import labelstudio
+
+    with ExitStack() as stack:
+
+        def started(folder: Path | None = None, **settings) -> TestClient:
+            settings = {"workers": 2, **settings}
+            told = Settings(folder or tmp_path / "data", **settings)
+            app = create_app(told, Stub, [labelstudio.install])
+            client = TestClient(app, base_url="http://127.0.0.1:8008", raise_server_exceptions=False)
+            stack.enter_context(client)
+            app.state.service.loaded.result(60)
+            return client
+
+        yield started
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of three megabytes; skipped where none can be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True)
+    if made.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

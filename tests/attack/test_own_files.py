@@ -132,7 +132,7 @@ def test_another_program_s_index_of_that_name_is_no_mark(tmp_path):
 def test_a_foreign_or_newer_marker_is_refused(tmp_path, text):
     (tmp_path / MARKER).write_text(text)
     (tmp_path / "concepts").mkdir()
-    with pytest.raises(OutputError, match="newer asgnet|damaged"):
+    with pytest.raises(OutputError, match=r"newer asgnet|damaged"):
         Database(tmp_path)
     assert tree(tmp_path).keys() == {MARKER}
 

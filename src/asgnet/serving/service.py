@@ -89,7 +89,7 @@ class Service:
         self._diagnoses: dict[tuple[str, int], Future[dict[str, Any]]] = {}
         self.alone = KeyedLock().hold
         self.jobs.expire(self.bounds.days)
-        self.runner = Runner(self.jobs, self._segment_kept, self._ended)
+        self.runner = Runner(self.jobs, self._segment_kept, self._ended, lambda: self.pool.wake())
         self.pool = WorkerPool(threads, self.bounds.waiting, self.runner.spare)
         self.loaded = self.pool.submit(partial(self._load, load), "slow")
 
@@ -174,7 +174,7 @@ class Service:
             raise UsageError("The concept was deleted before this picture was done; start another job.")
         try:
             data = self.jobs.files(taken.job, taken.position).picture.read_bytes()
-        except OSError as error:
+        except FileNotFoundError as error:
             raise PictureError(f"{taken.name!r} is no longer there; upload it again.") from error
         with self.decoder.picture(data, taken.name) as picture:
             began = time.perf_counter()

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from asgnet import __version__
 from asgnet.apply.segmenter import Segmenter
+from asgnet.errors import OutputError
 from asgnet.faces.http import (
     concepts,
     health,
@@ -32,6 +33,7 @@ from asgnet.faces.http.guard import Guard
 from asgnet.faces.http.settings import Settings
 from asgnet.serving.proposals import Proposals
 from asgnet.serving.service import Service
+from asgnet.serving.store.faults import storage_error
 
 PAGE = Path(__file__).parents[1] / "page"
 _EXPIRE = 3600.0
@@ -116,6 +118,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watchers.start()
+        _quiet_faults(service)
         expiring = asyncio.create_task(_expire(service))
         yield
         expiring.cancel()
@@ -143,7 +146,23 @@ def create_app(
 async def _expire(service: Service) -> None:
     while True:
         await asyncio.sleep(_EXPIRE)
-        await asyncio.to_thread(service.jobs.expire, service.bounds.days)
+        with suppress(OutputError):  # said already; there is a next time
+            await asyncio.to_thread(service.jobs.expire, service.bounds.days)
+
+
+def _quiet_faults(service: Service) -> None:
+    """Say once that there are no file handles left, instead of a traceback for every connection."""
+    loop = asyncio.get_running_loop()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        fault = storage_error(error) if isinstance(error, OSError) else None
+        if fault is None:
+            loop.default_exception_handler(context)
+        else:
+            service.database.faults.begin(fault)
+
+    loop.set_exception_handler(handle)
 
 
 def _mount_page(app: FastAPI) -> None:

@@ -16,9 +16,12 @@ from starlette.exceptions import HTTPException
 
 from asgnet import errors
 from asgnet.serving.decoding import StoppingError, TooMuchError
+from asgnet.serving.store.faults import StorageError, storage_error
 from asgnet.serving.worker_pool import QueueFullError
 
 MEDIA = "application/problem+json"
+_STORAGE_RETRY = 10
+"""Seconds until a client may try again to have something stored."""
 _TYPES: dict[type[Exception], tuple[int, str, str]] = {
     QueueFullError: (429, "busy", "Too much waits already"),
     StoppingError: (503, "not-ready", "The server is stopping"),
@@ -36,6 +39,7 @@ _STATUSES = {
     403: "foreign",
     404: "not-found",
     405: "method",
+    408: "slow",
     409: "conflict",
     411: "length",
     413: "too-large",
@@ -80,6 +84,7 @@ def install(app: FastAPI) -> None:
     """Have the app answer every error with a problem document."""
     app.add_exception_handler(errors.AsgnetError, _ours)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _system)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -89,14 +94,29 @@ async def _ours(request: Request, error: Any) -> JSONResponse:
         (found for kind, found in _TYPES.items() if isinstance(error, kind)), (500, "unexpected", "Error")
     )
     detail = str(error)
-    if isinstance(error, errors.OutputError):  # names a file of this machine
-        _log(detail)
-        detail = "The server's data folder cannot be written: the disk is full, or it may not be written to."
+    fault = storage_error(error)
+    if fault is not None:
+        return _unstored(request, fault)
     headers = _retry(error.retry_after) if isinstance(error, QueueFullError) else None
     return answer(status, document(status, detail, kind, title), headers)
 
 
+def _unstored(request: Request, fault: StorageError) -> JSONResponse:
+    """507, logged once however many requests it meets."""
+    request.app.state.service.database.faults.begin(fault)
+    title = _TYPES[errors.OutputError][2]
+    return answer(507, document(507, str(fault), "storage", title), _retry(_STORAGE_RETRY))
+
+
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    fault = storage_error(error)
+    return await _unexpected(request, error) if fault is None else _unstored(request, fault)
+
+
 async def _http(request: Request, error: Any) -> JSONResponse:
+    fault = storage_error(error.__cause__) if isinstance(error.__cause__, OSError) else None
+    if fault is not None:  # the body could not be put into temporary files
+        return _unstored(request, fault)
     detail = error.detail if isinstance(error.detail, str) else str(error.detail)
     return answer(error.status_code, document(error.status_code, detail), error.headers)
 

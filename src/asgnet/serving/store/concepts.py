@@ -16,6 +16,7 @@ from asgnet.apply.concept.file import Concept
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import save_bytes
 from asgnet.serving.store.database import Database, new_id
+from asgnet.serving.store.faults import storage_error
 from asgnet.serving.store.folder import remove_unfinished, say
 from asgnet.serving.store.repair import adoptable
 from asgnet.serving.store.sidecar import ExampleRow, Sidecar
@@ -137,11 +138,15 @@ class Concepts:
         Raises:
             ReplacedError: it was deleted, or learned anew, meanwhile.
             WeightsError: its file is damaged.
+            StorageError: it cannot be read now.
         """
         path = self.file(kept.id, kept.version)
         try:
             return Concept.load(path)
         except AsgnetError as error:
+            fault = storage_error(error)
+            if fault is not None:
+                raise fault from error
             if path.exists():
                 raise
             raise ReplacedError("The concept was deleted or replaced meanwhile; ask again.") from error
@@ -244,6 +249,7 @@ class Concepts:
             with self._database.transaction() as index:
                 yield index
                 self._database.stay(index, key)
+            self._database.faults.end()
         except BaseException:
             self._database.remove(key)
             raise

@@ -147,7 +147,6 @@ class Database:
                 if self._connection.in_transaction:  # a full disk may have ended it already
                     self._connection.execute("ROLLBACK")
                 raise
-        self.faults.end()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
+import time
 
-from asgnet.errors import OutputError
+from asgnet.errors import AsgnetError, OutputError
 from asgnet.serving.store.folder import say
 
 _CAUSES = {
@@ -29,7 +30,13 @@ _SQLITE = {
     sqlite3.SQLITE_CANTOPEN: "the index cannot be opened",
     sqlite3.SQLITE_IOERR: "the disk does not work, or is full",
     sqlite3.SQLITE_NOMEM: "the system has no memory left",
+    sqlite3.SQLITE_CORRUPT: "the index is damaged",
+    sqlite3.SQLITE_NOTADB: "the index is damaged",
 }
+
+
+_FORGOTTEN = 60.0
+"""Seconds after which the same fault is said again."""
 
 
 class StorageError(OutputError):
@@ -38,14 +45,17 @@ class StorageError(OutputError):
 
 def storage_error(error: BaseException) -> StorageError | None:
     """The same as a sentence, if the disk or the system is at fault; None if it is something else."""
-    cause = None
     if isinstance(error, StorageError):
         return error
-    if isinstance(error, OutputError):
-        cause = str(error).rstrip(".")
+    cause = None
+    if isinstance(error, AsgnetError):
+        below = None if error.__cause__ is None else storage_error(error.__cause__)
+        if below is not None or not isinstance(error, OutputError):
+            return below
+        cause = "the data folder cannot be written"
     elif isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
-        cause = _SQLITE.get(code & 0xFF, f"the index does not work ({error})") if code else None
+        cause = _SQLITE.get(code & 0xFF) if code else None
     elif isinstance(error, OSError):
         cause = _CAUSES.get(error.errno or 0)
     return (
@@ -54,23 +64,25 @@ def storage_error(error: BaseException) -> StorageError | None:
 
 
 class Faults:
-    """Says when storing begins to fail, and when it works again."""
+    """Says when storing begins to fail, once for as long as it lasts, and when it works again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._now: str | None = None
+        self._met: dict[str, float] = {}
 
     def begin(self, error: BaseException) -> None:
-        """Storing failed; said if that is news."""
-        sentence = str(error)
+        """Storing failed; said unless it did so for the same reason a minute ago."""
+        sentence, now = str(error), time.monotonic()
         with self._lock:
-            news, self._now = sentence != self._now, sentence
+            news = now - self._met.get(sentence, -_FORGOTTEN) >= _FORGOTTEN
+            self._met[sentence] = now
         if news:
             say(sentence)
 
     def end(self) -> None:
-        """Storing worked; said if it did not before."""
+        """Something was stored, files and rows; said if it could not be before."""
         with self._lock:
-            news, self._now = self._now is not None, None
+            news = bool(self._met)
+            self._met.clear()
         if news:
             say("Storing works again.")

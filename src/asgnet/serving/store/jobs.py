@@ -76,11 +76,12 @@ class Jobs:
         database: its index.
 
     Attributes:
+        faults: what is wrong with the disk.
         alone: of ``(job, position)``: nobody else writes this picture's results meanwhile.
     """
 
     def __init__(self, database: Database):
-        self._database = database
+        self._database, self.faults = database, database.faults
         self.alone = KeyedLock().hold
         self._adding = threading.Lock()  # two uploads to one job must not take the same places
         self._once_more: set[tuple[str, int]] = (
@@ -154,6 +155,7 @@ class Jobs:
                         "INSERT INTO picture (job, position, name, status) VALUES (?, ?, ?, 'queued')", added
                     )
                     self._touch(index, identity)
+        self.faults.end()
         if not there:
             self.delete(identity)  # and the files just written
             raise UsageError("The job was deleted meanwhile; start another.")
