@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one request, and all of them together, may bring."""
+    """What one request, and (``bodies_bytes``, ``waiting``, ``queued``) all of them together, may bring."""
 
     pixels: int = 50_000_000
     request_pixels: int = 600_000_000
     pixels_at_a_time: int = 100_000_000
     file_bytes: int = 64 << 20
     request_bytes: int = 512 << 20
+    bodies_bytes: int = 1 << 30
     pictures: int = 1000
     supports: int = 50
     classes: int = 50

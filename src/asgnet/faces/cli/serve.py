@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from asgnet.faces.http.settings import Settings
 
 
+_BACKLOG = 128
+"""Connections that the system keeps until they are taken; so many are tried at once without file handles."""
+
+
 def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on. Others than this machine's need a token.")
@@ -87,12 +91,14 @@ def _run(settings: Settings, port: int, no_browser: bool) -> int:
 
     with _listening(settings.host, port) as listener:
         from asgnet.faces.http.app import create_app
+        from asgnet.faces.http.connections import bounded, raise_handles
         from asgnet.faces.integrations import labelstudio
 
         app = create_app(settings, extensions=[labelstudio.install])
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5,
-            timeout_keep_alive=30, h11_max_incomplete_event_size=64 << 10,
+            app, http=bounded(raise_handles()), ws="none", log_level="warning", access_log=False,
+            server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=30,
+            h11_max_incomplete_event_size=64 << 10, backlog=_BACKLOG,
         )  # fmt: skip
         logging.getLogger("uvicorn.error").addFilter(_worth_telling)
         server = uvicorn.Server(config)
@@ -133,7 +139,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(256)
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise UsageError(
             f"{host}:{port} cannot be listened on ({error.strerror}); give another --port or --host."

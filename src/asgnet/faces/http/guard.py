@@ -6,25 +6,24 @@
   other site can have a visitor's browser do it.
 - The token, where there is one: ``Authorization: Bearer``, the password of ``Basic`` (Label Studio), or the
   cookie that ``/?token=`` sets.
-- The body's size, announced or counted.
+- The body's size, announced or counted, and its pace: :mod:`asgnet.faces.http.bodies`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 import secrets
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asgnet.faces.http import problems
+from asgnet.faces.http.bodies import Bodies
 from asgnet.faces.http.settings import Settings, loopback
 
 COOKIE = "asgnet_token"
@@ -58,6 +57,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings):
         self.app, self.settings = app, settings
+        self.bodies = Bodies(settings.bounds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -79,7 +79,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, dressed)
             return
-        await self.app(scope, self._counted(receive), dressed)
+        await self.bodies(self.app, scope, receive, dressed)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         method, path = scope["method"], scope["path"]
@@ -92,10 +92,7 @@ class Guard:
             refusal = self._token(scope, headers)
             if refusal is not None:
                 return refusal
-        length = headers.get("content-length", "")
-        if re.fullmatch("[0-9]+", length) and float(length) > self.settings.bounds.request_bytes:
-            return _refused(413, self._large())
-        return None
+        return self.bodies.refusal(headers)
 
     def _token(self, scope: Scope, headers: Headers) -> Response | None:
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -116,24 +113,6 @@ class Guard:
 
     def _right(self, token: str) -> bool:
         return secrets.compare_digest(token.encode(), (self.settings.token or "").encode())
-
-    def _counted(self, receive: Receive) -> Receive:
-        """Cuts a body off that is longer than allowed, whatever was announced."""
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.settings.bounds.request_bytes:
-                raise HTTPException(413, self._large())
-            return message
-
-        return counted
-
-    def _large(self) -> str:
-        most = self.settings.bounds.request_bytes >> 20
-        return f"The request is larger than {most} MiB; send fewer pictures at a time."
 
 
 def _own(headers: Headers, host: str, method: str) -> bool:

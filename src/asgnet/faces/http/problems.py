@@ -45,6 +45,7 @@ _STATUSES = {
     413: "too-large",
     421: "host",
     422: "usage",
+    429: "busy",
     503: "not-ready",
     507: "storage",
 }

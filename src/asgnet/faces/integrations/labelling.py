@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.data.annotations import brush_region, brush_rle, coco_region
-from asgnet.errors import DataError, PictureError, UsageError
+from asgnet.errors import DataError, UsageError
 from asgnet.types import Mask, Prediction
 
 _LONGEST = 1 << 20
-_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -118,89 +111,3 @@ def prediction_of(
                 }
             )  # fmt: skip
     return {"model_version": version, "score": score, "result": regions}
-
-
-class _Staying(HTTPRedirectHandler):
-    """Follows no redirect to another host: the token must not travel."""
-
-    def redirect_request(self, request: Any, *rest: Any) -> Any:
-        follow = super().redirect_request(request, *rest)
-        same = follow is not None and urlsplit(follow.full_url).netloc == urlsplit(request.full_url).netloc
-        return follow if same else None
-
-
-class Studio:
-    """The Label Studio that pictures and annotations may be fetched from, and no other host.
-
-    Args:
-        address: as ``--label-studio`` gave it.
-        key: its access token.
-        most: bytes that an answer may have.
-    """
-
-    def __init__(self, address: str, key: str, most: int):
-        self.address, self._key, self._most = address.rstrip("/") + "/", key, most
-        self._access: str | None = None
-
-    def picture(self, source: Any) -> bytes:
-        """A task's picture: an upload of Label Studio's own, or a data: URL.
-
-        Raises:
-            PictureError: it cannot be fetched, or lies elsewhere.
-        """
-        text = source if isinstance(source, str) else ""
-        if text.startswith("data:"):
-            try:
-                return base64.b64decode(text.partition(",")[2], validate=True)
-            except (binascii.Error, ValueError) as error:
-                raise PictureError("A task's data: URL is not base64; upload the picture instead.") from error
-        try:
-            return self._get(text)
-        except (OSError, ValueError, KeyError) as error:
-            raise PictureError(f"A task's picture cannot be fetched from Label Studio ({error}).") from error
-
-    def annotated(self, project: int) -> list[dict[str, Any]]:
-        """All tasks of a project that somebody annotated, with their annotations.
-
-        Raises:
-            DataError: Label Studio does not answer as it should.
-        """
-        try:
-            tasks = json.loads(self._get(f"api/projects/{project}/export?exportType=JSON"))
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"Label Studio did not hand out the annotations of project {project} ({error}); "
-                "is --label-studio-key right?"
-            ) from error
-        return [task for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
-
-    def _get(self, path: str) -> bytes:
-        url = urljoin(self.address, path)
-        if urlsplit(url).netloc != urlsplit(self.address).netloc or not url.startswith("http"):
-            raise ValueError(f"it is not at {self.address}, as --label-studio says")
-        return self._answer(Request(url, headers=self._authorization()))
-
-    def _authorization(self) -> dict[str, str]:
-        """The key as a header: an old token as it is, a personal access token made into a short-lived one."""
-        if self._key.count(".") != 2:
-            return {"Authorization": f"Token {self._key}"} if self._key else {}
-        if self._access is None:
-            url, body = (
-                urljoin(self.address, "api/token/refresh"),
-                json.dumps({"refresh": self._key}).encode(),
-            )
-            answer = self._answer(Request(url, body, {"Content-Type": "application/json"}))
-            self._access = json.loads(answer)["access"]
-        return {"Authorization": f"Bearer {self._access}"}
-
-    def _answer(self, request: Request) -> bytes:
-        try:
-            with build_opener(_Staying).open(request, timeout=_SECONDS) as answer:
-                data = answer.read(self._most + 1)
-        except HTTPError as error:
-            raise ValueError(f"status {error.code}") from error
-        except URLError as error:
-            raise ValueError(str(error.reason)) from error
-        if len(data) > self._most:
-            raise ValueError(f"it is larger than {self._most >> 20} MiB")
-        return data

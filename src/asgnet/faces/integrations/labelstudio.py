@@ -7,6 +7,7 @@ the project holds then.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -17,7 +18,7 @@ from fastapi import APIRouter, Body, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from asgnet.data.png import png_bytes
-from asgnet.errors import AsgnetError, UsageError
+from asgnet.errors import AsgnetError, PictureError, UsageError
 from asgnet.faces.http import dependencies
 from asgnet.faces.http.dependencies import Ready
 from asgnet.faces.http.problems import Problem
@@ -25,19 +26,23 @@ from asgnet.faces.http.schemas import example
 from asgnet.faces.http.settings import Settings
 from asgnet.faces.integrations.labelling import (
     Interface,
-    Studio,
     interface_of,
     labels_of,
     painted,
     prediction_of,
 )
+from asgnet.faces.integrations.studio import Studio
 from asgnet.serving.service import Service
 from asgnet.serving.store.concepts import Example, KeptConcept
 from asgnet.serving.store.results import record_of
+from asgnet.serving.worker_pool import WorkerPool
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
 UNFITTED = "asgnet-untaught"
 _TASKS = 200
+_PREDICT_SECONDS = 120.0
+_FETCHERS, _FETCHES = 8, 32
+"""Threads that wait for Label Studio, and how many more requests may wait for one of them."""
 _VERSION = "asgnet-5f0c9a4be1d27c38-2"
 _REGION = {
     "id": "asgnet-1", "from_name": "tag", "to_name": "image", "type": "brushlabels", "score": 0.93,
@@ -57,12 +62,16 @@ class Projects:
         service: keeps and learns concepts.
         settings: which Label Studio.
         most: so many of the latest annotated pictures are learned from.
+
+    Attributes:
+        fetching: threads that wait for Label Studio, and for nothing else.
     """
 
     def __init__(self, service: Service, settings: Settings, most: int = 20):
         self.service, self._settings, self._most = service, settings, most
         self._lock, self._waiting = threading.Lock(), set[int]()
         self._key = settings.label_studio_key or ""
+        self.fetching = WorkerPool(_FETCHERS, _FETCHES)
 
     def studio(self) -> Studio:
         """Where to fetch from.
@@ -105,7 +114,7 @@ class Projects:
                 return False
             self._waiting.add(project)
         try:
-            self.service.pool.submit(lambda: self._learn(project), "slow")
+            self.fetching.submit(lambda: self._learn(project))
         except AsgnetError:
             with self._lock:
                 self._waiting.discard(project)
@@ -117,12 +126,14 @@ class Projects:
             self._waiting.discard(project)  # what is annotated from now on is for the next time
         try:
             with self.service.alone(f"label-studio/{project}"):
-                self.learn(project)
+                examples, classes = self.examples(project)
+                if classes:
+                    self.service.pool.submit(partial(self.learn, project, examples, classes), "slow").result()
         except AsgnetError as error:
             print(f"asgnet: Label Studio's project {project}: {error}", file=sys.stderr, flush=True)
 
-    def learn(self, project: int) -> KeptConcept | None:
-        """Learn from all that is annotated in a project; None if nothing is. To be called by a worker."""
+    def examples(self, project: int) -> tuple[list[Example], list[str]]:
+        """The latest of all that is annotated in a project, and the classes that are shown, fetched now."""
         interface, studio = self.interface(project), self.studio()
         found, pixels = [], 0
         for name, source, results in self._accepted(studio.annotated(project), interface)[: self._most]:
@@ -136,12 +147,14 @@ class Projects:
             if regions:
                 found.append((name, data, size, regions))
         classes = [c for c in interface.classes if any(c in regions for *_, regions in found)]
-        if not classes:
-            return None
         examples = [
             Example(data, png_bytes(labels_of(regions, classes, size)), name, size)
             for name, data, size, regions in found
         ]
+        return examples, classes
+
+    def learn(self, project: int, examples: list[Example], classes: list[str]) -> KeptConcept:
+        """Learn a project's concept; to be called by a worker."""
         kept = self.concept(project)
         if kept is not None:
             kept = self.service.refit(kept, examples, [], classes)
@@ -222,9 +235,14 @@ async def predict(request: Request, service: Ready, sent: Sent) -> dict[str, Any
     if len(tasks) > _TASKS:
         raise Problem(413, f"{len(tasks)} tasks; send at most {_TASKS}.")
     found = []
-    for task in tasks:
-        data = await run_in_threadpool(projects.fetch, project, task)
-        found.append(await dependencies.do(partial(projects.predict, project, task, data), service))
+    try:
+        async with asyncio.timeout(_PREDICT_SECONDS):
+            for task in tasks:
+                fetched = projects.fetching.submit(partial(projects.fetch, project, task))
+                data = await dependencies.wait(fetched)
+                found.append(await dependencies.do(partial(projects.predict, project, task, data), service))
+    except TimeoutError:
+        raise PictureError("Label Studio does not hand out its pictures in time; ask for fewer.") from None
     return {"results": found, "model_version": await run_in_threadpool(projects.version, project)}
 
 
