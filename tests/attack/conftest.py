@@ -10,43 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tests.attack.stub import Stub
 from tests.faces.http.conftest import finish, learn, painted
 
-from asgnet.types import Concept, Prediction
-
 __all__ = ["finish", "learn", "painted"]
-
-
-class Stub:
-    """Finds what is red, at once: attacks are on the server, not on the network."""
-
-    engine = "torch"
-
-    def __init__(self) -> None:
-        self.concept: Concept | None = None
-        self.calls = 0
-
-    def answer_in_torch(self) -> None:
-        """Is there already."""
-
-    def use_engine_of(self, other: Stub) -> None:
-        """Has none."""
-
-    def forget_supports(self) -> None:
-        """Keeps none."""
-
-    def fit(self, images, masks, **_) -> Stub:
-        shown = tuple(sum(mask is not None for mask in each) for each in masks.values())
-        self.concept = Concept(
-            tuple(masks), {"it": np.zeros((len(masks), 1), np.float32)}, "stub", ("a",), shown
-        )
-        return self
-
-    def predict(self, picture) -> Prediction:
-        mask = picture[..., 0].astype(int) - picture[..., 1] > 100
-        return Prediction(mask, mask.astype(np.float32), float(mask.any()), np.zeros(mask.shape, np.int32))
 
 
 @pytest.fixture
