@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from asgnet.types import Concept, Prediction
+from asgnet.apply.concept.file import Concept
+from asgnet.types import Prediction
+
+
+class StubBackend:
+    def predict_in_torch(self) -> None:
+        """Has no engine."""
 
 
 class Stub:
@@ -14,13 +20,10 @@ class Stub:
 
     def __init__(self) -> None:
         self.concept: Concept | None = None
-        self.calls = 0
+        self.backend = StubBackend()
 
-    def answer_in_torch(self) -> None:
-        """Is there already."""
-
-    def use_engine_of(self, other: Stub) -> None:
-        """Has none."""
+    def with_backend(self, backend: StubBackend) -> Stub:
+        return self
 
     def forget_supports(self) -> None:
         """Keeps none."""

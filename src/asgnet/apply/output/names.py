@@ -73,13 +73,17 @@ def output_stems(paths: Iterable[PathLike]) -> list[str]:
     twins = Counter(p.with_suffix("").as_posix().casefold() for p in relative)
     stems: list[str] = []
     taken: set[str] = set()
+    tried: dict[str, int] = {}
     for path in relative:
         plain = path.with_suffix("").as_posix()
         first = stem = path.as_posix() if twins[plain.casefold()] > 1 else plain
-        n = 1
+        n = tried.get(first.casefold(), 1)  # no number is tried twice: thousands may have one name
+        if n > 1:
+            stem = f"{first}_{n}"
         while not taken.isdisjoint(_files_of(stem)):
             n += 1
             stem = f"{first}_{n}"
+        tried[first.casefold()] = n
         taken |= _files_of(stem)
         stems.append(stem)
     return stems

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,8 +16,10 @@ from asgnet.apply.inference.postprocess import Absent
 from asgnet.faces.http.problems import Problem, missing
 from asgnet.faces.http.schemas import ID, NAME
 from asgnet.serving.service import Service
+from asgnet.serving.store import names
 from asgnet.serving.store.concepts import KeptConcept
 from asgnet.serving.store.jobs import KeptJob
+from asgnet.serving.store.names import file_name
 
 T = TypeVar("T")
 
@@ -98,13 +99,12 @@ def within(files: Sequence[Any], most: int, what: str) -> None:
 
 def named(file: UploadFile, otherwise: str = "picture") -> str:
     """What the client calls the file: a label to show, never a path to open."""
-    return label(re.split(r"[/\\]", file.filename or "")[-1], otherwise)
+    return file_name(file.filename or "", otherwise)
 
 
 def label(text: str, otherwise: str) -> str:
     """Printable, on one line, not too long."""
-    plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
-    return " ".join(plain.split())[:NAME] or otherwise
+    return names.label(text, NAME, otherwise)
 
 
 def listed(text: str, what: str, kind: type) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -158,8 +159,9 @@ async def download(
     if not pictures:
         raise Problem(409, "No picture of this job is finished as yet.")
     pieces = archive(service.jobs, batch, pictures, format, threshold, absent or batch.absent)
+    first = await run_in_threadpool(next, pieces, b"")  # what goes wrong here is still a status of its own
     headers = {"Content-Disposition": f'attachment; filename="asgnet-{job}-{format}.zip"'}
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+    return StreamingResponse(chain([first], pieces), media_type="application/zip", headers=headers)
 
 
 async def _picture(service: Service, job: str, index: int) -> KeptPicture:

@@ -15,12 +15,17 @@ from asgnet.apply.output import names
 from asgnet.apply.output.names import output_stems
 from asgnet.apply.output.save import save_prediction
 from asgnet.data.folder import folder_at
-from asgnet.errors import UsageError
+from asgnet.errors import PictureError, UsageError
 from asgnet.serving.store.jobs import Jobs, KeptJob, KeptPicture
+from asgnet.serving.store.names import file_name
 from asgnet.types import Picture, Prediction
 
 FORMATS = tuple(form for form in names.FORMATS if form not in ("cutout", "measures", "counts"))
 """What :func:`archive` writes: all of :data:`asgnet.apply.output.names.FORMATS` that need no pixels."""
+
+
+UNREAD = "results that cannot be read.txt"
+"""In an archive: why the results of some pictures are not in it; their files are damaged or gone."""
 
 
 class _Sink(io.RawIOBase):
@@ -64,12 +69,17 @@ def archive(
     Raises:
         UsageError: the job was deleted meanwhile.
     """
-    stems = output_stems([Path("/", p.name) for p in pictures])
-    sink, events = _Sink(), []
+    # Asked for again: an older asgnet took names that no folder can hold.
+    stems = output_stems([Path("/", file_name(p.name)) for p in pictures])
+    sink, events, unread = _Sink(), [], list[str]()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as zipped:
         written: set[str] = set()
         for picture, stem in zip(pictures, stems, strict=True):
-            prediction = _decided(jobs, job, picture, threshold, absent)
+            try:
+                prediction = _decided(jobs, job, picture, threshold, absent)
+            except PictureError as error:  # damaged or gone, and no reason to break the others off
+                unread.append(f"{picture.name}: {error}")
+                continue
             if prediction is None:
                 continue
             with TemporaryDirectory() as folder:
@@ -82,6 +92,8 @@ def archive(
             with TemporaryDirectory() as folder:
                 write_run_file(folder_at(folder), form, lambda: events, job.classes)
                 _pack(zipped, Path(folder), written)
+        if unread:
+            zipped.writestr(UNREAD, "\n".join([*unread, ""]))
     yield sink.taken()
 
 
