@@ -49,8 +49,10 @@ def event_of(line: bytes) -> ManifestEntry | None:
         event = json.loads(line)
         outputs = [str(name) for name in event["outputs"]]
         texts = {name: str(event[name]) for name in ("event", "picture", "key")}
+        if not isinstance(event["outputs"], list) or any("\0" in name or not name for name in outputs):
+            return None
         return {**event, **texts, "outputs": outputs}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

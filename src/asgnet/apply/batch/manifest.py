@@ -15,17 +15,20 @@ import json
 import os
 import re
 import secrets
+import stat
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from asgnet.apply.batch.entries import whole
 from asgnet.data.folder import Folder, LocalFolder
 from asgnet.data.results import MANIFEST, PARTS, ManifestEntry, event_of
-from asgnet.errors import OutputError
+from asgnet.errors import AsgnetWarning, OutputError
 from asgnet.files import named, remedy_for
 
 
@@ -59,10 +62,18 @@ class Manifest:
         self._turn = threading.Lock()  # of those who move the place in the file: appending moves it too
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            # A link is not followed: what it leads to would be appended to.
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._file = os.open(self.path, flags, 0o666)
         except OSError as error:
+            if error.errno == errno.ELOOP or os.path.isdir(self.path):
+                raise OutputError(
+                    f"{named(self.path)} is no plain file; move it, or give another --out."
+                ) from error
             raise OutputError(_refusal(folder, error)) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise OutputError(f"{named(self.path)} is no plain file; move it, or give another --out.")
             _lock(self._file, folder)
             self._replay()
         except BaseException:
@@ -99,7 +110,9 @@ class Manifest:
             return None
         with self._turn:
             os.lseek(self._file, place[0], os.SEEK_SET)
-            event = json.loads(os.read(self._file, place[1]))
+            event = event_of(os.read(self._file, place[1]))
+        if event is None:  # changed under our hands
+            return None
         return event if all(self.owns(name, picture, key) for name in event["outputs"]) else None
 
     def owns(self, output: str, picture: str, key: str) -> bool:
@@ -135,13 +148,21 @@ class Manifest:
         return OutputError(f"{named(self.path)} cannot be written: {remedy_for(error)}.")
 
     def _replay(self) -> None:
-        line = b""
+        line, skipped = b"", 0
         with open(self.path, "rb") as stream:
             for line in stream:
                 event = event_of(line)
-                if event is not None:  # else the last line of a killed run, or of another program
+                if event is not None and whole(event):
                     self._take(event, self._end, len(line))
+                elif line.endswith(b"\n") and line.strip():  # else the last line of a killed run
+                    skipped += 1
                 self._end += len(line)
+        if skipped:
+            warnings.warn(
+                f"{named(self.path)}: {skipped} lines are damaged or of another program; they count for nothing.",
+                AsgnetWarning,
+                stacklevel=2,
+            )
         if line and not line.endswith(b"\n"):
             try:
                 self._end += os.write(self._file, b"\n")

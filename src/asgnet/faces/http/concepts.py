@@ -193,7 +193,9 @@ async def doctor(
     """Do the examples agree with each other, and if not, why? The first request starts it."""
     kept = await dependencies.concept_of(service, concept)
     future = await run_in_threadpool(service.diagnosis, kept)
-    done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=wait or 0.01)
+    waited = asyncio.wrap_future(future)
+    waited.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may wait any more
+    done, _ = await asyncio.wait([waited], timeout=wait or 0.01)
     if not done:
         return schemas.Doctor(status="running", version=kept.version, usable=None, advice=None)
     if future.cancelled() or future.exception() is not None:
