@@ -9,6 +9,8 @@ from asgnet.types import Prediction
 
 
 class StubBackend:
+    side = 512
+
     def predict_in_torch(self) -> None:
         """Has no engine."""
 

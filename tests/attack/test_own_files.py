@@ -15,10 +15,11 @@ import pytest
 from asgnet.apply.concept.file import Concept
 from asgnet.data.png import png_bytes
 from asgnet.errors import OutputError
-from asgnet.serving.store.concepts import Concepts, Example
+from asgnet.serving.store.concepts import Concepts
 from asgnet.serving.store.database import Database
 from asgnet.serving.store.folder import INDEX, LOST, MARKER
 from asgnet.serving.store.jobs import Jobs
+from asgnet.serving.store.kept import Example
 
 
 def tree(folder: Path) -> dict[str, str]:

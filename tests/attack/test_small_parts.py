@@ -12,12 +12,8 @@ from asgnet.serving.service import Bounds
 
 def multipart(parts: list[tuple[str, bytes]], header: bytes = b"") -> tuple[bytes, dict[str, str]]:
     def part(name: str, data: bytes) -> bytes:
-        told = f'--x
-Content-Disposition: form-data; name="{name}"; filename="a"
-'
-        return told.encode() + header + b"
-" + data + b"
-"
+        told = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n'
+        return told.encode() + header + b"\r\n" + data + b"\r\n"
 
     body = b"".join(part(*one) for one in parts)
     return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from asgnet.serving.store.concepts import Concepts, KeptConcept
+from asgnet.serving.store.concepts import Concepts
+from asgnet.serving.store.kept import KeptConcept
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter

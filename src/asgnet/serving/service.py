@@ -23,9 +23,10 @@ from asgnet.serving.decoding import Decoder, PixelBudget, check_total, sizes_of
 from asgnet.serving.keyed_lock import KeyedLock
 from asgnet.serving.models import Models
 from asgnet.serving.runner import Runner
-from asgnet.serving.store.concepts import Concepts, Example, KeptConcept, ReplacedError
+from asgnet.serving.store.concepts import Concepts, ReplacedError
 from asgnet.serving.store.database import Database
 from asgnet.serving.store.jobs import Jobs, KeptPicture
+from asgnet.serving.store.kept import Example, KeptConcept
 from asgnet.serving.worker_pool import WorkerPool
 from asgnet.types import Mask, Picture, Prediction
 

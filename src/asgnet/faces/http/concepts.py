@@ -24,7 +24,7 @@ from asgnet.faces.http.pictures import viewable
 from asgnet.faces.http.problems import Problem, missing
 from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
-from asgnet.serving.store.concepts import Example, KeptConcept, KeptExample
+from asgnet.serving.store.kept import Example, KeptConcept, KeptExample
 from asgnet.serving.uploads import guesses
 
 router = APIRouter(prefix="/v1/concepts", tags=["concepts"])

@@ -17,8 +17,8 @@ from asgnet.faces.http.problems import Problem, missing
 from asgnet.faces.http.schemas import ID, NAME
 from asgnet.serving.service import Service
 from asgnet.serving.store import names
-from asgnet.serving.store.concepts import KeptConcept
 from asgnet.serving.store.jobs import KeptJob
+from asgnet.serving.store.kept import KeptConcept
 from asgnet.serving.store.names import file_name
 
 T = TypeVar("T")

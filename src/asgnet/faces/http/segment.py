@@ -19,7 +19,7 @@ from asgnet.faces.http.dependencies import Ready, Threshold, WhenAbsent
 from asgnet.faces.http.pictures import viewable
 from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
-from asgnet.serving.store.concepts import KeptConcept
+from asgnet.serving.store.kept import KeptConcept
 from asgnet.serving.store.results import eight_bits, record_of
 from asgnet.types import Prediction
 

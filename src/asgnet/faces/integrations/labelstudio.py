@@ -33,7 +33,7 @@ from asgnet.faces.integrations.labelling import (
 )
 from asgnet.faces.integrations.studio import Studio
 from asgnet.serving.service import Service
-from asgnet.serving.store.concepts import Example, KeptConcept
+from asgnet.serving.store.kept import Example, KeptConcept
 from asgnet.serving.store.results import record_of
 from asgnet.serving.worker_pool import WorkerPool
 

@@ -20,7 +20,7 @@ from asgnet.data.read import Header
 from asgnet.errors import AsgnetError, PictureError, SupportError, note
 from asgnet.serving.decoding.budget import PixelBudget
 from asgnet.serving.decoding.pipe import HEADER, LABELS, PICTURE, EndedError, read_into, receive, send
-from asgnet.serving.store.concepts import Example
+from asgnet.serving.store.kept import Example
 from asgnet.types import Mask, Picture
 
 SECONDS = 30.0

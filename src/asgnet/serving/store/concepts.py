@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any, NamedTuple
+from typing import Any
 
 from asgnet.apply.concept.file import Concept
 from asgnet.errors import AsgnetError, UsageError
@@ -18,64 +17,13 @@ from asgnet.files import save_bytes
 from asgnet.serving.store.database import Database, new_id
 from asgnet.serving.store.faults import storage_error
 from asgnet.serving.store.folder import remove_unfinished, say
+from asgnet.serving.store.kept import Example, KeptConcept, KeptExample
 from asgnet.serving.store.repair import adoptable
 from asgnet.serving.store.sidecar import ExampleRow, Sidecar
 
 
 class ReplacedError(UsageError):
     """A version of a concept that was there is there no more."""
-
-
-class Example(NamedTuple):
-    """A painted picture as files hold it.
-
-    Attributes:
-        picture: the file's bytes, as given.
-        mask: an 8-bit PNG of class indices, 0 background, 255 ignore.
-        name: what its owner calls it.
-        size: ``(h, w)``, upright.
-    """
-
-    picture: bytes
-    mask: bytes
-    name: str
-    size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class KeptExample:
-    """Where an example is kept."""
-
-    name: str
-    width: int
-    height: int
-    picture: Path
-    mask: Path
-
-
-@dataclass(frozen=True)
-class KeptConcept:
-    """What the index knows of a concept.
-
-    Attributes:
-        version: counts its fits from 1; the id stays.
-        counts: of each class, how many examples show it.
-        notes: what was guessed for the user when its examples were read.
-        doctor: the diagnosis of this version, once there is one.
-    """
-
-    id: str
-    name: str
-    classes: tuple[str, ...]
-    counts: tuple[int, ...]
-    network: str
-    adapt: str
-    version: int
-    created: float
-    updated: float
-    notes: tuple[str, ...]
-    doctor: dict[str, Any] | None
-    shots: int
 
 
 class Concepts:
