@@ -125,6 +125,7 @@ def concept(change):
     with safe_open("c.concept", "numpy") as file:
         facts, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     change(facts, tensors)
+    facts.pop("checksum", None)  # or all that would be said is that it does not fit
     save_file(tensors, "c.concept", facts)
     return "c.concept"
 

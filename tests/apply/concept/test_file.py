@@ -42,7 +42,7 @@ def rewritten(path, **facts):
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
-        old = file.metadata()
+        old = {k: v for k, v in file.metadata().items() if k != "checksum"}
     merged = {key: value for key, value in (old | facts).items() if value is not None}
     save_file(load_file(path), path, merged)
 

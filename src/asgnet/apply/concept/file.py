@@ -6,6 +6,7 @@ program calls their contents: renaming them would break the files that people ha
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -80,14 +81,16 @@ class Concept:
         if self.separations:
             header["separations"] = json.dumps({name: astuple(one) for name, one in self.separations.items()})
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
-        save_bytes(path, save(arrays | packed(self.shots), header))
+        everything = arrays | packed(self.shots)
+        header["checksum"] = _checksum(header, everything)
+        save_bytes(path, save(everything, header))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Concept:
         """Read what :meth:`save` wrote; nothing in the file is ever executed.
 
         Raises:
-            WeightsError: missing, truncated, something else, or of a newer asgnet.
+            WeightsError: missing, truncated, damaged, something else, or of a newer asgnet.
         """
         if not isinstance(path, str | os.PathLike):
             raise WeightsError(f"A concept is read from its path, not from a {type(path).__name__}.")
@@ -96,6 +99,11 @@ class Concept:
         kind = header.get("format", "")
         if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT):
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
+        # Files of older versions have none.
+        if "checksum" in header and header["checksum"] != _checksum(header, tensors):
+            raise WeightsError(
+                f"{name} is damaged: its contents are not those that were saved; fit it again."
+            )
         stranger = f"{name} is a safetensors file, but not a concept of asgnet; fit it again."
         try:
             concept = _concept_of(header, tensors)
@@ -118,6 +126,17 @@ def _read(path: str | os.PathLike[str], name: str) -> tuple[dict[str, str], dict
             return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(f"{name} is not a concept, or is damaged; fit it again.") from error
+
+
+def _checksum(header: dict[str, str], tensors: dict[str, NDArray]) -> str:
+    """SHA-256 of a file's header, but for the checksum, and of its tensors."""
+    said = sorted((key, value) for key, value in header.items() if key != "checksum")
+    found = hashlib.sha256(json.dumps(said).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        found.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
