@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import stat
 from pathlib import Path
@@ -336,8 +337,33 @@ def test_a_cache_of_painted_labels_removes_only_what_it_made_of_the_same_file(tm
     for text in (json.dumps(said), json.dumps(said, indent=1)):
         file.write_text(text)
         coco_json(file, cache_dir=cache, workers=0)
-        assert len([p for p in cache.iterdir() if p.name != "coco-mine"]) == 1
-        (cache / "coco-mine").mkdir(exist_ok=True)
-        (cache / "coco-mine" / "precious").write_text("precious")
-        file.touch()
-    assert (cache / "coco-mine" / "precious").exists()
+        assert len([p for p in cache.iterdir() if "mine" not in p.name]) == 1
+        (made,) = (p for p in cache.iterdir() if "mine" not in p.name)
+        for mine in (cache / "coco-mine", made.with_name(f"{made.name}-mine")):
+            mine.mkdir(exist_ok=True)
+            (mine / "precious").write_text("precious")
+    assert len(list(cache.glob("coco-*mine/precious"))) == 3
+
+
+REMOVES = (
+    r"\.unlink\(|rmtree\(|\.rmdir\(|os\.(replace|rename|remove)\(|shutil\.move|\.truncate\(|\.rm(_file)?\(|"
+    "DELETE FROM"
+)
+
+
+def test_every_place_that_removes_or_replaces_is_in_the_table_of_the_documentation():
+    root = Path(__file__).parents[2]
+    table = (
+        (root / "docs" / "reliability.md")
+        .read_text()
+        .partition("## What is removed")[2]
+        .partition("\n## ")[0]
+    )
+    for path in sorted((root / "src" / "asgnet").rglob("*.py")):
+        name = path.relative_to(root / "src" / "asgnet").as_posix()
+        if re.search(REMOVES, path.read_text()):
+            assert f"`{name}`" in table, (
+                f"{name} removes something: say in docs/reliability.md what, and how it is guarded"
+            )
+    for test in re.findall(r"`(tests/[^`:]+\.py)(?:::(\w+))?`", table):
+        assert f"def {test[1]}" in (root / test[0]).read_text(), test

@@ -8,6 +8,7 @@ covers them. The JSON (hundreds of MB) is read only when it has changed.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def coco_json(
     cache = cache_folder(cache_dir)
     prefix = f"coco-{short_hash(str(file.resolve()))}"
     home = cache / f"{prefix}-{short_hash(f'{stat.st_size} {stat.st_mtime_ns}')}"
-    for stale in cache.glob(f"{prefix}-*"):
-        if stale != home:
+    for stale in cache.glob(f"{prefix}-*"):  # what was made of this file when it was another
+        if stale != home and re.fullmatch(rf"{prefix}-[0-9a-f]{{16}}", stale.name) and not stale.is_symlink():
             shutil.rmtree(stale, ignore_errors=True)
     listing = home / "listing.json"
     if not listing.is_file():
