@@ -12,6 +12,7 @@ import time
 import pytest
 
 from asgnet.errors import OutputError
+from asgnet.serving.service import Bounds
 from asgnet.serving.store.database import INDEX
 from asgnet.serving.store.faults import Faults, storage_error
 
@@ -213,3 +214,23 @@ def test_a_fault_is_said_once_and_again_when_it_comes_back(capsys):
     faults.end()
     faults.begin(error)
     assert capsys.readouterr().err == "asgnet: full\nasgnet: Storing works again.\nasgnet: full\n"
+
+
+def test_uploads_beyond_the_quota_are_507_until_something_is_deleted(stubbed, learn, painted, monkeypatch):
+    monkeypatch.setattr("asgnet.serving.store.quota._COUNT_SECONDS", 0.0)
+    client = stubbed(bounds=Bounds(folder_bytes=600_000))
+    concept = learn(client)["id"]
+    jobs, answer = [], None
+    for _ in range(60):
+        files = {"pictures": ("a.bin", os.urandom(50_000))}
+        answer = client.post("/v1/jobs", data={"concept": concept}, files=files)
+        if answer.status_code != 202:
+            break
+        jobs.append(answer.json()["id"])
+    assert (answer.status_code, answer.json()["type"]) == (507, STORAGE)
+    assert "delete jobs" in answer.json()["detail"]
+    assert 2 <= len(jobs) <= 12
+    assert len(client.get("/v1/jobs").json()["jobs"]) == len(jobs)
+    for job in jobs:
+        assert client.delete(f"/v1/jobs/{job}").status_code == 204
+    assert client.post("/v1/jobs", data={"concept": concept}, files=files).status_code == 202

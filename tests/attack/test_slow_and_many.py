@@ -90,15 +90,15 @@ def test_a_body_that_drips_is_408_and_the_connection_ends(live, monkeypatch):
 
 
 def test_a_body_that_takes_its_time_is_taken(live, monkeypatch, painted):
-    monkeypatch.setattr(bodies, "GRACE", 0.3)
-    monkeypatch.setattr(bodies, "PACE", 1000)
+    monkeypatch.setattr(bodies, "GRACE", 1.0)
+    monkeypatch.setattr(bodies, "PACE", 400)
     server = live()
     body = b"x" * 4000
     with server.connect() as one:
         one.sendall(HEAD + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
         for at in range(0, len(body), 200):
             one.sendall(body[at : at + 200])
-            time.sleep(0.05)
+            time.sleep(0.1)
         assert one.recv(1 << 16).split()[1] == b"422"
 
 

@@ -50,6 +50,7 @@ class Bounds:
     waiting: int = 64
     queued: int = 20_000
     days: float = 7.0
+    folder_bytes: int | None = None
 
 
 class Service:
@@ -82,7 +83,7 @@ class Service:
         repair: bool = False,
     ):
         self.bounds, self.on_change = bounds or Bounds(), on_change
-        self.database = Database(folder, repair)
+        self.database = Database(folder, repair, self.bounds.folder_bytes)
         self.decoder = Decoder(self.bounds.pixels, PixelBudget(self.bounds.pixels_at_a_time), threads + 1)
         self.concepts, self.jobs = Concepts(self.database, repair), Jobs(self.database)
         self.models = Models(self.concepts)

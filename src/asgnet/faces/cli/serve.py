@@ -46,6 +46,10 @@ def serve(
     keep_days: Annotated[
         float, typer.Option(min=0.001, help="Remove jobs that nobody touched for so long.")
     ] = 7.0,
+    max_gb: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Keep no more than so many GB. Default: what the disk holds."),
+    ] = None,
     label_studio: Annotated[
         str | None, typer.Option(metavar="URL", help="Label Studio, to be its machine-learning backend.")
     ] = None,
@@ -71,8 +75,9 @@ def serve(
 
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise UsageError(f"The token is shorter than {SHORTEST_TOKEN} characters; give a longer one.")
+    bounds = Bounds(days=keep_days, folder_bytes=None if max_gb is None else int(max_gb * 1e9))
     settings = Settings(
-        data_dir or _home(), host, token, weights, device, bounds=Bounds(days=keep_days),
+        data_dir or _home(), host, token, weights, device, bounds=bounds,
         label_studio=label_studio, label_studio_key=label_studio_key, repair=repair,
         **({} if workers is None else {"workers": workers}),
     )  # fmt: skip

@@ -184,6 +184,7 @@ class Concepts:
         self, identity: str, said: Sidecar, concept: Concept, examples: Sequence[Example]
     ) -> Iterator[Connection]:
         """Write the files of a version, then a transaction to name them; without it they go again."""
+        self._database.quota.take(sum(len(e.picture) + len(e.mask) for e in examples))
         paths = self._paths(identity, said.version, [row.file for row in said.examples])
         with self._database.transaction() as index:
             key = self._database.removing(index, paths)

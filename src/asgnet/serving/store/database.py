@@ -22,6 +22,7 @@ from asgnet.errors import OutputError
 from asgnet.files import named
 from asgnet.serving.store.faults import Faults, storage_error
 from asgnet.serving.store.folder import INDEX, LostAndFound, claim, remove_own
+from asgnet.serving.store.quota import Quota
 
 SCHEMA = 1
 _WAIT = 1.0
@@ -61,18 +62,20 @@ class Database:
     Args:
         folder: made if missing.
         repair: make a new index where it is missing or damaged; the old one is put aside.
+        most_bytes: that may be kept; None: as much as the disk holds.
 
     Attributes:
         faults: what is wrong with the disk, said once.
         lost: where things are put that the index does not know.
+        quota: room for what is uploaded.
 
     Raises:
         OutputError: it is not a data folder, cannot be written, is used by another server, or its index is
             missing, damaged or of a newer asgnet.
     """
 
-    def __init__(self, folder: Path, repair: bool = False):
-        self.folder = folder
+    def __init__(self, folder: Path, repair: bool = False, most_bytes: int | None = None):
+        self.folder, self.quota = folder, Quota(folder, most_bytes)
         self.faults, self.lost = Faults(), LostAndFound(folder)
         self._lock = threading.RLock()
         self._claim = claim(folder)

@@ -146,6 +146,7 @@ class Jobs:
             question = "SELECT coalesce(max(position), -1) + 1 AS n FROM picture WHERE job = ?"
             start, added = self._database.rows(question, identity)[0]["n"], []
             for position, (name, source) in enumerate(sources, start):
+                self._database.quota.take(0 if isinstance(source, Path) else len(source))
                 Files(self._folder / identity, position).put(source, name)
                 added.append((identity, position, name))
             with self._database.transaction() as index:
