@@ -122,7 +122,8 @@ def test_only_these_sources_can_open_a_connection():
     found = {f"{p.relative_to(ROOT / 'src/asgnet').parts[0]}/{p.stem}" for p in able}
     known = (
         "model/checkpoint model/published model/graph_files model/asgnet model/build faces/train faces/serve "
-        "faces/last_moment faces/labelling faces/guard faces/settings faces/labelstudio quiet.py/quiet"
+        "faces/last_moment faces/labelling faces/fetch faces/connections faces/guard faces/settings "
+        "faces/labelstudio quiet.py/quiet"
     )
     assert found <= set(known.split())
 
