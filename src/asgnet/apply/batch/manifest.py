@@ -94,6 +94,10 @@ class Manifest:
         With ``adds`` they are more of a picture that is finished, and remains so.
         """
         self._append(_begun(picture, key, outputs, adds))
+        self.sync()
+
+    def sync(self) -> None:
+        """All events are on the disk before this returns."""
         try:
             os.fsync(self._file)  # a disk over a network may say only now that it is full
         except OSError as error:
@@ -233,7 +237,7 @@ def settle(folder: Folder, manifest: Manifest) -> None:
     names = _absorb_parts(folder, manifest)
     if isinstance(folder, LocalFolder):
         if names:
-            os.fsync(manifest._file)
+            manifest.sync()
     else:
         with open(manifest.path, "rb") as stream:
             folder.save_parts(MANIFEST, iter(lambda: stream.read(1 << 20), b""))
