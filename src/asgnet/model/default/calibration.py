@@ -50,6 +50,9 @@ class Calibration:
     memory_bank: int = _number(
         256, "pixels a side", "support pixels kept for queries to be compared with", UNRECORDED
     )
+    support_sample: int = _number(
+        256, "cells a side", "of a support on which its own similarity is measured", UNRECORDED
+    )
     similarity_limit: float = _number(
         6.0, "standard deviations", "standardised similarity maps and separations are cut there", UNRECORDED
     )

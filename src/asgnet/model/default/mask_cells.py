@@ -15,8 +15,6 @@ from asgnet.model.paper.seeds import count_prototypes, place_seeds
 from asgnet.types import IGNORE, Mask
 
 Cells = NDArray[np.int64]
-SAMPLE = 256
-"""Cells that stand for a support's object, and as many for its background."""
 
 
 class Side(NamedTuple):
@@ -86,7 +84,7 @@ def _side(
         share.ravel(),
         np.flatnonzero(region),
         np.ravel_multi_index(tuple(seeds.T), share.shape).astype(np.int64),
-        evenly(np.flatnonzero(share), SAMPLE),
+        evenly(np.flatnonzero(share), config.calibration.support_sample),
         drawn,
         deep.ravel(),
     )
