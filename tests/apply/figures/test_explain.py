@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply.concept.file import Concept
-from asgnet.apply.figures.explain import _numbered, _verdict, explain
+from asgnet.apply.figures.explain import explain, numbered, verdict
 from asgnet.imaging.colours import OBJECT, colours
 from asgnet.types import Prediction, Support
 
@@ -63,9 +63,9 @@ def test_an_absent_object_is_said_and_drawn_without_outline():
 
 def test_the_verdict_doubts_what_was_found_where_the_object_seems_absent():
     there, doubtful = found(), replace(found(), presence=0.2)
-    assert "probably not the object" not in _verdict(there)
-    assert "probably not the object" in _verdict(doubtful)
-    assert _verdict(found(area=False)).startswith("Nothing was found.")
+    assert "probably not the object" not in verdict(there)
+    assert "probably not the object" in verdict(doubtful)
+    assert verdict(found(area=False)).startswith("Nothing was found.")
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (3, 400), (400, 3), (33, 31)])
@@ -87,13 +87,13 @@ def test_nothing_given_is_changed():
 def test_prototypes_that_no_support_shows_take_the_colour_of_the_most_similar_one():
     prototypes = np.array([[[1, 0], [0, 1], [0, 0], [0.9, 0.1], [0.1, 0.9]]], np.float32)
     concept = Concept(("object",), {"object": prototypes}, "")
-    parts, guide = _numbered([np.array([[-1, 0, 1]])], np.array([[3, 4, 1, 0]]), concept)
+    parts, guide = numbered([np.array([[-1, 0, 1]])], np.array([[3, 4, 1, 0]]), concept)
     assert guide.tolist() == [[0, 1, 1, 0]]
     assert parts[0].tolist() == [[-1, 0, 1]]
 
 
 def test_numbers_have_no_gaps_and_superpixels_and_guide_agree():
-    parts, guide = _numbered([np.array([[5, -1, 2]]), np.array([[9]])], np.array([[9, 5, 2]]), None)
+    parts, guide = numbered([np.array([[5, -1, 2]]), np.array([[9]])], np.array([[9, 5, 2]]), None)
     assert [p.tolist() for p in parts] == [[[1, -1, 0]], [[2]]]
     assert guide.tolist() == [[2, 1, 0]]
 

@@ -62,7 +62,7 @@ def explaining_rows(
     """The panels of :func:`explain`, row by row, to be put on a page of one's own."""
     maps = list(segmenter.superpixels()) if segmenter.supports else []
     first_class = prediction.by_class.get(prediction.classes[0], prediction)
-    parts, guide = _numbered(maps, first_class.guide, segmenter.concept)
+    parts, guide = numbered(maps, first_class.guide, segmenter.concept)
     known = max(int(m.max(initial=-1)) for m in [*parts, guide]) + 1
     low = sheet.natural_height([image], cell)
     high = max(low, sheet.natural_height([s.image for s in segmenter.supports[:SHOWN]], cell))
@@ -95,7 +95,7 @@ def explaining_rows(
     result = sheet.panel(
         framed(_lit(small, nearest(prediction.mask, shape))),
         f"{number + 4}  The result",
-        _verdict(prediction),
+        verdict(prediction),
     )
     return [[*first, query], [choice, likely, result]] if first else [[query, choice], [likely, result]]
 
@@ -128,7 +128,7 @@ def support_panels(
     ]
 
 
-def _numbered(
+def numbered(
     maps: Sequence[NDArray[np.int32]], guide: NDArray[np.int32], concept: Concept | None
 ) -> tuple[list[NDArray[np.int32]], NDArray[np.int32]]:
     """Superpixels and guide map numbered alike, 0, 1 … without gaps.
@@ -163,7 +163,7 @@ def _shares(labels: NDArray[np.integer], known: int) -> NDArray[np.float64]:
     return counts / max(counts.sum(), 1)
 
 
-def _verdict(prediction: Prediction) -> str:
+def verdict(prediction: Prediction) -> str:
     """The result in words."""
     sure = f"Presence {prediction.presence:.2f} (1: surely there, 0: surely not)."
     if prediction.presence < 0.5 and (prediction.mask > 0).any():
