@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +262,59 @@ def test_masks_that_are_unusual_teach_one_object_all_the_same(world, run, kind):
     words = ["--support", "a.png", "m.png", "--no-adapt"]
     assert run("fit", *words, "--out", "x.concept").left == ["x.concept"]
     assert Concept.load("x.concept").classes == ("object",)
+
+
+DRAWN = np.zeros((48, 64), np.uint8)
+DRAWN[10:40, 5:55] = 1  # 1,500 pixels
+
+
+def coloured(ground, colour, region=DRAWN):
+    return np.where(region[..., None] == 1, np.array(colour, np.uint8), np.array(ground, np.uint8))
+
+
+def saved(image, path, **how):
+    Image.fromarray(np.asarray(image, np.uint8)).save(path, **how)
+    return path
+
+
+DRAWINGS = {
+    "red on black through JPEG": (lambda: saved(coloured((0, 0, 0), (255, 0, 0)), "m.jpg", quality=75), "red"),
+    "red on black, poor JPEG": (lambda: saved(coloured((0, 0, 0), (255, 0, 0)), "m.jpg", quality=25), "red"),
+    "green on black through JPEG": (lambda: saved(coloured((0, 0, 0), (0, 255, 0)), "m.jpg"), "green"),
+    "blue on black through JPEG": (lambda: saved(coloured((0, 0, 0), (0, 0, 255)), "m.jpg"), "blue"),
+    "red on white": (lambda: saved(coloured((255, 255, 255), (255, 0, 0)), "m.png"), "red"),
+    "red on white through JPEG": (lambda: saved(coloured((255, 255, 255), (255, 0, 0)), "m.jpg"), "red"),
+    "blue on white": (lambda: saved(coloured((255, 255, 255), (0, 0, 255)), "m.png"), "blue"),
+    "yellow on blue": (lambda: saved(coloured((0, 0, 160), (255, 255, 0)), "m.png"), "yellow"),
+    "red on black": (lambda: saved(coloured((0, 0, 0), (255, 0, 0)), "m.png"), ""),
+    "two colours on white": (
+        lambda: saved(np.where(np.arange(64)[None, :, None] < 30, coloured((255, 255, 255), (255, 0, 0)),
+                               coloured((255, 255, 255), (0, 160, 0))), "m.png"), "red"),
+    "RGBA with one transparent pixel": (
+        lambda: saved(np.dstack([coloured((0, 0, 0), (255, 255, 255)), np.where(
+            np.arange(48 * 64).reshape(48, 64) == 70, 0, 255)]), "m.png"), ""),
+    "RGBA, a true cut-out": (
+        lambda: saved(np.dstack([np.full((48, 64, 3), 90), DRAWN * 255]), "m.png"), ""),
+    "white on black through JPEG": (lambda: saved(coloured((0, 0, 0), (255, 255, 255)), "m.jpg"), "soft edges"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DRAWINGS)
+def test_a_drawing_s_colours_say_what_the_object_is(tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    make, said = DRAWINGS[case]
+    path = make()
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", AsgnetWarning)
+        mask = read_mask(path)
+    wrong = np.count_nonzero(mask != DRAWN)
+    assert wrong <= (0 if path.endswith("png") else 60), f"{wrong} of 1500 pixels"
+    words = " ".join(str(n.message) for n in notes)
+    assert (said in words) if said else not words
+
+
+def test_white_around_everything_is_the_object_and_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = saved((1 - DRAWN) * 255, "m.png")
+    with pytest.warns(AsgnetWarning, match="white is taken for the object, and it surrounds all"):
+        np.testing.assert_array_equal(read_mask(path), 1 - DRAWN)

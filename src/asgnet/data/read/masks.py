@@ -6,6 +6,7 @@ What had to be decided for the user (soft edges, 255 beside other values) is sai
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, refusals, upright
+from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, refusals, undecoded, upright
+from asgnet.data.read.drawing import drawing_of, framed_in_white
 from asgnet.data.read.images import image_of_array, read_picture
 from asgnet.errors import DataError, PictureError, SupportError, note
 from asgnet.files import PathLike, named
 from asgnet.types import IGNORE, Mask, Picture, Support
 
+CUT_OUT = 0.005
+"""Share of the pixels from which on transparency is the mask, not a slip of the brush."""
 VOID = (224, 224, 192)
 """VOC's colour of what counts for nobody."""
 MOST_INSTANCES = 65_535
@@ -35,7 +39,8 @@ def read_mask(
     """Read a painted object as ``h w`` uint8 in {0, 1, 255}: background, object, ignore.
 
     Any non-zero value is object, whatever the file: black-and-white, class indices, a palette PNG (the index
-    counts, not its colour) or colours on black. A cut-out (alpha that varies) is object where alpha >= 128.
+    counts, not its colour) or colours on black, or on the white or other
+    colour that surrounds them. A cut-out (alpha that varies) is object where alpha >= 128.
     255 means ignore only beside other non-zero values of a mask of class indices; alone it is the object.
     Soft edges, as anti-aliasing or JPEG leave them, are cut at half the maximum. EXIF orientation is applied
     as in :func:`asgnet.data.read.read_picture`.
@@ -191,18 +196,58 @@ def _levels(source: Any, name: str, most_pixels: int) -> _Levels:
     if image.mode[-1] in "Aa":
         image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
         alpha = np.asarray(image.getchannel("A"))
-        if alpha.min() != alpha.max():
-            return _Levels(alpha >= 128)
+        cut = alpha >= 128
+        if min(cut.mean(), 1 - cut.mean()) >= CUT_OUT or _plain_below(image, cut):
+            return _Levels(cut)
         # Of PA the index, not its colour.
         image = image.convert("RGB") if image.mode == "RGBA" else Image.fromarray(np.asarray(image)[..., 0])
     if image.mode in ("P", "1"):
         return _Levels(np.asarray(image), exact=True)
     if image.mode[0] in "IFL" and image.mode != "LAB":
-        return _Levels(np.asarray(image), lossy=lossy)
+        return _grey(np.asarray(image), name, lossy)
     colours = np.asarray(image.convert("RGB"))
     if (colours == colours[..., :1]).all():
-        return _Levels(colours[..., 0], lossy=lossy)
+        return _grey(colours[..., 0], name, lossy)
+    drawing = drawing_of(colours, _luminance(source, name, colours) if lossy else None)
+    if drawing is not None:
+        note(f"{name}: {drawing.said}.")
+        return _Levels(drawing.object)
     return _Levels(colours.max(axis=-1), exact=True, indices=False, lossy=lossy)
+
+
+def _luminance(source: Any, name: str, colours: Picture) -> NDArray[np.uint8]:
+    """``h w`` as a JPEG stores it; from its colours it cannot be had where they were cut off."""
+    if hasattr(source, "seek"):
+        source.seek(0)
+    if isinstance(source, Image.Image) or not (
+        hasattr(source, "seek") or isinstance(source, str | os.PathLike)
+    ):
+        return np.asarray(Image.fromarray(colours).convert("L"))
+    with undecoded(source, name) as image:
+        image.draft("L", image.size)
+        luminance = np.asarray(upright(image).convert("L"))
+    return (
+        luminance
+        if luminance.shape == colours.shape[:2]
+        else np.asarray(Image.fromarray(colours).convert("L"))
+    )
+
+
+def _grey(values: NDArray, name: str, lossy: bool) -> _Levels:
+    """What is not 0 is the object, also where that is surely unusual; then it is said."""
+    if values.max() == IGNORE and framed_in_white(values):
+        note(
+            f"{name}: white is taken for the object, and it surrounds all; invert the mask if black is meant."
+        )
+    return _Levels(values, lossy=lossy)
+
+
+def _plain_below(image: Image.Image, cut: NDArray[np.bool_]) -> bool:
+    """A transparent speck is a cut-out only where the colours say nothing either."""
+    if cut.all() or not cut.any():
+        return False
+    colours = np.asarray(image.convert("RGB"))[cut]
+    return bool((colours == colours[0]).all())
 
 
 def _mask_of_levels(levels: _Levels, name: str, ignore: bool) -> Mask:
