@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from asgnet.data.read import frame_count, read_labels, read_mask, read_picture
 from asgnet.data.read.bombs import MOST_SCANS, largest_in_icon, scans
 from asgnet.errors import PictureError, SupportError
 
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured by /proc")
+
 
 def jpeg(size=(96, 64), **how) -> bytes:
     encoded = io.BytesIO()
@@ -22,6 +25,7 @@ def jpeg(size=(96, 64), **how) -> bytes:
     return encoded.getvalue()
 
 
+@LINUX
 @pytest.mark.parametrize(
     ("name", "made", "said"),
     [
@@ -51,6 +55,16 @@ def test_a_bomb_is_refused_within_two_seconds_and_200_megabytes(tmp_path, name, 
     assert said in cost.said
     assert cost.seconds < 2
     assert cost.megabytes < 200
+
+
+@LINUX
+@pytest.mark.parametrize("kind", [0, 2], ids=["grey", "colours"])
+def test_a_large_picture_takes_little_more_memory_than_its_pixels(tmp_path, kind):
+    file = tmp_path / "large.png"
+    file.write_bytes(grey_png(7000, 7000, 120, kind))
+    cost = cost_of(file)
+    assert cost.said == "(7000, 7000, 3)"
+    assert cost.megabytes < 450
 
 
 def test_a_jpeg_of_as_many_scans_as_are_allowed_is_read():

@@ -40,7 +40,7 @@ class Bounds:
 
     pixels: int = 50_000_000
     request_pixels: int = 600_000_000
-    pixels_at_a_time: int = 100_000_000
+    pixels_at_a_time: int = 60_000_000
     file_bytes: int = 64 << 20
     request_bytes: int = 512 << 20
     bodies_bytes: int = 1 << 30
@@ -263,15 +263,17 @@ class Service:
     def _fitted(
         self, classes: Sequence[str], adapt: str, examples: Sequence[Example]
     ) -> tuple[Segmenter, Concept]:
-        from asgnet.serving.shrink import fit_small, small_example
+        from asgnet.serving.shrink import SmallExample, fit_small, small_masks, small_picture
         from asgnet.serving.uploads import labels_in
 
         check_total((example.size for example in examples), self.bounds.request_pixels)
         segmenter, small = self.models.another(), []
+        side = segmenter.backend.side
         for example in examples:
             with self.decoder.picture(example.picture, example.name) as picture:
-                labels = labels_in(example.mask, example.name)
-                small.append(small_example(picture, labels, classes, segmenter.backend.side))
+                shrunk, digest = small_picture(picture, side)
+            masks = small_masks(labels_in(example.mask, example.name), classes, side)
+            small.append(SmallExample(shrunk, masks, digest))
         unseen = [name for i, name in enumerate(classes) if all(one.masks[i] is None for one in small)]
         if unseen:
             raise SupportError(f"No example shows {unseen[0]!r}: paint it in at least one picture.")

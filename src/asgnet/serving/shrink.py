@@ -31,11 +31,16 @@ class SmallExample(NamedTuple):
     digest: str
 
 
-def small_example(picture: Picture, labels: Mask, classes: Sequence[str], side: int) -> SmallExample:
-    """An example of class indices ``h w`` as a network of that side sees it."""
-    masks = {name: [_mask_of(labels, number)] for number, name in enumerate(classes, 1)}
-    (small,), painted = stored_examples([picture], masks, side)
-    return SmallExample(small, [painted[name][0] for name in classes], picture_hash(picture))
+def small_picture(picture: Picture, side: int) -> tuple[Picture, str]:
+    """A picture as a network of that side sees it, and the digest of what it was."""
+    (small,), _ = stored_examples([picture], {}, side)
+    return small, picture_hash(picture)
+
+
+def small_masks(labels: Mask, classes: Sequence[str], side: int) -> list[Mask | None]:
+    """Class indices ``h w`` as a mask of each class, of the size of :func:`small_picture`; None: not shown."""
+    _, masks = stored_examples([], {name: [_mask_of(labels, i)] for i, name in enumerate(classes, 1)}, side)
+    return [masks[name][0] for name in classes]
 
 
 def fit_small(
@@ -60,5 +65,6 @@ def no_more_pixels(picture: Picture, labels: Mask, most: int) -> tuple[Picture, 
 
 
 def _mask_of(labels: Mask, number: int) -> Mask | None:
-    mask = np.where(labels == IGNORE, IGNORE, labels == number).astype(np.uint8)
+    mask = (labels == number).astype(np.uint8)
+    mask[labels == IGNORE] = IGNORE
     return mask if (mask == 1).any() else None

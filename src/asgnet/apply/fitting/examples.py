@@ -67,4 +67,4 @@ def superpixels_of(
 
 def picture_hash(picture: Picture) -> str:
     """SHA-256 of the pixels: the same picture in another file format has the same."""
-    return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()

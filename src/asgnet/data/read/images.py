@@ -24,6 +24,8 @@ from asgnet.types import Picture, Rendering
 HEAD = 132
 """Bytes at a file's beginning that tell its kind."""
 _PNG = b"\x89PNG"
+_STRIP = 4_000_000
+"""Pixels that are converted at a time."""
 
 
 def read_picture(
@@ -100,12 +102,21 @@ def _read(stream: BinaryIO, name: str, most_pixels: int) -> Raw:
 def _raw(image: Image.Image, name: str) -> Raw:
     if image.mode[0] in "IF":
         return Raw(name, np.asarray(image)[..., None])
+    width, height = image.size
+    rows = max(_STRIP // width, 1)
+    values = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):  # as a whole it would take several copies of the picture at a time
+        values[top : top + rows] = _rgb(image.crop((0, top, width, min(top + rows, height))))
+    return Raw(name, values)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return Raw(name, np.array(image if image.mode == "RGB" else image.convert("RGB")))
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _raw_of_array(array: NDArray, name: str) -> Raw:
