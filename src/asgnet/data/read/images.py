@@ -106,7 +106,7 @@ def _raw(image: Image.Image, name: str) -> Raw:
     rows = max(_STRIP // width, 1)
     values = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):  # as a whole it would take several copies of the picture at a time
-        values[top : top + rows] = _rgb(image.crop((0, top, width, min(top + rows, height))))
+        values[top : top + rows] = np.asarray(_rgb(image.crop((0, top, width, min(top + rows, height)))))
     return Raw(name, values)
 
 
