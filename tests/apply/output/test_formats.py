@@ -66,7 +66,7 @@ def test_masks_and_numbers_come_back_to_the_pixel(mask):
     np.testing.assert_array_equal(np.asarray(image(WRITERS["voc"](one))), mask)
     numbers = np.zeros(mask.shape, int)
     for number, thing in enumerate(one.objects, 1):
-        numbers[thing.region] = number
+        numbers[thing.mask] = number
     for kind in ("instances", "voc_objects"):
         read = image(WRITERS[kind](one))
         assert read.mode == {"instances": "I;16", "voc_objects": "P"}[kind]
@@ -139,7 +139,7 @@ def test_labelme_comes_back_group_by_group(mask):
     groups = drawn(content, mask.shape)
     assert len(groups) == len(one.objects)
     for number, thing in enumerate(one.objects, 1):
-        np.testing.assert_array_equal(groups[number], thing.region)
+        np.testing.assert_array_equal(groups[number], thing.mask)
         labels = {s["label"] for s in content["shapes"] if s["group_id"] == number}
         assert labels == {thing.name}
 

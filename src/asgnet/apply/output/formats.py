@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from asgnet import __version__
 from asgnet.apply.output.measure import Measures, measure
-from asgnet.apply.output.objects import Instance, ResultView
+from asgnet.apply.output.objects import ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
 from asgnet.data.annotations import coco_annotation, yolo_lines
 from asgnet.data.png import png_bytes
 from asgnet.errors import OutputError
 from asgnet.imaging.regions import polygons
+from asgnet.types import Instance
 
 LABELME_VERSION = "5.5.0"
 MOST_INSTANCES = 65535
@@ -82,7 +83,7 @@ def labelme_json(view: ResultView) -> bytes:
             "mask": None,
         }
         for number, one in enumerate(view.objects, 1)
-        for ring in polygons(one.region, view.simplify)
+        for ring in polygons(one.mask, view.simplify)
     ]
     height, width = view.picture.shape[:2]
     content = {
@@ -121,7 +122,7 @@ def labelstudio_entry(view: ResultView) -> dict[str, Any]:
             "original_width": width,
             "original_height": height,
             "image_rotation": 0,
-            "value": {"format": "rle", "rle": brush_rle(one.region), "brushlabels": [one.name]},
+            "value": {"format": "rle", "rle": brush_rle(one.mask), "brushlabels": [one.name]},
             "score": one.score,
         }
         for number, one in enumerate(view.objects, 1)
@@ -229,13 +230,14 @@ def _numbered(
         )
     numbers = np.zeros(size, dtype)
     for number, one in enumerate(objects, 1):
-        numbers[one.region] = number
+        numbers[one.window][one.crop] = number
     return numbers
 
 
 def _coco(view: ResultView, simplify: float | None) -> dict[str, Any]:
     height, width = view.picture.shape[:2]
-    found = (coco_annotation(t.region, t.index + 1, t.score, simplify) for t in view.objects)
+    index = {name: i for i, name in enumerate(view.prediction.classes, 1)}
+    found = (coco_annotation(one.mask, index[one.name], one.score, simplify) for one in view.objects)
     return {
         "image": {"file_name": view.name, "height": height, "width": width},
         "annotations": [one for one in found if one is not None],

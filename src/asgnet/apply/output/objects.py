@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.inference.postprocess import PRESENT
+from asgnet.apply.inference.prediction import with_separations
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import box
-from asgnet.types import Picture, Prediction
+from asgnet.types import Instance, Picture, Prediction
 
 
 class ClassRegion(NamedTuple):
@@ -22,16 +23,6 @@ class ClassRegion(NamedTuple):
     region: NDArray[np.bool_]
     probability: NDArray[np.float32]
     presence: float
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
-class Instance:
-    """One object: ``index`` of its class from 0, ``region`` ``h w`` bool with at least one pixel."""
-
-    index: int
-    name: str
-    region: NDArray[np.bool_]
-    score: float
 
 
 @dataclass(frozen=True)
@@ -71,14 +62,15 @@ class ResultView:
     @cached_property
     def objects(self) -> list[Instance]:
         """What was found: class by class, the larger ones first."""
-        if self.apart:
-            order = {name: i for i, name in enumerate(self.prediction.classes)}
-            return [Instance(order[o.name], o.name, o.mask, o.score) for o in self.prediction.instances]
-        return [
-            Instance(i, one.name, one.region, confidence(one.region, one.probability) or 0.0)
-            for i, one in enumerate(self.classes)
-            if one.region.any()
-        ]
+        found = self.prediction
+        return (
+            found if self.apart else with_separations(found, dict.fromkeys(found.classes, _whole))
+        ).instances
+
+
+def _whole(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.integer]:
+    """All of a class in a picture is one object."""
+    return mask.astype(np.int32)
 
 
 def without_specks(prediction: Prediction, least: int) -> Prediction:

@@ -18,7 +18,6 @@ from asgnet.apply.output.objects import ResultView, measured
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import PathLike, named
-from asgnet.imaging.regions import box
 from asgnet.types import IGNORE, Picture, Prediction
 
 REMEDY = "add --overwrite (overwrite=True) or choose another output folder"
@@ -173,8 +172,8 @@ def described(
         said["objects"] = [
             {
                 "name": one.name,
-                "area_fraction": round(float(one.region.sum()) / one.region.size, 6),
-                "box": box(one.region),
+                "area_fraction": round(one.area / found.mask.size, 6),
+                "box": list(one.box),
                 "confidence": one.score,
             }
             for one in view.objects
