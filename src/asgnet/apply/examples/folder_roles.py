@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +13,27 @@ from asgnet.data.annotations import is_annotations
 from asgnet.data.listing import SUFFIXES
 from asgnet.data.names import LISTS, YOLO_LISTS
 
-PICTURES = frozenset(("images", "image", "img", "imgs", "pictures", "photos", "jpegimages"))
-MASKS = frozenset(("masks", "mask", "labels", "annotations", "segmentationclass", "segmentations"))
+PICTURES = frozenset(
+    (
+        *("images", "image", "img", "imgs", "pictures", "picture", "photos", "photo", "jpegimages", "inputs"),
+        *("input", "raw", "rgb", "originals"),
+    )
+)
+MASKS = frozenset(
+    (
+        *("masks", "mask", "labels", "label", "annotations", "annotation", "segmentationclass", "gt", "gts"),
+        *("segmentations", "segmentation", "seg", "segs", "groundtruth", "ground_truth", "targets", "target"),
+    )
+)
 """Names of folders, without regard to case."""
-_TAILS = ("_mask", "-mask", "_masks", "_seg", "_label", "_gt")
+_TAILS = (
+    *("_cp_masks", "_masks", "_mask", "-masks", "-mask", ".mask", " mask", "_segmentation", "_seg", "-seg"),
+    *("_labels", "_label", "-label", "_groundtruth", "_ground_truth", "_gt", "-gt", "_annotation", "_matte"),
+)
+_HEADS = ("mask_", "mask-", "masks_", "seg_", "label_", "gt_", "segmentation_")
+_PICTURE_TAILS = ("_sat", "_image", "_img", "_rgb", "_photo", "_raw", "_input", "_original", "_leftimg8bit")
+_ROBOFLOW = re.compile(r"^(.+)_(?:jpe?g|png|bmp|tiff?)\.rf\.[0-9a-f]{20,}$")
+"""What Roboflow makes of a picture's name."""
 
 
 class Roles(NamedTuple):
@@ -29,7 +48,38 @@ def roles_in(folder: Path) -> Roles:
     files = _files(folder)
     painted = _painted(files, folder)
     pictures = [f for f in files if _is_picture(f) and f not in painted]
-    return Roles({f: _key(f, folder, f.stem.casefold()) for f in pictures}, painted)
+    return Roles({f: _key(f, folder, _stem(f)) for f in pictures}, painted)
+
+
+def loosened(key: str) -> str:
+    """A key without what tools add to a picture's name: for pictures and masks that no other name pairs."""
+    folders, slash, stem = key.rpartition("/")
+    exported = _ROBOFLOW.match(stem)
+    stem = exported[1] if exported else stem
+    for tail in _PICTURE_TAILS:
+        if stem.endswith(tail) and stem != tail:
+            stem = stem.removesuffix(tail)
+            break
+    return f"{folders}{slash}{stem}"
+
+
+def _stem(file: Path) -> str:
+    """Without regard to case, and in one spelling of accents, as file systems have two."""
+    return unicodedata.normalize("NFC", file.stem).casefold()
+
+
+def _of_its_picture(stem: str) -> tuple[str, bool]:
+    """A mask's stem as its picture's, and whether the name says that it is a mask: a_mask, mask_a, a.jpg."""
+    marked = False
+    for tail in _TAILS:
+        if stem.endswith(tail) and stem != tail:
+            stem, marked = stem.removesuffix(tail), True
+            break
+    else:
+        head = next((head for head in _HEADS if stem.startswith(head) and stem != head), "")
+        stem, marked = stem.removeprefix(head), bool(head)
+    inner = os.path.splitext(stem)
+    return (inner[0], True) if inner[1] in SUFFIXES and inner[0] else (stem, marked)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -49,17 +99,17 @@ def _painted(files: Sequence[Path], folder: Path) -> dict[Path, str]:
     """The files that say what is painted, each with the key of the picture that it is about."""
     apart = {f for f in files if MASKS & {part.lower() for part in f.relative_to(folder).parts[:-1]}}
     separate = any(_is_picture(f) for f in apart)
-    plain = {(f.parent, f.stem.casefold()) for f in files if _is_picture(f) and f.suffix.lower() != ".png"}
+    plain = {(f.parent, _stem(f)) for f in files if _is_picture(f) and f.suffix.lower() != ".png"}
     found = {}
     for f in files:
-        stem = f.stem.casefold()
-        tail = next((t for t in _TAILS if stem.endswith(t) and stem != t), "")
+        stem = _stem(f)
+        own, marked = _of_its_picture(stem)
         if is_annotations(f):
             found[f] = _key(f, folder, stem.removesuffix("_seg") if f.suffix == ".npy" else stem)
         elif not _is_picture(f):
             continue
-        elif f in apart or (tail and not separate):
-            found[f] = _key(f, folder, stem.removesuffix(tail))
+        elif f in apart or (marked and not separate):
+            found[f] = _key(f, folder, own)
         elif not separate and f.suffix.lower() == ".png" and (f.parent, stem) in plain:
             found[f] = _key(f, folder, stem)
     return found
@@ -67,5 +117,5 @@ def _painted(files: Sequence[Path], folder: Path) -> dict[Path, str]:
 
 def _key(file: Path, folder: Path, stem: str) -> str:
     """The stem, and the folders that mean something."""
-    parts = (part.casefold() for part in file.relative_to(folder).parts[:-1])
+    parts = (unicodedata.normalize("NFC", part).casefold() for part in file.relative_to(folder).parts[:-1])
     return "/".join([*(part for part in parts if part not in PICTURES | MASKS), stem])

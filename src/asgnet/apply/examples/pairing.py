@@ -16,10 +16,11 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from asgnet.apply.examples.folder_roles import Roles, roles_in
-from asgnet.data.annotations import Annotations, read_annotations
+from asgnet.apply.examples.folder_roles import Roles, loosened, roles_in
+from asgnet.data.annotations import Annotations, is_annotations, read_annotations
 from asgnet.errors import SupportError, UsageError
 
 Pair = tuple[Path, Path]
@@ -63,10 +64,11 @@ def pair_folder(folder: str | os.PathLike[str]) -> Paired:
     roles = roles_in(folder)
     pairs, unused, unpaired = _by_name(roles)
     masks = {mask for _, mask in pairs}
-    shared = [f for f in roles.painted if f.suffix.lower() == ".json" and f not in masks]
+    shared = [f for f in roles.painted if f.suffix.lower() != ".txt" and is_annotations(f) and f not in masks]
     more, also_unused = _by_annotations(shared, list(roles.pictures), unpaired, folder)
     pairs += more
-    unused += also_unused + _masks_without_pair(roles, {mask for _, mask in pairs} | set(shared))
+    alone = _masks_without_pair(roles, {mask for _, mask in pairs} | set(shared))
+    unused += [(file, why + _nearest(file, alone)) for file, why in also_unused] + alone
     if not pairs:
         why = f"; {unused[0][0].name}: {unused[0][1]}" if unused else ""
         raise UsageError(
@@ -96,7 +98,24 @@ def _by_name(roles: Roles) -> tuple[list[Pair], list[Unused], list[Path]]:
             pairs.append((picture, masks[0]))
         else:
             unpaired.append(picture)
-    return pairs, unused, unpaired
+    more = _by_loosened_name(roles, unpaired, {mask for _, mask in pairs})
+    return [*pairs, *more.items()], unused, [picture for picture in unpaired if picture not in more]
+
+
+def _by_loosened_name(roles: Roles, pictures: Sequence[Path], used: set[Path]) -> dict[Path, Path]:
+    """Pictures and masks of which one of each has the same name but for what tools add to it."""
+    of_picture: dict[str, list[Path]] = defaultdict(list)
+    of_mask: dict[str, list[Path]] = defaultdict(list)
+    for picture in pictures:
+        of_picture[loosened(roles.pictures[picture])].append(picture)
+    for mask, key in roles.painted.items():
+        if mask not in used:
+            of_mask[loosened(key)].append(mask)
+    return {
+        own[0]: of_mask[key][0]
+        for key, own in of_picture.items()
+        if len(own) == len(of_mask.get(key, ())) == 1
+    }
 
 
 def _by_annotations(
@@ -122,6 +141,13 @@ def _by_annotations(
         pairs += [(p, file) for p in unpaired if p in about]
         unpaired = [p for p in unpaired if p not in about]
     return pairs, unused + [(p, unclear.get(p, "there is no mask for it")) for p in unpaired]
+
+
+def _nearest(picture: Path, masks: Sequence[Unused]) -> str:
+    """The masks without a picture whose names are most like a picture's, in words."""
+    near = get_close_matches(picture.stem, sorted({mask.stem for mask, _ in masks}), 2, 0.6)
+    names = [mask.name for mask, _ in masks if mask.stem in near][:2]
+    return f"; the nearest {'are' if len(names) > 1 else 'is'} {' and '.join(names)}" if names else ""
 
 
 def _masks_without_pair(roles: Roles, used: set[Path]) -> list[Unused]:
