@@ -57,6 +57,7 @@ class Pipeline:
         options: what to write.
         key: of the run, :func:`asgnet.apply.batch.run.run_key`.
         shared: what the pictures share: :func:`asgnet.apply.output.formats.shared_files`.
+        reader: of the pictures, as the concept shows them.
     """
 
     segmenter: Segmenter
@@ -64,11 +65,7 @@ class Pipeline:
     options: RunOptions
     key: str
     shared: Mapping[str, bytes]
-    _reader: PictureReader = field(init=False)
-
-    def __post_init__(self) -> None:
-        concept = self.segmenter.concept
-        self._reader = PictureReader(None if concept is None else concept.rendering)
+    reader: PictureReader = field(default_factory=PictureReader)
 
     def run(
         self, tasks: Iterable[PictureTask], known: Known, manifest: ManifestWriter
@@ -80,7 +77,7 @@ class Pipeline:
         """
 
         def read(task: PictureTask) -> LoadedPicture:
-            return self._reader.read(task, known(task) if task.resumed else None)
+            return self.reader.read(task, known(task) if task.resumed else None)
 
         def write(task: PictureTask, predicted: PredictedPicture) -> ManifestEntry:
             return self.write(task, predicted, manifest)
@@ -105,7 +102,8 @@ class Pipeline:
             return PredictedPicture(loaded)
         began = time.perf_counter()
         prediction = self.segmenter.predict(loaded.picture)
-        prediction = postprocess(prediction, self.options.threshold, self.options.absent)
+        if self.options.threshold is not None or self.options.absent != "mark":
+            prediction = postprocess(prediction, self.options.threshold, self.options.absent)
         if self.options.min_area > 1:
             prediction = without_specks(prediction, self.options.min_area)
         return PredictedPicture(loaded, prediction, time.perf_counter() - began)

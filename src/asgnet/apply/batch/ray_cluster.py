@@ -20,7 +20,7 @@ from typing import Any
 from asgnet import quiet
 from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups
-from asgnet.apply.batch.reading import version_of
+from asgnet.apply.batch.reading import PictureReader, version_of
 from asgnet.data.folder import LocalFolder, folder_at
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import AsgnetError, OutputError, PictureError, UsageError
@@ -72,7 +72,9 @@ class Worker:
     ):
         with suppress(OSError):  # on another machine names must be absolute or addresses
             os.chdir(here)
-        self.pipeline = Pipeline(quiet.ray().get(segmenter[0]), folder_at(place), options, key, shared)
+        found = quiet.ray().get(segmenter[0])
+        reader = PictureReader(found.concept.rendering)
+        self.pipeline = Pipeline(found, folder_at(place), options, key, shared, reader)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Groups of tasks -> what is said about each group's, as JSON."""

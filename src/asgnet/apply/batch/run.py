@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asgnet.apply.batch.manifest import Manifest, opened, settle
 from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
+from asgnet.apply.batch.reading import PictureReader
 from asgnet.apply.batch.resume import ResumeState
 from asgnet.apply.batch.run_files import REPORT, RUN_FILES, write_run_file
 from asgnet.apply.inference.postprocess import Absent
@@ -147,7 +148,7 @@ def run_batch(
             _sweep(folder.path)
         if on_planned is not None:
             on_planned(len(tasks))
-        pipeline = Pipeline(segmenter, folder, options, key, shared)
+        pipeline = Pipeline(segmenter, folder, options, key, shared, PictureReader(concept.rendering))
         todo = [task for task in tasks if task.refusal is None]
         results = _executed(pipeline, todo, resume.known, manifest)
         summary, broken = _told(tasks, results, on_result)

@@ -125,14 +125,14 @@ def segment(
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
     formats = (*(form or ["png"]), *(("measures", "counts") if measure else ()))
     scale = PixelSize.parse(pixel_size) if pixel_size else PixelSize()
+    least = math.ceil(scale.pixels(min_area)) if min_area != "0" else 0
     options = RunOptions(
-        formats, overlay, explain, overwrite, threshold, absent, instances, math.ceil(scale.pixels(min_area)),
+        formats, overlay, explain, overwrite, threshold, absent, instances, least,
         simplify, report, every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
     model = (weights, device, runtime, precision)
-    rendering = given.rendering_of(channels, values)
-    segmenter = given.learned(concept, support, support_dir, adapt, model, rendering)
+    segmenter = given.learned(concept, support, support_dir, adapt, model, (channels, values))
 
     def told(result: Result) -> None:
         step()

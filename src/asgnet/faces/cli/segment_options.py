@@ -91,7 +91,7 @@ def learned(
     support_dir: Path | None,
     adapt: bool | None,
     model: tuple[Any, ...],
-    rendering: Rendering | None = None,
+    shown: tuple[str, str | None] = ("", None),
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
 
@@ -100,6 +100,7 @@ def learned(
     """
     if bool(support or support_dir) == bool(concept):
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
+    rendering = rendering_of(*shown)
     segmenter = load_segmenter(*model)
     if concept is None:
         fit_examples(segmenter, support, adapt, support_dir=support_dir, rendering=rendering)
