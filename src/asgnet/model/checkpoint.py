@@ -136,7 +136,7 @@ def _read_config(file: Path) -> Config | DefaultConfig:
     """A configuration, every value of the type it should have."""
     try:
         values: Any = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"The configuration {file} cannot be read ({reason(error)}); copy the folder again."
         ) from error

@@ -67,6 +67,10 @@ def weights_folder(source: str | os.PathLike[str] | None = None) -> Path:
         ) from error
 
 
+_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
+"""How ONNX writes, in any tensor, the name of a file that holds its values; a varint may be longer than needed."""
+
+
 def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
     """The graphs of a weights folder with what they are of; None where there are none, or only of other weights.
 
@@ -104,6 +108,10 @@ def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
             raise WeightsError(f"{name} names {graph}.onnx, which cannot be read; {remedy}.") from error
         if hashlib.sha256(files[graph]).hexdigest() != checksums.get(graph):
             raise WeightsError(f"{graph}.onnx beside {name} is cut or altered; {remedy}.")
+        if _EXTERNAL.search(files[graph]):
+            raise WeightsError(
+                f"{graph}.onnx beside {name} wants to read other files, which it may not; {remedy}."
+            )
     return network, files
 
 

@@ -64,6 +64,10 @@ def default_config(values: Any, file: Path) -> DefaultConfig:
     return DefaultConfig(**own | {"calibration": Calibration(**numbers)})
 
 
+MOST, MOST_VALUES = 10_000, 64
+"""Of a whole number in a configuration, and of numbers in a list."""
+
+
 def typed(values: Any, usual: dict[str, Any], file: Path) -> dict[str, Any]:
     """Settings of the usual ones' names and types, in any number."""
     if not isinstance(values, dict) or set(values) - set(usual):
@@ -73,9 +77,16 @@ def typed(values: Any, usual: dict[str, Any], file: Path) -> dict[str, Any]:
         )
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
-        if not _alike(value, usual[key]):
+        if not _alike(value, usual[key]) or not _bounded(value):
             raise WeightsError(f"{file}: {key!r} cannot be {value!r:.60}; copy the folder again.")
     return values
+
+
+def _bounded(value: Any) -> bool:
+    """No network is so large: a folder of somebody else's must not make one that takes all memory."""
+    if isinstance(value, tuple):
+        return len(value) <= MOST_VALUES and all(_bounded(one) for one in value)
+    return isinstance(value, bool) or not isinstance(value, int) or 0 <= value <= MOST
 
 
 def _alike(value: Any, usual: Any) -> bool:
