@@ -4,7 +4,7 @@
 
 Five examples with numbered objects, four other pictures, in each of the episodes of instances.json: 60 electron
 micrographs in particles/images, with numbered objects in particles/instances. Objects are told apart as the
-examples taught, by connected pieces without small ones, and by connected pieces. A found object is right if its IoU
+examples ask for, by connected pieces without small ones, and by connected pieces. A found object is right if its IoU
 with one that is there exceeds one half. AP50 is right / (right + too many + missed) of a picture; the table has
 the mean over pictures, F1 over all objects, and the median of |found - true| / true.
 """
@@ -26,7 +26,7 @@ from asgnet.apply.fitting.separation import NO_SMALL, PIECES
 from asgnet.imaging.separation import match_iou, renumbered
 
 EPISODES = Path(__file__).with_suffix(".json")
-WAYS = ("as the examples taught", "connected pieces without small ones", "connected pieces")
+WAYS = ("as chosen on the examples", "connected pieces without small ones", "connected pieces")
 Counts = tuple[int, int, int]
 """Right, found and true objects of a picture."""
 
