@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
+from asgnet import Concept
 from asgnet.apply.fitting.separation import NO_SPECKS, PIECES, USUAL, choose_separation, learn_separations
 from asgnet.imaging.separation import Separation, f1_at_half
-from asgnet.types import Prediction
+from asgnet.types import Prediction, connected_pieces
 
 SHAPE = (100, 140)
 
@@ -76,3 +77,23 @@ def test_each_class_has_its_own_and_single_objects_ask_for_nothing():
 def test_a_separation_divides_no_more_than_the_mask(depth):
     mask = sheet(3) > 0
     assert ((Separation(depth)(mask) > 0) == mask).all()
+
+
+def painted(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Red discs in a touching row on grey noise, and their numbers."""
+    labels = np.kron(sheet(seed), np.ones((2, 2), np.int32))
+    picture = np.random.default_rng(seed).integers(90, 140, (*labels.shape, 3)).astype(np.uint8)
+    picture[labels > 0] = (220, 30, 30)
+    return picture, labels
+
+
+def test_numbered_masks_teach_a_segmenter_to_count(loaded, tmp_path):
+    examples = [painted(seed) for seed in range(2)]
+    loaded.fit([picture for picture, _ in examples], [labels for _, labels in examples])
+    assert loaded.concept.separations["object"].depth
+    query, true = painted(5)
+    found = loaded.predict(query)
+    assert len(found.instances) == true.max() > connected_pieces(found.mask, found.probability).max()
+    loaded.concept.save(tmp_path / "discs.concept")
+    loaded.concept = Concept.load(tmp_path / "discs.concept")
+    assert len(loaded.predict(query).instances) == true.max()
