@@ -14,7 +14,7 @@ from PIL import Image
 
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.segmenter import Segmenter
-from asgnet.data.read import read_mask
+from asgnet.data.read import read_mask, read_support
 from asgnet.errors import AsgnetWarning, SupportError, UsageError, WeightsError
 
 SAFE = "model.safetensors"
@@ -318,3 +318,27 @@ def test_white_around_everything_is_the_object_and_said(tmp_path, monkeypatch):
     path = saved((1 - DRAWN) * 255, "m.png")
     with pytest.warns(AsgnetWarning, match="white is taken for the object, and it surrounds all"):
         np.testing.assert_array_equal(read_mask(path), 1 - DRAWN)
+
+
+def turned_photo(path, orientation, size=(60, 60)):
+    """A bright block on noise, stored turned; and its mask as the pixels are stored."""
+    stored = np.random.default_rng(0).integers(40, 70, (*size, 3)).astype(np.uint8)
+    painted = np.zeros(size, np.uint8)
+    painted[6:26, 30:52] = 1
+    stored[painted == 1] = (210, 60, 40)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(path, exif=exif)
+    return painted
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("size", [(60, 60), (48, 64)])
+def test_a_mask_of_the_stored_pixels_is_turned_with_its_picture(tmp_path, orientation, size):
+    stored = turned_photo(tmp_path / "a.png", orientation, size)
+    with pytest.warns(AsgnetWarning, match="painted before its picture was turned upright"):
+        support = read_support(tmp_path / "a.png", stored)
+    red = (support.image[..., 0] > 150).astype(np.uint8)
+    np.testing.assert_array_equal(support.mask, red)
+    plain = read_support(tmp_path / "a.png", red)  # painted on the upright picture: as it is, nothing said
+    np.testing.assert_array_equal(plain.mask, red)

@@ -78,8 +78,10 @@ def read_examples(images: Any, masks: Any, rendering: Rendering | None = None) -
         read[name] = [
             None
             if several and absent(m)
-            else read_mask(m, p.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}")
-            for i, (m, p) in enumerate(zip(own, pictures, strict=True))
+            else read_mask(
+                m, r.values.shape[:2], name="" if isinstance(m, str | os.PathLike) else f"{i + 1}", of=r
+            )
+            for i, (m, r) in enumerate(zip(own, raws, strict=True))
         ]
         if all(m is None for m in read[name]):
             raise SupportError(f"No example shows {name}: paint it in at least one picture.")

@@ -140,12 +140,17 @@ def _note_frames(image: Image.Image, name: str) -> None:
         note(f"{name} has several frames or pages; only the first is used.")
 
 
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's, 1 to 8; 1 where there is none."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken EXIF is common and says nothing against the picture
+        return 1
+
+
 def upright(image: Image.Image) -> Image.Image:
     """The image as its EXIF orientation wants it seen."""
-    try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # broken EXIF is common and says nothing against the picture
-        turn = None
+    turn = _TURNS.get(orientation_of(image))
     return image if turn is None else image.transpose(turn)
 
 

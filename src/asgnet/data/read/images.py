@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, opened, refusals, upright
+from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, opened, orientation_of, refusals, upright
 from asgnet.data.read.others import reader_of
 from asgnet.data.read.raw import Raw, decide, render
 from asgnet.data.read.tiff import MAGIC, read_deep_tiff
@@ -65,7 +65,7 @@ def read_raw(source: Source, *, most_pixels: int = MOST_PIXELS) -> Raw:
         if isinstance(source, np.ndarray):
             return _raw_of_array(source, name)
         if isinstance(source, Image.Image):
-            return _raw(upright(decoded(source, name, most_pixels)), name)
+            return _raw(decoded(source, name, most_pixels), name)
         with opened(source, name) as stream:
             return _read(stream, name, most_pixels)
 
@@ -96,18 +96,19 @@ def _read(stream: BinaryIO, name: str, most_pixels: int) -> Raw:
         note(
             f"{name} has 16 bits a colour, of which only the upper 8 are read; save it as TIFF to keep them."
         )
-    return _raw(upright(image), name)
+    return _raw(image, name)
 
 
 def _raw(image: Image.Image, name: str) -> Raw:
+    turn, image = orientation_of(image), upright(image)
     if image.mode[0] in "IF":
-        return Raw(name, np.asarray(image)[..., None])
+        return Raw(name, np.asarray(image)[..., None], turn=turn)
     width, height = image.size
     rows = max(_STRIP // width, 1)
     values = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):  # as a whole it would take several copies of the picture at a time
         values[top : top + rows] = np.asarray(_rgb(image.crop((0, top, width, min(top + rows, height)))))
-    return Raw(name, values)
+    return Raw(name, values, turn=turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

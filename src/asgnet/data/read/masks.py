@@ -1,4 +1,4 @@
-"""Read painted objects as masks in {0, 1, 255}, and class indices as they are.
+"""Read painted objects as masks in {0, 1, 255}.
 
 What had to be decided for the user (soft edges, 255 beside other values) is said by an
 :class:`AsgnetWarning`.
@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, refusals, undecoded, upright
+from asgnet.data.read.decode import MOST_PIXELS, Source, decoded, orientation_of, refusals, undecoded, upright
 from asgnet.data.read.drawing import drawing_of, framed_in_white
-from asgnet.data.read.images import image_of_array, read_picture
-from asgnet.errors import DataError, PictureError, SupportError, note
-from asgnet.files import PathLike, named
+from asgnet.data.read.images import image_of_array, read_raw
+from asgnet.data.read.raw import Raw, decide, render
+from asgnet.errors import PictureError, SupportError, note
+from asgnet.files import named
+from asgnet.imaging.orientation import painted_unturned
+from asgnet.imaging.orientation import upright as upright_array
 from asgnet.types import IGNORE, Mask, Picture, Support
 
 CUT_OUT = 0.005
 """Share of the pixels from which on transparency is the mask, not a slip of the brush."""
-VOID = (224, 224, 192)
-"""VOC's colour of what counts for nobody."""
-MOST_INSTANCES = 65_535
 
 
 def read_mask(
@@ -35,6 +35,7 @@ def read_mask(
     name: str = "",
     ignore: bool = True,
     most_pixels: int = MOST_PIXELS,
+    of: Raw | None = None,
 ) -> Mask:
     """Read a painted object as ``h w`` uint8 in {0, 1, 255}: background, object, ignore.
 
@@ -51,6 +52,7 @@ def read_mask(
         name: what to call it in messages.
         ignore: False makes 255 an object value like any other.
         most_pixels: refuse larger masks, before decoding.
+        of: the picture, where it may have been turned upright after the mask was painted.
 
     Raises:
         SupportError: unreadable, of another size than the picture, or nothing painted.
@@ -62,6 +64,9 @@ def read_mask(
     except PictureError as error:
         raise SupportError(f"The mask cannot be used: {error}") from error
     name = name if name.startswith("The mask") else f"The mask {name}"
+    if of is not None and not levels.turned and painted_unturned(levels.values, of.values[..., :3], of.turn):
+        note(f"{name} was painted before its picture was turned upright; it is turned with it.")
+        levels = levels._replace(values=upright_array(levels.values, of.turn))
     if size is not None and levels.values.shape != tuple(size):
         raise SupportError(_other_size(name, levels.values.shape, size))
     mask = _mask_of_levels(levels, name, ignore)
@@ -115,71 +120,25 @@ def read_support(image: Source, mask: Source, *, name: str = "") -> Support:
         SupportError: the picture or the mask cannot be read, or they do not belong together.
     """
     try:
-        picture = read_picture(image)
+        raw = read_raw(image)
+        picture = render(raw, decide([raw]))
     except PictureError as error:
         raise SupportError(f"The support cannot be used: {error}") from error
-    return Support(picture, read_mask(mask, picture.shape[:2]), name or named(image))
-
-
-def read_labels(
-    source: PathLike | BinaryIO,
-    colours: Sequence[tuple[int, int, int]] = (),
-    *,
-    most_pixels: int = MOST_PIXELS,
-) -> NDArray[np.uint8]:
-    """Read class indices as ``h w`` uint8, untouched: palette indices or grey values, no EXIF turn.
-
-    Args:
-        source: the file, or a stream of it.
-        colours: of the classes from 1 on, for files that hold those instead of indices, as CVAT writes them;
-            black is background, VOC's colour of the void is 255.
-        most_pixels: refuse larger ones, before decoding.
-
-    Raises:
-        PictureError: missing or unreadable.
-        DataError: the file holds colours (or others than those) or values beyond 255: no class indices.
-    """
-    name = named(source)
-    with refusals(name):
-        image = decoded(source, name, most_pixels)
-        values = np.array(image)
-    if values.ndim == 3 and colours:
-        return _labels_of_colours(np.asarray(image.convert("RGB")), colours, name)
-    if values.ndim != 2 or values.dtype.kind == "f" or values.min() < 0 or values.max() > 255:
-        raise DataError(
-            f"{name} (mode {image.mode}) holds no class indices from 0 to 255; give a palette or grey PNG."
-        )
-    return values.astype(np.uint8, copy=False)
-
-
-def _labels_of_colours(
-    picture: Picture, colours: Sequence[tuple[int, int, int]], name: str
-) -> NDArray[np.uint8]:
-    values = (picture.astype(np.uint32) << (16, 8, 0)).sum(-1)  # h w: one number a colour
-    labels = np.zeros(values.shape, np.uint8)
-    strange = values != 0
-    for index, (red, green, blue) in ((IGNORE, VOID), *enumerate(colours, 1)):
-        here = values == (red << 16) + (green << 8) + blue
-        labels[here] = index
-        strange &= ~here
-    if strange.any():
-        red, green, blue = picture[strange][0].tolist()
-        raise DataError(
-            f"{name} has the colour {red},{green},{blue}, which the list of classes does not have."
-        )
-    return labels
+    return Support(picture, read_mask(mask, picture.shape[:2], of=raw), name or named(image))
 
 
 class _Levels(NamedTuple):
     """Values ``h w`` of a mask and what they are.
 
-    ``exact`` ones are never soft (indices, colours), ``indices`` may hold IGNORE, ``lossy`` ones were a JPEG.
+    ``turned`` ones had an orientation of their own, ``exact`` ones are never soft (indices, colours), ``indices``
+    may hold IGNORE, ``lossy`` ones were a JPEG.
     """
 
     values: NDArray
     exact: bool = False
     indices: bool = True
     lossy: bool = False
+    turned: bool = False
 
 
 def _levels(source: Any, name: str, most_pixels: int) -> _Levels:
@@ -192,7 +151,11 @@ def _levels(source: Any, name: str, most_pixels: int) -> _Levels:
         source = image_of_array(source, name)
     image = decoded(source, name, most_pixels)
     lossy = image.format in ("JPEG", "MPO")
-    image = upright(image)
+    turned, image = orientation_of(image) != 1, upright(image)
+    return _levels_of(image, source, name, lossy)._replace(turned=turned)
+
+
+def _levels_of(image: Image.Image, source: Any, name: str, lossy: bool) -> _Levels:
     if image.mode[-1] in "Aa":
         image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
         alpha = np.asarray(image.getchannel("A"))

@@ -40,6 +40,7 @@ class Raw:
         channels: their names, or none.
         undefined: the value that stands for nothing, if the file names one.
         window: (black, white) that the file asks for.
+        turn: the orientation that it was stored in, EXIF's 1 to 8; ``values`` are upright.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Raw:
     channels: tuple[str, ...] = ()
     undefined: float | None = None
     window: tuple[float, float] | None = None
+    turn: int = 1
 
     @property
     def plain(self) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from asgnet.data.read.bombs import too_large
 from asgnet.data.read.raw import Raw
 from asgnet.errors import PictureError, note
+from asgnet.imaging.orientation import upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_FRAMES = 1_000_000
@@ -24,15 +25,6 @@ _NODATA, _ORIENTATION = 42113, 274
 _ALPHA = (1, 2)
 """Values of ExtraSamples that mean transparency."""
 _PHOTOGRAPHS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE", "YCBCR", "SEPARATED", "CIELAB")
-_TURNS = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a[::-1].swapaxes(0, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
 
 
 class Tiff:
@@ -75,8 +67,8 @@ class Tiff:
             values = values[..., :-1]
         if self.page.photometric.name == "MINISWHITE" and values.dtype.kind in "bu":
             values = (1 if values.dtype == bool else np.iinfo(values.dtype).max) - values
-        turn = _TURNS.get(_tag(self.page, _ORIENTATION))
-        return Raw(self.name, values if turn is None else turn(values), self._names, self._undefined())
+        turn = _tag(self.page, _ORIENTATION) or 1
+        return Raw(self.name, upright(values, turn), self._names, self._undefined(), turn=turn)
 
     def _values(self, index: int) -> NDArray:
         """``h w c``."""
