@@ -37,7 +37,7 @@ def labels_in(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Mask:
     """A mask's bytes as ``h w`` class indices, untouched.
 
     Raises:
-        PictureError, DataError: as :func:`asgnet.data.read.masks.read_labels`.
+        PictureError, DataError: as :func:`asgnet.data.read.read_labels`.
     """
     return read_labels(Named(data, name), most_pixels=most_pixels)
 

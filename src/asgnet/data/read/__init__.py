@@ -4,7 +4,8 @@ from asgnet.data.read.decode import MOST_PIXELS, Source
 from asgnet.data.read.frames import FRAMED, VIDEOS, Frame, FrameReader, frame_count, is_video
 from asgnet.data.read.header import Header, read_header
 from asgnet.data.read.images import begins_like_a_picture, read_picture, read_raw
-from asgnet.data.read.masks import read_instances, read_labels, read_mask, read_support
+from asgnet.data.read.labels import read_labels
+from asgnet.data.read.masks import read_instances, read_mask, read_support
 from asgnet.data.read.raw import Raw, decide, render
 
 __all__ = [

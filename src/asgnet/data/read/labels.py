@@ -15,7 +15,6 @@ from asgnet.types import IGNORE, Picture
 
 VOID = (224, 224, 192)
 """VOC's colour of what counts for nobody."""
-MOST_INSTANCES = 65_535
 
 
 def read_labels(

@@ -24,6 +24,7 @@ from asgnet.imaging.orientation import painted_unturned
 from asgnet.imaging.orientation import upright as upright_array
 from asgnet.types import IGNORE, Mask, Picture, Support
 
+MOST_INSTANCES = 65_535
 CUT_OUT = 0.005
 """Share of the pixels from which on transparency is the mask, not a slip of the brush."""
 
