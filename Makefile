@@ -1,7 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, types, import contracts and all tests
 # make bench  how long everything takes on this machine
-# make style · coverage · attack · fuzz · soak · mutate · audit · sbom · fresh   see docs/reliability.md
+# make style · coverage · attack · fuzz · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -18,7 +18,7 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo graphs test bench format style coverage attack fuzz soak mutate audit sbom fresh
+.PHONY: help demo graphs test bench format style coverage attack fuzz soak mutate audit sbom licences constraints fresh
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
@@ -67,6 +67,13 @@ audit: $(VENV)/.ready-audit
 SBOM ?= sbom.json
 sbom: $(VENV)/.ready-audit
 	$(BIN)/python .ci/sbom "$(SBOM)"
+
+# What is installed: its licences, and its versions as constraints (MORE=/path/python: another environment, with OpenVINO).
+licences: $(VENV)/.ready-dev
+	$(BIN)/python .ci/licences
+
+constraints: $(VENV)/.ready-dev
+	$(BIN)/python .ci/constraints constraints.txt $(BIN)/python $(MORE)
 
 PYTHONS ?= $(PYTHON)
 fresh:
