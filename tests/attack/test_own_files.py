@@ -294,6 +294,18 @@ def test_of_unfinished_files_only_the_program_s_own_are_removed(kept):
     assert left == {"0.picture", ".asgnet-notes.txt", ".asgnet-0123456789abc.png", ".asgnet-0123456789AB.png"}
 
 
+def test_what_a_kill_leaves_of_a_new_concept_goes_without_a_trace(kept):
+    """In the middle of its first file, and of its deletion: only an empty folder, or half a file, is left."""
+    for room in ("concepts", "jobs"):
+        (kept / room / "00000000000000aa").mkdir()
+        (kept / room / "00000000000000bb").mkdir()
+        (kept / room / "00000000000000bb" / ".asgnet-0123456789ab.pictur").write_text("half")
+    with Store(kept):
+        pass
+    assert not (kept / LOST).exists()
+    assert not list(kept.glob("*/00000000000000*"))
+
+
 def test_two_servers_never_work_in_one_folder(kept):
     with Store(kept), pytest.raises(OutputError, match="is in use by another asgnet serve"):
         Database(kept)

@@ -16,7 +16,7 @@ from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import save_bytes
 from asgnet.serving.store.database import Database, new_id
 from asgnet.serving.store.faults import storage_error
-from asgnet.serving.store.folder import remove_unfinished, say
+from asgnet.serving.store.folder import put_aside, remove_unfinished, say
 from asgnet.serving.store.kept import Example, KeptConcept, KeptExample
 from asgnet.serving.store.repair import adoptable
 from asgnet.serving.store.sidecar import ExampleRow, Sidecar
@@ -53,18 +53,14 @@ class Concepts:
 
     def _put_aside(self) -> None:
         """Move what the index does not know into lost+found, and have a sidecar beside every concept."""
-        kept = {one.id: one for one in self.all()}
-        for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            one = kept.get(folder.name)
-            if one is None:
-                self._database.lost.take(folder)
-                continue
+        kept = self.all()
+        put_aside(self._folder, {one.id for one in kept}, self._database.lost)
+        for one in kept:
             file = self.file(one.id, one.version)
             sidecar = file.with_suffix(".json")
             known = {file, sidecar, *(p for e in self.examples(one.id) for p in (e.picture, e.mask))}
-            for path in sorted(set(folder.iterdir()) - known):
-                self._database.lost.take(path)
-            if not sidecar.exists():  # made by an older asgnet
+            put_aside(file.parent, {path.name for path in known}, self._database.lost)
+            if file.parent.is_dir() and not sidecar.exists():  # made by an older asgnet
                 self._sidecar(one).save(sidecar)
 
     def all(self) -> list[KeptConcept]:

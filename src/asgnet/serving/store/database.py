@@ -21,7 +21,7 @@ from typing import Any
 from asgnet.errors import OutputError
 from asgnet.files import named
 from asgnet.serving.store.faults import Faults, storage_error
-from asgnet.serving.store.folder import INDEX, LostAndFound, claim, remove_own
+from asgnet.serving.store.folder import ID, INDEX, LostAndFound, claim, remove_own
 from asgnet.serving.store.quota import Quota
 
 SCHEMA = 1
@@ -34,7 +34,6 @@ OWN = {
     "jobs": re.compile(r"[0-9]+\.(picture|mask\.png|corrected\.png|guide\.png|p[0-9]+\.png)"),
 }
 """Names of the files that are the program's own, in the folders of concepts and of jobs."""
-ID = re.compile(r"[0-9a-f]{16}")
 _TABLES = """
 CREATE TABLE concept (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, classes TEXT NOT NULL, counts TEXT NOT NULL,

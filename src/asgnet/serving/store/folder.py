@@ -27,6 +27,8 @@ MARKER = "asgnet-serve.json"
 LOST = "lost+found"
 FORMAT = "asgnet-serve-data-1"
 _LOCK = "lock"
+ID = re.compile(r"[0-9a-f]{16}")
+"""Names of the folders of concepts and jobs."""
 
 
 def claim(folder: Path) -> int:
@@ -155,6 +157,21 @@ def remove_unfinished(folder: Path) -> None:
             path = Path(where, name)
             if UNFINISHED.fullmatch(name) and stat.S_ISREG(os.lstat(path).st_mode):
                 path.unlink(missing_ok=True)
+
+
+def put_aside(room: Path, known: set[str], lost: LostAndFound) -> None:
+    """Move what is in a room and not known into lost+found; an empty folder that a kill left just goes."""
+    for path in sorted(room.iterdir()) if room.is_dir() else ():
+        if path.name not in known and not (ID.fullmatch(path.name) and _removed_if_empty(path)):
+            lost.take(path)
+
+
+def _removed_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:  # not empty, or no folder
+        return False
+    return True
 
 
 def remove_own(folder: Path, own: re.Pattern[str], lost: LostAndFound) -> None:

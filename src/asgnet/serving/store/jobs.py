@@ -18,7 +18,7 @@ from asgnet.apply.inference.postprocess import Absent
 from asgnet.errors import UsageError
 from asgnet.serving.keyed_lock import KeyedLock
 from asgnet.serving.store.database import Database, new_id
-from asgnet.serving.store.folder import remove_unfinished
+from asgnet.serving.store.folder import put_aside, remove_unfinished
 from asgnet.serving.store.results import Files
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -91,10 +91,8 @@ class Jobs:
         with database.transaction() as index:
             index.execute("UPDATE picture SET status = 'queued' WHERE status = 'running'")
         known = {row["id"] for row in database.rows("SELECT id FROM job")}
-        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            if path.name not in known:
-                database.lost.take(path)
         remove_unfinished(self._folder)
+        put_aside(self._folder, known, database.lost)
 
     def all(self) -> list[KeptJob]:
         """Every job, the newest first."""

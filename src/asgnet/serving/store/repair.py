@@ -8,8 +8,7 @@ from pathlib import Path
 
 from asgnet.apply.concept.file import Concept
 from asgnet.errors import AsgnetError
-from asgnet.serving.store.database import ID
-from asgnet.serving.store.folder import say
+from asgnet.serving.store.folder import ID, say
 from asgnet.serving.store.sidecar import ExampleRow, Sidecar, read_sidecar
 
 _VERSION = re.compile(r"([1-9][0-9]{0,8})\.concept")
