@@ -120,7 +120,7 @@ def engines() -> list[str]:
 
 def fastest() -> str:
     """The one that a Segmenter takes."""
-    return choose_engine("auto", torch.device("cpu"))
+    return choose_engine("auto", "cpu")
 
 
 @cache

@@ -23,7 +23,8 @@ class OnnxGraphs:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False  # it would keep the most that any size has needed
+        # Threads of one graph that wait by spinning would slow down the next one.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = ["CPUExecutionProvider"]
         self._sessions = {
             name: onnxruntime.InferenceSession(graph, options, providers=providers)
