@@ -189,5 +189,5 @@ def test_a_folder_is_tried_before_the_work(tmp_path):
     check_writable(tmp_path / "new/folder")
     assert list(tmp_path.iterdir()) == []
     put(tmp_path / "file", b"")
-    with pytest.raises(OutputError, match="a part of its path is a file"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         check_writable(tmp_path / "file")

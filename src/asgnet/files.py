@@ -99,14 +99,18 @@ def check_writable(folder: PathLike) -> None:
     Raises:
         OutputError: no file can be written there.
     """
-    whole = Path(folder).absolute()
-    there = next(place for place in (whole, *whole.parents) if place.exists())
+    whole = Path(folder)
+    there = next(place for place in (whole, *whole.parents, Path()) if place.exists())
+    if not there.is_dir():
+        raise OutputError(f"{named(there)} is a file, not a folder; give another --out.")
     probe = there / f"{HALF}{secrets.token_hex(6)}"
     try:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"{named(folder)} cannot be written: {remedy_for(error)}.") from error
+        raise OutputError(
+            f"{named(folder)}: cannot write there ({error.strerror}); give another --out."
+        ) from error
 
 
 def save_bytes(path: PathLike, data: bytes | memoryview) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from asgnet.apply.batch.manifest import Manifest
 from asgnet.data.results import MANIFEST
-from asgnet.errors import OutputError
+from asgnet.errors import AsgnetWarning, OutputError
 
 SUMMARY = {
     "picture": "a.jpg", "files": {}, "presence": 0.9, "confidence": None, "area_fraction": 0.1, "seconds": 0.1,
@@ -62,6 +62,7 @@ def test_two_keys_of_one_picture_are_both_remembered(tmp_path):
         assert again.event("a.jpg", "two")["outputs"] == ["two.png"]
 
 
+@pytest.mark.filterwarnings("ignore:.*lines are damaged")
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
     with Manifest(tmp_path) as manifest:
@@ -82,7 +83,7 @@ def test_a_line_torn_by_a_kill_is_forgotten_and_spoils_nothing(tmp_path, cut):
 )
 def test_lines_of_another_program_are_passed_over(tmp_path, line):
     (tmp_path / MANIFEST).write_text(line + "\n")
-    with Manifest(tmp_path) as manifest:
+    with pytest.warns(AsgnetWarning, match="1 lines are damaged"), Manifest(tmp_path) as manifest:
         assert manifest.own == {}
 
 

@@ -173,7 +173,7 @@ def test_what_a_run_came_to_in_words(photos, capsys):
         told("photos/a.png", "black.png")
         == "1 segmented, 1 finished before, in 1 nothing found; results in out"
     )
-    assert told("photos/a.png") == "1 finished before; results in out"
+    assert told("photos/a.png") == "1 finished before (--overwrite does them again); results in out"
 
 
 def test_an_empty_folder_is_said_once(photos, capsys):

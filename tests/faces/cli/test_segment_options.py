@@ -33,6 +33,7 @@ def told(tmp_path, monkeypatch):
         shapes = [{"label": one, "points": points, "shape_type": "polygon"} for one in labels]
         (tmp_path / f"drawn/{name}.json").write_text(json.dumps({"shapes": shapes, "imagePath": ""}))
     (tmp_path / "cup.jpg").write_bytes((tmp_path / "drawn/cup.jpg").read_bytes())
+    Image.fromarray(np.eye(4, 6, dtype=np.uint8) * 255).save("cup.png")
     found = {}
 
     def learn(images, masks, **options):

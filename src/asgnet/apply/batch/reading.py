@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,17 +28,16 @@ class LoadedPicture(NamedTuple):
     time: float | None = None
 
 
+@dataclass
 class PictureReader:
     """Reads pictures and frames one after another, and each file's SHA-256 once.
 
-    Args:
+    Attributes:
         rendering: of deep values and other channels, the concept's.
     """
 
-    def __init__(self, rendering: Rendering | None = None) -> None:
-        self._rendering = rendering
-
-    _last = ("", "", "")  # of the last file with many frames: path, version, digest
+    rendering: Rendering | None = None
+    _last: tuple[str, str, str] = ("", "", "")  # of the last file with many frames: path, version, digest
 
     def read(self, task: PictureTask, entry: ManifestEntry | None) -> LoadedPicture:
         """A picture, unless an earlier run's ``entry`` has all of it and it is still the same file.
@@ -62,7 +62,7 @@ class PictureReader:
             frame = self._frames.read(path, task.frame or 0)
             return LoadedPicture(frame.picture, entry, digest, version, frame.time)
         return LoadedPicture(
-            read_picture(path if data is None else Remote(data, path), rendering=self._rendering),
+            read_picture(path if data is None else Remote(data, path), rendering=self.rendering),
             entry,
             digest,
             version,
@@ -70,7 +70,7 @@ class PictureReader:
 
     @cached_property
     def _frames(self) -> FrameReader:
-        return FrameReader(self._rendering)
+        return FrameReader(self.rendering)
 
     def _digest(self, path: str, version: str) -> str:
         if not version or self._last[:2] != (path, version):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from asgnet.apply.examples.read import ONE_CLASS
+from asgnet.apply.examples.read import ONE_CLASS, read_examples
 from asgnet.data.annotations import Annotations, is_annotations, picture_in, read_annotations
 from asgnet.data.names import LISTS, names_near, read_names
-from asgnet.data.read import read_labels, read_mask, read_raw
-from asgnet.errors import DataError, PictureError, SupportError, note
+from asgnet.data.read import index_values, read_labels, read_mask, read_raw
+from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError, note
 from asgnet.types import IGNORE, Mask
 
 _Named = tuple[Sequence[str], dict[str, Mask]]
@@ -61,6 +62,27 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
         every = [dict(zip(classes, found.values(), strict=False)) for found in every]
         note(f"Masks that name no class are taken for {classes[0]!r}, the only one that is named.")
     return [p for p, _ in pairs], {name: [found.get(name) for found in every] for name in classes}
+
+
+def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Read every example, and say which masks hold several values that are taken for one object.
+
+    Raises:
+        SupportError: a picture or a mask cannot be used.
+    """
+    for picture, mask in pairs:
+        if names_classes(mask):
+            continue
+        with warnings.catch_warnings():  # what is decided here is said when it is fitted
+            warnings.simplefilter("ignore", AsgnetWarning)
+            read_examples([picture], [mask])
+        values = index_values(mask)
+        if len(values) > 1:
+            several = ", ".join(map(str, values[:-1])) + f" and {values[-1]}"
+            note(
+                f"{mask.name} has the values {several}, all taken for one object; to keep them apart, name "
+                "them in a classes.txt beside it, one a line."
+            )
 
 
 def _of_annotations(

@@ -5,7 +5,7 @@ from asgnet.data.read.frames import FRAMED, VIDEOS, Frame, FrameReader, frame_co
 from asgnet.data.read.header import Header, read_header
 from asgnet.data.read.images import begins_like_a_picture, read_picture, read_raw
 from asgnet.data.read.labels import read_labels
-from asgnet.data.read.masks import read_instances, read_mask, read_support
+from asgnet.data.read.masks import index_values, read_instances, read_mask, read_support
 from asgnet.data.read.raw import Raw, decide, render
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "begins_like_a_picture",
     "decide",
     "frame_count",
+    "index_values",
     "is_video",
     "read_header",
     "read_instances",

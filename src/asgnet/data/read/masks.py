@@ -128,6 +128,15 @@ def read_support(image: Source, mask: Source, *, name: str = "") -> Support:
     return Support(picture, read_mask(mask, picture.shape[:2], of=raw), name or named(image))
 
 
+def index_values(source: Source) -> list[int]:
+    """The class indices of a mask file that :func:`read_mask` takes for one object; none if there is only one."""
+    levels = _levels(source, named(source, "mask"), MOST_PIXELS)
+    values, hard = levels.values, levels.indices and not levels.lossy
+    between = (values != 0) & (values < values.max())
+    flat = hard and between.any() and (levels.exact or _flat(values, between))
+    return [int(value) for value in np.unique(values) if value not in (0, IGNORE)] if flat else []
+
+
 class _Levels(NamedTuple):
     """Values ``h w`` of a mask and what they are.
 

@@ -59,10 +59,10 @@ def demo(
     asgnet demo
     """
     from asgnet.apply.figures.demo import SCENES, run_demo
-    from asgnet.apply.segmenter import Segmenter
 
-    with console.bar(len(SCENES), "demo") as step:
-        path = run_demo(Segmenter.from_pretrained(), out, lambda found: step())
+    segmenter = given.load_segmenter(None)
+    with console.bar(len(SCENES), "segmenting the demo's pictures") as step:
+        path = run_demo(segmenter, out, lambda found: step())
     console.say("The picture shows what was painted, what was found, and how:")
     console.put(str(path))
 
@@ -105,9 +105,9 @@ def fit(
     """
     given.some(support or [support_dir] * (support_dir is not None))
     console.free(out, overwrite)
-    segmenter = given.load_segmenter(weights, device)
     rendering = given.rendering_of(channels, values)
-    given.fit_examples(segmenter, support, adapt, name, not forget_pictures, support_dir, rendering)
+    examples = given.examples(support, support_dir, name)
+    segmenter = given.fitted(examples, adapt, (weights, device), rendering, not forget_pictures)
     save_concept(segmenter.concept, out)
 
 

@@ -98,12 +98,15 @@ def add(
     from asgnet.apply.concept.file import Concept
     from asgnet.apply.examples.read import ONE_CLASS
 
+    given.some(support or [support_dir] * (support_dir is not None))
+    target = _target(file, out, overwrite)
     images, named = given.examples(support, support_dir, class_name, "--class")
     unnamed = class_name is None and list(named) == [ONE_CLASS]
-    target = _target(file, out, overwrite)
+    known = Concept.load(file)
     segmenter = given.load_segmenter(weights, device)
-    segmenter.concept = Concept.load(file)
-    segmenter.add(images, named[ONE_CLASS] if unnamed else named)
+    segmenter.concept = known
+    with console.phase("learning from the examples"):
+        segmenter.add(images, named[ONE_CLASS] if unnamed else named)
     save_concept(segmenter.concept, target)
 
 

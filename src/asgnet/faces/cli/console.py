@@ -26,6 +26,8 @@ PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
 
 
+MOMENT = 0.4
+"""Seconds that a person does not mind to wait without a word."""
 _NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't allocate memory", "bad_alloc")
 """What libraries say, each in its own kind of error, when the system gives them no more memory."""
 
@@ -211,6 +213,18 @@ def _plain_warnings(debug: bool) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def phase(words: str) -> Iterator[None]:
+    """Say on stderr what is being done, if it takes more than a moment."""
+    timer = threading.Timer(MOMENT, say, [f"{words} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class _Above(io.TextIOBase):
     """Stands for stdout while a bar is on the same terminal: whole lines, unwrapped, above the bar."""
 
@@ -226,7 +240,7 @@ class _Above(io.TextIOBase):
 
 @contextmanager
 def bar(total: int | None, label: str) -> Iterator[Callable[..., None]]:
-    """A progress bar with rate and time left on a terminal's stderr; nothing elsewhere, or for a single item.
+    """A progress bar with rate and time left on a terminal's stderr, for more than one item; else a phase.
 
     Args:
         total: how many items there are, None if that turns out later.
@@ -235,21 +249,23 @@ def bar(total: int | None, label: str) -> Iterator[Callable[..., None]]:
     Yields:
         To be called once an item; and once with the total, when it is known, if it was not.
     """
-    if not sys.stderr.isatty():
-        yield lambda total=None: None
-        return
-    progress, task = progress_bar(label, None, redirect_stdout=False)
-    with ExitStack() as shown:
+    with ExitStack() as waiting, ExitStack() as shown:
+        waiting.enter_context(phase(label))  # until something is done
+        if not sys.stderr.isatty():
+            yield lambda total=None: waiting.close()
+            return
+        progress, task = progress_bar(label, None, redirect_stdout=False)
 
         def step(total: int | None = None) -> None:
-            if total is not None:
-                progress.update(task, total=total)
-                if total > 1:
-                    shown.enter_context(progress)
-                    if sys.stdout.isatty():
-                        shown.enter_context(redirect_stdout(_Above(progress.console)))
+            waiting.close()
+            if total is None:
+                advance(progress)
                 return
-            advance(progress)
+            progress.update(task, total=total)
+            if total > 1:
+                shown.enter_context(progress)
+                if sys.stdout.isatty():
+                    shown.enter_context(redirect_stdout(_Above(progress.console)))
 
         if total is not None:
             step(total)

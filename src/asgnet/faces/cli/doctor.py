@@ -38,10 +38,12 @@ def doctor(
 
     if out is not None:
         console.free(out, overwrite)
-    images, named = examples(support, support_dir)
+    images, named = examples(support, support_dir, check=False)
     only = next(iter(named.values()))
     masks = named if len(named) > 1 or any(mask is None for mask in only) else only
-    diagnosis = diagnose(load_segmenter(weights, device), images, masks)
+    segmenter = load_segmenter(weights, device)
+    with console.phase(f"checking {len(images)} example{'s' * (len(images) > 1)} against each other"):
+        diagnosis = diagnose(segmenter, images, masks)
     for finding in diagnosis.findings:
         if as_json:
             console.emit(finding.record)

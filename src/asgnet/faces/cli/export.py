@@ -43,7 +43,8 @@ def export(
     from asgnet.apply.examples.samples import SCENES
     from asgnet.apply.export import export as run
 
-    checked = run(weights, to, out, [scene() for scene in SCENES], int8)
+    with console.phase("writing the graph and comparing it with the network"):
+        checked = run(weights, to, out, [scene() for scene in SCENES], int8)
     if int8:
         console.say(
             f"IoU on the demo's scenes: {checked['iou']:.3f} in 8 bits, {checked['iou_fp32']:.3f} in fp32."

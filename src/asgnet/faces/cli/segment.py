@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -118,19 +119,21 @@ def segment(
     """
     from asgnet.apply.batch.plan import RunOptions
     from asgnet.apply.batch.run import run_batch
+    from asgnet.data.folder import is_url, plain_path
     from asgnet.data.listing import list_sources
-    from asgnet.imaging.units import PixelSize
+    from asgnet.files import check_writable
 
     if engine == "local" and (ray_address or workers):
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
     formats = (*(form or ["png"]), *(("measures", "counts") if measure else ()))
-    scale = PixelSize.parse(pixel_size) if pixel_size else PixelSize()
-    least = math.ceil(scale.pixels(min_area)) if min_area != "0" else 0
     options = RunOptions(
-        formats, overlay, explain, overwrite, threshold, absent, instances, least,
+        formats, overlay, explain, overwrite, threshold, absent, instances, _least(min_area, pixel_size),
         simplify, report, every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
+    said = _say_missing(files)
+    if not is_url(out):
+        check_writable(plain_path(out))
     model = (weights, device, runtime, precision)
     segmenter = given.learned(concept, support, support_dir, adapt, model, (channels, values))
 
@@ -142,12 +145,13 @@ def segment(
             for path in list(result.record["files"].values())[-1:]:
                 console.put(path)
 
-    with console.bar(None, "pictures") as step:
+    with console.bar(None, "segmenting") as step:
         summary = run_batch(segmenter, files, out, options, told, step)
     for path in () if as_json else summary.collected:
         console.put(path)
     for _, reason in summary.failed:
-        console.say(f"asgnet: {reason}")
+        if reason not in said:
+            console.say(f"asgnet: {reason}")
     console.say(_in_words(summary, out))
     return 3 if summary.failed else 0
 
@@ -162,10 +166,32 @@ def _listed(pictures: list[str]) -> list[str]:
     return [name for word in pictures for name in (names if word == "-" else [word])]
 
 
+def _least(area: str, pixel_size: str) -> int:
+    """So many pixels an area is at least, given with or without a unit."""
+    if area == "0":
+        return 0
+    from asgnet.imaging.units import PixelSize
+
+    return math.ceil((PixelSize.parse(pixel_size) if pixel_size else PixelSize()).pixels(area))
+
+
+def _say_missing(files: list[Path | str]) -> set[str]:
+    """Say which pictures are not there, before anything is learned; what was said."""
+    from asgnet.data.folder import is_url
+    from asgnet.files import named
+
+    missing = [file for file in files if not is_url(file) and not os.path.lexists(file)]
+    said = {f"{named(file)} does not exist; check the path." for file in missing}
+    for reason in sorted(said):
+        console.say(f"asgnet: {reason}")
+    return said
+
+
 def _in_words(summary: Summary, out: str) -> str:
     parts = [f"{summary.done} segmented"] if summary.done else []
     if summary.skipped:
-        parts.append(f"{summary.skipped} finished before")
+        again = "" if summary.done else " (--overwrite does them again)"
+        parts.append(f"{summary.skipped} finished before{again}")
     if summary.absent:
         parts.append(f"in {summary.absent} nothing found")
     if summary.failed:

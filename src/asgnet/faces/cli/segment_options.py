@@ -80,9 +80,14 @@ def load_segmenter(
     precision: Precision = "auto",
 ) -> Segmenter:
     """The Segmenter that the options ask for."""
-    from asgnet.apply.segmenter import Segmenter
+    with console.phase("loading the model"):
+        from asgnet.apply.segmenter import Segmenter
 
-    return Segmenter.from_pretrained(weights, device, runtime, precision)
+        return Segmenter.from_pretrained(weights, device, runtime, precision)
+
+
+Examples = tuple[list[Path], dict[str, list[Any]]]
+"""Pictures, and their masks by class."""
 
 
 def learned(
@@ -101,15 +106,42 @@ def learned(
     if bool(support or support_dir) == bool(concept):
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     rendering = rendering_of(*shown)
-    segmenter = load_segmenter(*model)
     if concept is None:
-        fit_examples(segmenter, support, adapt, support_dir=support_dir, rendering=rendering)
-    elif rendering is not None:
+        return fitted(examples(support, support_dir), adapt, model, rendering)
+    if rendering is not None:
         raise UsageError("The concept holds its channels and range; leave --channels and --range out.")
-    else:
-        from asgnet.apply.concept.file import Concept
+    from asgnet.apply.concept.file import Concept
 
-        segmenter.concept = Concept.load(concept)
+    known = Concept.load(concept)
+    segmenter = load_segmenter(*model)
+    segmenter.concept = known
+    return segmenter
+
+
+def fitted(
+    given: Examples,
+    adapt: bool | None,
+    model: tuple[Any, ...],
+    rendering: Rendering | None = None,
+    keep_pictures: bool = False,
+) -> Segmenter:
+    """The Segmenter of these options (:func:`load_segmenter`), fitted on examples."""
+    images, masks = given
+    segmenter = load_segmenter(*model)
+    with console.phase(f"learning from {len(images)} example{'s' * (len(images) > 1)}"):
+        segmenter.fit(
+            images,
+            masks,
+            adapt="auto" if adapt is None else adapt,
+            keep_pictures=keep_pictures,
+            rendering=rendering,
+        )
+    near = _seen_closer(segmenter.concept)
+    if near:
+        console.say(
+            f"looking closer for {', '.join(near)}, which finds more; "
+            "a picture takes two to three times as long"
+        )
     return segmenter
 
 
@@ -146,57 +178,37 @@ def pairs(support: list[str]) -> tuple[list[Path], list[Path]]:
 
 
 def examples(
-    support: list[str] | None, support_dir: Path | None, name: str | None = None, option: str = "--name"
-) -> tuple[list[Path], dict[str, list[Any]]]:
-    """The pictures, and their masks by class; what a folder's files were taken for is said on stderr.
+    support: list[str] | None,
+    support_dir: Path | None,
+    name: str | None = None,
+    option: str = "--name",
+    check: bool = True,
+) -> Examples:
+    """The examples, read before any work to ``check`` them; what a folder's files were taken for is said.
 
     ``name`` is that of the only class, given with ``option``.
     """
     from asgnet.apply.examples.pairing import pair_folder
-    from asgnet.apply.examples.read_pairs import names_classes, read_pairs
+    from asgnet.apply.examples.read_pairs import check_pairs, names_classes, read_pairs
 
     images, masks = pairs(support or [])
+    listed = list(zip(images, masks, strict=True))
     named: dict[str, list[Any]] = {"object": list(masks)}
+    if support_dir is not None:
+        paired = pair_folder(support_dir)
+        for line in paired.words:
+            console.say(line)
+        listed += paired.pairs
+    some(listed)
     if support_dir is not None or any(map(names_classes, masks)):
-        listed = list(zip(images, masks, strict=True))
-        if support_dir is not None:
-            paired = pair_folder(support_dir)
-            for line in paired.words:
-                console.say(line)
-            listed += paired.pairs
         images, named = read_pairs(listed)
         if len(named) > 1:
             console.say(f"the examples show {len(named)} classes: {', '.join(named)}")
-    some(images)
+    if check:
+        check_pairs(listed)
     if name is not None and len(named) > 1:
         raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")
     return images, {name: next(iter(named.values()))} if name is not None else named
-
-
-def fit_examples(
-    segmenter: Segmenter,
-    support: list[str] | None,
-    adapt: bool | None,
-    name: str | None = None,
-    keep_pictures: bool = False,
-    support_dir: Path | None = None,
-    rendering: Rendering | None = None,
-) -> None:
-    """Fit on the examples that the options name."""
-    images, masks = examples(support, support_dir, name)
-    segmenter.fit(
-        images,
-        masks,
-        adapt="auto" if adapt is None else adapt,
-        keep_pictures=keep_pictures,
-        rendering=rendering,
-    )
-    near = _seen_closer(segmenter.concept)
-    if near:
-        console.say(
-            f"looking closer for {', '.join(near)}, which finds more; "
-            "a picture takes two to three times as long"
-        )
 
 
 def _seen_closer(concept: Concept | None) -> list[str]:

@@ -108,7 +108,7 @@ def evaluate(
 
     for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
         console.free(file, overwrite)
-    predictor, fit_options = given.predictor(weights, adapt, edges, net, network, keep)
+    check_writable(out)
     opened = drawn.open()
     by_shots: dict[int, list[EpisodeList]] = {}
     for one in [load(path, opened) for path in frozen or ()]:
@@ -116,14 +116,19 @@ def evaluate(
         drew = f"{one.protocol}, {one.shots}-shot, seed {one.seed}"
         console.say(f"replaying {drew}: the options of drawing do nothing")
     by_shots = by_shots or drawn.lists_by_shots(opened, shots, ways, seeds)
-    check_writable(out)
+    given.say_seen(
+        net or weights,
+        {name for lists in by_shots.values() for one in lists for name in one.classes.values()},
+    )
+    predictor, fit_options = given.predictor(weights, adapt, edges, net, network, keep)
     reports = {}
     for k, lists in sorted(by_shots.items()):
         folder = out if len(by_shots) == 1 else out / f"{k}-shot"
-        report = reports[k] = run(
-            predictor, opened, lists, presence=presence, boundary=boundary, fit_options=fit_options,
-            command=_command(), title=f"{k}-shot",
-        )  # fmt: skip
+        with console.phase(f"{k}-shot: {sum(len(one.episodes) for one in lists)} episodes"):
+            report = reports[k] = run(
+                predictor, opened, lists, presence=presence, boundary=boundary, fit_options=fit_options,
+                command=_command(), title=f"{k}-shot",
+            )  # fmt: skip
         report.save(folder)
         for i, one in enumerate(lists):
             one.save(folder / f"list-{i}.jsonl")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from asgnet.errors import UsageError
+from asgnet.errors import UsageError, note
 from asgnet.faces.cli import console
 
 if TYPE_CHECKING:
@@ -82,7 +84,8 @@ class Drawn:
         """The dataset itself."""
         from asgnet.data.benchmarks.dataset import open_dataset
 
-        return open_dataset(self.dataset, self.split, cache_dir=self.cache_dir, workers=self.workers)
+        with console.phase(f"reading {self.dataset}"):
+            return open_dataset(self.dataset, self.split, cache_dir=self.cache_dir, workers=self.workers)
 
     def lists(
         self, dataset: Dataset, shots: int, ways: int = 1, seeds: int = 1, enough: int = 0
@@ -122,6 +125,24 @@ class Input:
     size: Size = 473
     resize: Resize = "pad"
     device: Device = "cpu"
+
+
+def say_seen(weights: str | None, classes: Collection[str]) -> None:
+    """Warn of classes that a folder of weights (None: the installed ones) was trained on."""
+    from asgnet.model import checkpoint
+
+    folder = Path(checkpoint.__file__).with_name("bundled") if weights is None else Path(weights)
+    try:
+        story = json.loads((folder / "training.json").read_text("utf-8"))
+        trained = {str(name).casefold() for one in story["data"] for name in one["trained_classes"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # a preset, a published file, a repository: what it was trained on is not known
+    seen = sorted(name for name in set(classes) if name.casefold() in trained)
+    if seen:
+        note(
+            f"These weights were trained on {', '.join(seen)}: the figures are too good for classes that "
+            "training never saw. Ask about others, or train without them (asgnet train --fold)."
+        )
 
 
 def predictor(

@@ -34,7 +34,7 @@ def suggest(
 
     files = list_pictures(pictures)
     segmenter = given.learned(concept, support, support_dir, None, (weights, device))
-    with console.bar(len(files), "pictures") as step:
+    with console.bar(len(files), "comparing pictures") as step:
         found = suggested(segmenter, files, count, step)
     for one in found.best:
         if as_json:

@@ -109,13 +109,16 @@ def train(
         import torch
 
         torch.set_num_threads(threads)
-    net = make_net(chosen, backbone_weights, seed)
-    datasets = [_open(spec, split, cache_dir, workers) for spec in data]
+    with console.phase("making the network"):
+        net = make_net(chosen, backbone_weights, seed)
+    with console.phase(f"reading {', '.join(data)}"):
+        datasets = [_open(spec, split, cache_dir, workers) for spec in data]
     folds = cut_folds(datasets, protocol, fold, convention)
-    folder = run(
-        datasets, folds, chosen, out, net=net, novel=novel_images, seed=seed, resume=resume,
-        cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
-    )  # fmt: skip
+    with console.phase("preparing the training pictures, then training"):
+        folder = run(
+            datasets, folds, chosen, out, net=net, novel=novel_images, seed=seed, resume=resume,
+            cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
+        )  # fmt: skip
     if hub is not None and push_to_hub is not None:
         _push(hub, folder, push_to_hub)
     if _first():
