@@ -103,6 +103,11 @@ def check_writable(folder: PathLike) -> None:
     there = next(place for place in (whole, *whole.parents, Path()) if place.exists())
     if not there.is_dir():
         raise OutputError(f"{named(there)} is a file, not a folder; give another --out.")
+    if there != whole:  # nothing is written beside it
+        effective = os.access in os.supports_effective_ids
+        if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+            raise OutputError(f"{named(folder)}: cannot write there (Permission denied); give another --out.")
+        return
     probe = there / f"{HALF}{secrets.token_hex(6)}"
     try:
         probe.touch()
