@@ -106,23 +106,10 @@ def eight_bits(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (probability * 255 + 0.5).astype(np.uint8)
 
 
-def uncertainty(prediction: Prediction) -> float:
-    """In [0, 1]: how far the expected overlap of mask and truth is from 1, were all probabilities right.
-
-    Where nothing was found, how likely the object is there all the same.
-    """
-    found = prediction.mask != 0
-    if not found.any():
-        return round(float(prediction.presence), 6)
-    p = prediction.probability
-    inside = float(p.sum(where=found, dtype=np.float64))
-    union = np.count_nonzero(found) + float(p.sum(where=~found, dtype=np.float64))
-    return round(1 - inside / union, 6)
-
-
 def record_of(prediction: Prediction) -> dict[str, Any]:
     """What is known of one picture's result, plain values for JSON."""
     from asgnet.apply.inference.postprocess import PRESENT
+    from asgnet.apply.output.objects import uncertainty
     from asgnet.apply.output.save import summary
 
     said = summary(prediction, "")
@@ -133,7 +120,7 @@ def record_of(prediction: Prediction) -> dict[str, Any]:
         "height": height,
         **{key: said[key] for key in kept},
         "present": prediction.presence >= PRESENT,
-        "doubt": uncertainty(prediction),
+        "doubt": uncertainty(said["presence"], said["confidence"]),
     }
 
 
