@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,29 @@ Picture = NDArray[np.uint8]
 
 Mask = NDArray[np.uint8]
 """``h w``, uint8 in {0, 1, 255}: background, object, ignore."""
+
+
+Box = tuple[int, int, int, int]
+"""First row, first column, row behind the last, column behind the last."""
+
+
+class PictureParts(Protocol):
+    """A picture of which a part at a time is in memory: upright, rendered to 8 bits and three colours."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(h, w)`` of the whole."""
+
+    def read(self, box: Box, size: tuple[int, int]) -> Picture:
+        """A part at another size, as :func:`asgnet.imaging.resize.resized` of its pixels alone.
+
+        Args:
+            box: of the part, inside the picture and not empty.
+            size: ``(h', w')`` that it is shown at.
+
+        Raises:
+            PictureError: the file is damaged there.
+        """
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from asgnet.data.read.header import Header, read_header
 from asgnet.data.read.images import begins_like_a_picture, read_picture, read_raw
 from asgnet.data.read.labels import read_labels
 from asgnet.data.read.masks import index_values, read_instances, read_mask, read_support
+from asgnet.data.read.parts import ArrayParts
 from asgnet.data.read.raw import Raw, decide, render
 
 __all__ = [
     "FRAMED",
     "MOST_PIXELS",
     "VIDEOS",
+    "ArrayParts",
     "Frame",
     "FrameReader",
     "Header",
