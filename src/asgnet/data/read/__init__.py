@@ -6,7 +6,7 @@ from asgnet.data.read.header import Header, read_header
 from asgnet.data.read.images import begins_like_a_picture, read_picture, read_raw
 from asgnet.data.read.labels import read_labels
 from asgnet.data.read.masks import index_values, read_instances, read_mask, read_support
-from asgnet.data.read.parts import ArrayParts
+from asgnet.data.read.parts import ArrayParts, large_size, open_parts
 from asgnet.data.read.raw import Raw, decide, render
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "frame_count",
     "index_values",
     "is_video",
+    "large_size",
+    "open_parts",
     "read_header",
     "read_instances",
     "read_labels",

@@ -11,6 +11,15 @@ from asgnet.errors import PictureError
 MOST_SCANS = 100
 """Of a JPEG. Each goes over the whole picture again; cameras and editors write ten or so, 64 at most."""
 
+MOST_IN_PARTS = 200_000_000_000
+"""Pixels of a picture that is read in parts: days of work."""
+MOST_SEGMENT = 64_000_000
+"""Pixels of a tile or strip, which is decoded as a whole."""
+MOST_SEGMENTS = 16_000_000
+"""Tiles or strips of a picture: their list alone is in memory."""
+MOST_RATIO = 5000
+"""Decoded bytes for each byte of a file; a flat picture has a thousand with Deflate."""
+
 _ICON = b"\0\0\1\0"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _START_OF_SCAN, _END = 0xDA, 0xD9
@@ -47,6 +56,42 @@ def refuse_bombs(stream: BinaryIO, name: str, most_pixels: int) -> None:
             "open it in an editor and save it anew."
         )
     stream.seek(0)
+
+
+def refuse_large_bombs(
+    name: str, size: tuple[int, int], segment: tuple[int, int], pixel: int, stored: int
+) -> None:
+    """Refuse a picture that would be read in parts, and is larger than its file can be meant to hold.
+
+    Args:
+        name: what to call it in messages.
+        size: ``(h, w)``.
+        segment: ``(h, w)`` of a tile or strip.
+        pixel: bytes of a pixel, decoded.
+        stored: bytes of the file.
+
+    Raises:
+        PictureError: too many pixels, tiles, or pixels in a tile, or too few bytes for them.
+    """
+    (h, w), (rows, columns) = size, segment
+    if h * w > MOST_IN_PARTS:
+        raise PictureError(too_large(name, h * w, MOST_IN_PARTS, f" ({w}×{h})"))
+    if h * w * pixel > stored * MOST_RATIO:
+        raise PictureError(
+            f"{name} says that it has {h * w / 1e6:.0f} megapixels ({w}×{h}), but its {stored} bytes cannot "
+            "hold them; copy it again from its source or leave it out."
+        )
+    if rows * columns > MOST_SEGMENT:
+        raise PictureError(
+            f"{name} has {h * w / 1e6:.0f} megapixels ({w}×{h}) in pieces of {rows * columns / 1e6:.0f}, too "
+            f"large to be read one at a time; {TILE}."
+        )
+    if -(-h // rows) * -(-w // columns) > MOST_SEGMENTS:
+        raise PictureError(f"{name} is cut into more than {MOST_SEGMENTS} pieces; {TILE} of 512×512.")
+
+
+TILE = "write it anew in tiles, as gdal_translate -co TILED=YES -co COMPRESS=DEFLATE -co BIGTIFF=YES does"
+"""The remedy for files that cannot be read in parts."""
 
 
 def scans(data: bytes, most: int) -> int:

@@ -68,7 +68,7 @@ def undecoded(source: Source, name: str, most_pixels: int = MOST_PIXELS) -> Iter
     """A file of a known format, open, nothing of it decoded; no bomb, but of any number of frames."""
     with opened(source, name) as stream:
         refuse_bombs(stream, name, most_pixels)
-        yield _identify(stream)
+        yield identify(stream)
 
 
 def opened(source: Any, name: str) -> BinaryIO:
@@ -96,7 +96,7 @@ def opened(source: Any, name: str) -> BinaryIO:
     return stream
 
 
-def _identify(stream: BinaryIO) -> Image.Image:
+def identify(stream: BinaryIO) -> Image.Image:
     """What ``Image.open`` does, but leaving the size limit to us: its own is one global for all threads."""
     prefix = stream.read(16)
     Image.preinit()

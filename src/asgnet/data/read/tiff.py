@@ -40,7 +40,7 @@ class Tiff:
         self.axes = self.series.axes
         self.shape = dict(zip(self.axes, self.series.shape, strict=True))
         self._outer = [axis for axis in self.axes if axis not in "YXSC"]
-        self._names = _names(file)
+        self.channels = _names(file)
 
     @property
     def frames(self) -> int:
@@ -53,7 +53,7 @@ class Tiff:
         page = self.page
         deep = page.dtype is None or page.dtype.itemsize > 1 or page.dtype.kind not in "ub"
         strange = "C" in self.axes or page.samplesperpixel not in (1, 3, 4) or page.planarconfig != 1
-        extra = page.samplesperpixel == 4 and not _has_alpha(page) and page.photometric.name != "SEPARATED"
+        extra = page.samplesperpixel == 4 and not self.has_alpha and page.photometric.name != "SEPARATED"
         return not deep and not strange and not extra and page.photometric.name in _PHOTOGRAPHS
 
     def frame(self, index: int, most_pixels: int) -> Raw:
@@ -63,12 +63,12 @@ class Tiff:
         if h * w * max(channels / 4, 1) > most_pixels:
             raise PictureError(too_large(self.name, h * w, most_pixels, f" ({w}×{h}, {channels} channels)"))
         values = self._values(index)
-        if _has_alpha(self.page) and values.shape[2] in (2, 4):
+        if self.has_alpha and values.shape[2] in (2, 4):
             values = values[..., :-1]
         if self.page.photometric.name == "MINISWHITE" and values.dtype.kind in "bu":
             values = (1 if values.dtype == bool else np.iinfo(values.dtype).max) - values
-        turn = _tag(self.page, _ORIENTATION) or 1
-        return Raw(self.name, upright(values, turn), self._names, self._undefined(), turn=turn)
+        turn = self.turn
+        return Raw(self.name, upright(values, turn), self.channels, self.undefined, turn=turn)
 
     def _values(self, index: int) -> NDArray:
         """``h w c``."""
@@ -89,7 +89,19 @@ class Tiff:
         parts = [_channels_last(pages[int(i)].asarray(), inner) for i in wanted]
         return np.concatenate(parts, axis=2)
 
-    def _undefined(self) -> float | None:
+    @property
+    def turn(self) -> int:
+        """The orientation that it is stored in."""
+        return _tag(self.page, _ORIENTATION) or 1
+
+    @property
+    def has_alpha(self) -> bool:
+        """One of its channels says how transparent it is."""
+        return any(int(kind) in _ALPHA for kind in self.page.extrasamples or ())
+
+    @property
+    def undefined(self) -> float | None:
+        """The value that stands for nothing."""
         try:
             return float(str(_tag(self.page, _NODATA)).strip("\0 "))
         except ValueError:
@@ -169,10 +181,6 @@ def _channels_last(values: NDArray, axes: str) -> NDArray:
     order = [axes.index(axis) for axis in "YXCS" if axis in axes]
     values = values.transpose(order)
     return values.reshape(*values.shape[:2], -1)
-
-
-def _has_alpha(page: Any) -> bool:
-    return any(int(kind) in _ALPHA for kind in page.extrasamples or ())
 
 
 def _tag(page: Any, code: int) -> Any:
