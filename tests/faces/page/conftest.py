@@ -77,6 +77,7 @@ def opened(browser, address):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         page.wait_for_selector("html[data-ready]")
+        page.locator("input[value=brush]").check(force=True)  # the box is chosen at first
         return page
 
     yield open_page

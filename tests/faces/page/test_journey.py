@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -209,14 +210,30 @@ def test_moving_the_picture_paints_nothing(painting):
     assert looks(page) not in seen
 
 
-def test_a_click_proposes_a_mask(painting):
-    page, before = painting, looks(painting)
-    page.locator("input[value=propose]").check(force=True)
-    page.mouse.click(*spot(page, 0.5, 0.2))
+def test_a_box_and_clicks_propose_a_mask(painting):
+    page, seen = painting, [looks(painting)]
+    assert page.locator("input[name=tool]").first.get_attribute("value") == "box"
+
+    def answered() -> None:
+        page.wait_for_selector("#status:not([data-shown])", state="attached")
+        seen.append(looks(page))
+
+    page.locator("input[value=box]").check(force=True)
+    stroke(page, (0.25, 0.1), (0.75, 0.9))
     page.locator("#examples").get_by_text("Painted", exact=True).wait_for()
-    assert looks(page) != before
-    page.click("#undo")
-    assert looks(page) == before
+    answered()
+    page.keyboard.down("Alt")
+    page.mouse.click(*spot(page, 0.5, 0.5))
+    page.keyboard.up("Alt")
+    answered()
+    page.locator("input[value=click]").check(force=True)
+    page.mouse.click(*spot(page, 0.9, 0.9))
+    answered()
+    steps = [look for look, _ in groupby(seen)]  # a click may change nothing
+    for before in reversed(steps[:-1]):
+        page.click("#undo")
+        assert looks(page) == before
+    assert page.locator("#undo").is_disabled()
 
 
 def test_views_and_threshold_answer_without_the_server(opened):

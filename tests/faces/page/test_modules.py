@@ -153,3 +153,73 @@ def test_zooming_leaves_the_point_under_the_pointer_where_it_is(run):
     before, after, scale = run(script)
     assert after == pytest.approx(before)
     assert scale == 5
+
+
+def test_boxes_and_clicks_wait_for_their_turn_and_each_is_one_undo(run):
+    script = """async () => {
+      const { Proposals } = await import('/page/paint/proposal.js');
+      const { History } = await import('/page/paint/history.js');
+      const mask = new Uint8Array(10), asked = [], failed = [];
+      const item = { mask, history: new History(mask, 10), picture: { width: 10, height: 1 } };
+      let open = [], done;
+      const propose = (_, clicks, box) => new Promise((answer, refuse) => {
+        asked.push([clicks.map(({ x, object }) => (object ? x : -x)), box && [box[0][0], box[1][0]]]);
+        const found = new Uint8Array(10);
+        if (box) found.fill(1, box[0][0], box[1][0]);
+        for (const { x, object } of clicks) found[x] = object ? 1 : 0;
+        open.push(() => (clicks.some(({ x }) => x === 9) ? refuse(new Error('no')) : answer(found)));
+      });
+      const proposals = new Proposals(propose, {
+        asking() {}, answered: () => done?.(), changed() {},
+        failed: (error) => { failed.push(error.message); done?.(); },
+      });
+      const all = () => new Promise((resolve) => {
+        done = () => { done = null; resolve(); };
+        const next = () => { open.shift()?.(); if (done) setTimeout(next, 5); };
+        next();
+      });
+      const at = (x) => [x, 0], seen = [];
+      const click = (x, object = true) => proposals.click(item, 1, { x, y: 0, object });
+      const look = () => seen.push(mask.join(''));
+      click(1, false);  // takes away from nothing
+      proposals.drawBox(item, 1, [at(2), at(5)]);
+      click(3, false);
+      click(4, false);
+      const waiting = open.length;
+      await all(); look();
+      item.history.undo(); proposals.undone(); look();
+      click(2, false); await all(); look();
+      proposals.drawBox(item, 1, [at(6), at(8)]); await all(); look();
+      click(0); await all(); look();
+      click(9); await all(); look();
+      for (let i = 0; i < 5; i++) { item.history.undo(); proposals.undone(); }
+      look();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      proposals.drawBox(item, 1, [at(6), at(8)]);
+      proposals.end();  // on to something else
+      await all(); look();
+      return { asked, failed, seen, waiting };
+    }"""
+    told = run(script)
+    assert told["waiting"] == 1  # the others are queued
+    assert told["asked"] == [
+        [[], [2, 5]],
+        [[-3], [2, 5]],
+        [[-3, -4], [2, 5]],
+        [[-3, -2], [2, 5]],  # the click that was undone is not said again
+        [[], [6, 8]],
+        [[0], None],  # beyond the box: another object
+        [[0, 9], None],
+        [[], [6, 8]],
+    ]
+    assert told["failed"] == ["Click the object first; Alt and click then takes away.", "no"]
+    assert told["seen"] == [
+        "0010000000",
+        "0010100000",
+        "0000100000",
+        "0000101100",
+        "1000101100",
+        "1000101100",
+        "0000000000",
+        "0000000000",
+    ]

@@ -16,7 +16,7 @@ import { Results } from "./panel/results.js";
 import { Steps } from "./panel/steps.js";
 import { Toolbar } from "./panel/toolbar.js";
 import { startTheme } from "./panel/theme.js";
-import { $, say } from "./parts/dom.js";
+import { $, hush, say } from "./parts/dom.js";
 import { Stage } from "./view/stage.js";
 
 const project = new Project();
@@ -38,6 +38,7 @@ new Files(take);
 startTheme();
 
 painter.addEventListener("asking", () => say("Looking for the object …"));
+painter.addEventListener("answered", hush);
 painter.addEventListener("failed", ({ detail }) => say(detail.message, true));
 project.addEventListener("note", ({ detail }) => say(detail));
 project.addEventListener("lost", ({ detail }) => detail && say("asgnet does not answer; still trying …", true));

@@ -1,17 +1,14 @@
 // What painting does, whoever asks for it: pointer, keyboard or button. Points are in picture pixels.
 
-import { polygon, pour, stroke } from "./brush.js";
+import { polygon, stroke } from "./brush.js";
 import { History } from "./history.js";
-
-export const TOOLS = ["brush", "eraser", "polygon", "propose", "hand"];
+import { Proposals } from "./proposal.js";
 
 export class Painter extends EventTarget {
-  tool = "brush";
+  tool = "box";
   label = 1;
   /** Corners of the polygon that is being drawn. */
   corners = [];
-  /** Clicks that ask for the mask now proposed: `{x, y, object}`. */
-  clicks = [];
   #size = 0; // diameter in picture pixels; 0: in proportion to the picture
   #last = null;
   #first = null;
@@ -24,7 +21,23 @@ export class Painter extends EventTarget {
   constructor(stage, propose) {
     super();
     this.stage = stage;
-    this.propose = propose;
+    this.proposals = new Proposals(propose, {
+      asking: () => {
+        this.stage.refreshMarks();
+        this.#told("asking");
+      },
+      answered: () => this.#told("answered"),
+      changed: () => this.#changed(),
+      failed: (error) => {
+        this.stage.refreshMarks();
+        this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+      },
+    });
+  }
+
+  /** Clicks that ask for the mask now proposed: `{x, y, object}`. */
+  get clicks() {
+    return this.proposals.clicks;
   }
 
   get item() {
@@ -70,20 +83,24 @@ export class Painter extends EventTarget {
     const [from, to] = [this.#first, this.#last];
     this.#first = this.#last = null;
     if (this.tool === "brush" || this.tool === "eraser") this.#done();
-    else if (this.tool === "propose") this.#ask(from, to);
+    else if (this.tool === "box" && far(from, to, this.stage.frame.scale)) {
+      this.proposals.drawBox(this.item, this.label, [from, to]);
+    } else if (this.tool === "box" || this.tool === "click") {
+      this.proposals.click(this.item, this.label, { x: from[0], y: from[1], object: !this.#erasing });
+    }
   }
 
-  /** The box that is being drawn for a proposal, as two corners. */
+  /** The box that is being drawn, or that asked for the mask now proposed, as two corners. */
   get box() {
-    const dragged = this.tool === "propose" && this.#last && far(this.#first, this.#last, this.stage.frame.scale);
-    return dragged ? [this.#first, this.#last] : null;
+    const dragged = this.tool === "box" && this.#last && far(this.#first, this.#last, this.stage.frame.scale);
+    return dragged ? [this.#first, this.#last] : this.proposals.box;
   }
 
   /** A stroke is taken back while it is made. */
   abandon() {
     this.#first = this.#last = null;
     this.corners = [];
-    this.clicks = [];
+    this.proposals.end();
     this.item?.history?.cancel();
     this.#untouched();
     this.stage.refresh();
@@ -100,7 +117,7 @@ export class Painter extends EventTarget {
   finish() {
     const points = this.corners;
     this.corners = [];
-    this.clicks = [];
+    this.proposals.end();
     if (points.length < 3) return this.stage.refreshMarks();
     const { history, mask, picture } = this.item;
     history.begin();
@@ -108,14 +125,18 @@ export class Painter extends EventTarget {
     this.#done();
   }
 
-  /** Take back one corner, or the last step. */
+  /** Take back one corner, a question that waits, or the last step. */
   undo() {
-    if (this.corners.pop()) return this.stage.refreshMarks();
-    this.#step("undo");
+    if (this.corners.pop() || this.proposals.undoWaiting()) return this.stage.refreshMarks();
+    if (!this.item?.history?.undo()) return;
+    this.proposals.undone();
+    this.#changed();
   }
 
   redo() {
-    this.#step("redo");
+    if (!this.item?.history?.redo()) return;
+    this.proposals.redone();
+    this.#changed();
   }
 
   /** Nothing painted. */
@@ -125,11 +146,6 @@ export class Painter extends EventTarget {
     this.item.history.begin();
     this.item.mask.fill(0);
     this.#done();
-  }
-
-  #step(way) {
-    this.clicks = [];
-    if (this.item?.history?.[way]()) this.#changed();
   }
 
   /** A result that is painted on becomes a mask of its own: what was found is where the painting starts. */
@@ -156,28 +172,6 @@ export class Painter extends EventTarget {
     if (closes) return this.finish();
     this.corners.push(point);
     this.stage.refreshMarks();
-  }
-
-  async #ask(from, to) {
-    const item = this.item;
-    const box = far(from, to, this.stage.frame.scale) ? [from, to] : null;
-    if (box) this.clicks = [];
-    else this.clicks = [...this.clicks, { x: from[0], y: from[1], object: !this.#erasing }];
-    const clicks = this.clicks;
-    this.stage.refreshMarks();
-    this.#told("asking");
-    try {
-      const found = await this.propose(item, clicks, box);
-      if (this.item !== item || this.clicks !== clicks) return;
-      if (clicks.length > 1) item.history.undo(); // a further click betters the same proposal
-      item.history.begin();
-      pour(item.mask, item.picture.width, item.picture.height, found, this.label);
-      this.#done();
-    } catch (error) {
-      this.clicks = [];
-      this.dispatchEvent(new CustomEvent("failed", { detail: error }));
-    }
-    this.#told("answered");
   }
 
   #done() {

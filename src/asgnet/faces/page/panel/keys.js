@@ -3,15 +3,17 @@
 import { $, h, say } from "../parts/dom.js";
 
 const KEYS = [
+  [["X"], "box: drag it around the object; a click corrects what was found, with Alt it takes away"],
+  [["M"], "click the object; more clicks correct, with Alt they take away"],
   [["B"], "brush"], [["E"], "eraser"], [["P"], "polygon: Enter closes it, Escape takes it back"],
-  [["M"], "propose: click the object or drag a box; Alt and click: not this"], [["H"], "move the picture (or hold Space)"],
+  [["H"], "move the picture (or hold Space)"],
   [["1", "…", "9"], "class to paint"], [["[", "]"], "smaller, larger brush"], [["Ctrl Z", "Ctrl ⇧ Z"], "undo, redo"],
   [["+", "−", "0"], "zoom in, out, whole picture (wheel or pinch, too)"],
   [["←", "↑", "→", "↓"], "move the brush on the picture; with Shift further, with Alt by one pixel"],
   [["Space"], "on the picture: brush down or up, corner, click"], [["J", "K"], "next, previous picture"],
   [["V"], "next view of the results"], [["U"], "use the corrected result as example"], [["F"], "find"], [["?"], "this list"],
 ];
-const TOOLS = { b: "brush", e: "eraser", p: "polygon", m: "propose", h: "hand" };
+const TOOLS = { x: "box", m: "click", b: "brush", e: "eraser", p: "polygon", h: "hand" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Keys {

@@ -28,11 +28,17 @@ export const $$ = (selector, root = document) => [...root.querySelectorAll(selec
 
 /** Tell a screen reader, and show it at the bottom for a moment. `grave`: an error, stays longer. */
 export function say(words, grave = false) {
+  hush();
   const live = $(grave ? "#alert" : "#status");
   live.textContent = words;
   live.dataset.shown = "";
   clearTimeout(live.timer);
   live.timer = setTimeout(() => delete live.dataset.shown, grave ? 9000 : 3500);
+}
+
+/** What was said is no longer so. */
+export function hush() {
+  for (const live of $$("#alert, #status")) delete live.dataset.shown;
 }
 
 export function plural(count, one, many = `${one}s`) {
