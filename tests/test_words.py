@@ -34,7 +34,6 @@ RETIRED = {
 }
 CLASSES = {"Answering", "Earlier", "Event", "Kinds", "Moments", "Seen", "Steps", "Thing", "View", "Weigh"}
 
-_DOUBT = {"doubt": "the HTTP API's name of the uncertainty"}
 # Names in files, JSON lines and the HTTP API that people's programs read: where, what, why they stay.
 KEPT: dict[str, dict[str, str]] = {
     "src/asgnet/apply/concept/adaptation.py": {
@@ -45,16 +44,6 @@ KEPT: dict[str, dict[str, str]] = {
     "src/asgnet/apply/concept/tensors.py": {'"adapted_trust"': "the same"},
     "src/asgnet/apply/export/graph.py": {'"trusts"': "an input of exported graphs"},
     "src/asgnet/apply/export/parity.py": {'"trusts"': "an input of exported graphs"},
-    "src/asgnet/apply/doctor/suggest.py": {
-        '"doubt"': "a field of asgnet suggest --json",
-        "``doubt``": "the same",
-    },
-    "src/asgnet/faces/http/schemas.py": _DOUBT,
-    "src/asgnet/faces/integrations/labelstudio.py": _DOUBT,
-    "src/asgnet/faces/page/job/project.js": _DOUBT,
-    "src/asgnet/faces/page/panel/card.js": _DOUBT,
-    "src/asgnet/faces/page/panel/results.js": _DOUBT,
-    "src/asgnet/serving/store/results.py": _DOUBT,
     "src/asgnet/model/default/config.py": {'"weigh"': "in config.json of the first version"},
     "src/asgnet/model/default/pooled_tensors.py": {"facts": "a tensor of concept files"},
     "src/asgnet/model/default/pooling.py": {"facts": "the same"},

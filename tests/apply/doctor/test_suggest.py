@@ -49,7 +49,7 @@ def test_words_tell_the_reasons():
     assert words.startswith("1. a.jpg: stands for 4 pictures")
     assert "93%" in words
     assert "a little unsure" in words
-    assert Suggestion("a.jpg", 1, 0.5, 4, 0.93, 0.75).record["doubt"] == 0.25
+    assert Suggestion("a.jpg", 1, 0.5, 4, 0.93, 0.75).record["expected_iou"] == 0.75
 
 
 @pytest.fixture

@@ -386,7 +386,11 @@ def test_summary_by_hand():
     facts = {"presence": 0.9, "area_fraction": 0.291667, "box": [2, 1, 5, 3], "confidence": 0.8}
     assert said == {
         "picture": "photos/a.jpg",
+        "width": 8,
+        "height": 6,
+        "present": True,
         **facts,
+        "uncertainty": 0.4,
         "mask": "out/a.png",
         "classes": [{"name": "mug", **facts}],
         "seconds": 0.1235,
@@ -402,7 +406,11 @@ def test_summary_of_nothing_and_of_numpy_numbers():
     said = json.loads(json.dumps(summary(prediction, "a", seconds=np.float64(2))))
     assert said == {
         "picture": "a",
+        "width": 8,
+        "height": 6,
+        "present": False,
         **facts,
+        "uncertainty": 0.5,
         "mask": None,
         "classes": [{"name": "object", **facts}],
         "seconds": 2.0,

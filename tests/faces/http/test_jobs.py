@@ -36,7 +36,7 @@ def test_events_tell_every_result_and_the_end(client, started, finish):
     assert (end["status"], end["done"], end["failed"], end["eta_seconds"]) == ("done", 2, 1, None)
     good = next(r for r in results if r["index"] == 0)
     assert (good["name"], good["width"], good["height"], good["concept_version"]) == ("p1.png", 80, 60, 1)
-    assert 0 <= good["doubt"] <= 1
+    assert 0 <= good["uncertainty"] <= 1
     assert good["present"] == (good["presence"] >= 0.5)
     broken = next(r for r in results if r["index"] == 2)
     assert broken["status"] == "failed"
@@ -112,7 +112,7 @@ def test_a_correction_stays_and_is_what_downloads_hold(client, started, finish):
     Image.fromarray(corrected).save(encoded, "PNG")
     said = client.put(f"{base}/mask", files={"mask": ("m.png", encoded.getvalue())}).json()
     assert said["corrected"]
-    assert (said["box"], said["doubt"], said["presence"]) == ([30, 10, 20, 10], 0.0, 1.0)
+    assert (said["box"], said["uncertainty"], said["presence"]) == ([30, 10, 20, 10], 0.0, 1.0)
     assert np.array_equal(_pixels(client.get(f"{base}/mask.png").content), corrected)
     assert client.post(f"/v1/jobs/{started['id']}/redo").status_code == 202
     finish(client, started["id"])

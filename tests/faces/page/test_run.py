@@ -116,8 +116,8 @@ def test_time_left_stop_and_the_rest(begun, address, cups, tmp_path):
     after = results_of(page, address)
     assert [after[r["index"]] for r in before] == before  # what was done is not done again
     assert page.locator("#find").is_disabled()
-    doubts = {r["name"]: r["doubt"] for r in after}
-    shown = [doubts[name] for name in page.locator("#cards .name").all_inner_texts()]
+    uncertainties = {r["name"]: r["uncertainty"] for r in after}
+    shown = [uncertainties[name] for name in page.locator("#cards .name").all_inner_texts()]
     assert shown == sorted(shown, reverse=True)  # the most uncertain first
 
 

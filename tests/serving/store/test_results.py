@@ -18,4 +18,4 @@ from asgnet.types import Prediction
 def test_a_result_is_as_uncertain_as_in_the_report(presence, found, expected):
     mask = np.full((4, 4), found, np.uint8)
     unsure = Prediction(mask, np.full((4, 4), 0.75, np.float32), presence, np.zeros((4, 4), np.int32))
-    assert record_of(unsure)["doubt"] == pytest.approx(expected)
+    assert record_of(unsure)["uncertainty"] == pytest.approx(expected)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from asgnet.apply.batch.manifest import ManifestPart, ManifestWriter
 from asgnet.apply.batch.plan import PictureTask, RunOptions
 from asgnet.apply.batch.reading import LoadedPicture, PictureReader
-from asgnet.apply.inference.postprocess import PRESENT, postprocess
+from asgnet.apply.inference.postprocess import postprocess
 from asgnet.apply.output.formats import ENTRIES
 from asgnet.apply.output.objects import ResultView, without_specks
 from asgnet.apply.output.save import described, write_files
@@ -152,7 +152,6 @@ class Pipeline:
         files = before["files"] | task.missing
         places = {kind: self.folder.place(name) for kind, name in files.items()}
         said = described(view, task.picture, mask=places.get("png"), seconds=seconds)
-        said["present"] = view.prediction.presence >= PRESENT
         if task.frame is not None:
             said |= {"frame": task.frame, "time": loaded.time}
         entries = {form: entry(view) for form, entry in ENTRIES.items() if form in self.options.formats}

@@ -9,7 +9,7 @@ handful of examples it favours odd pictures. ``benchmarks/accuracy/suggest.py`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,9 +65,8 @@ class Suggestion:
 
     @property
     def record(self) -> dict[str, Any]:
-        """As plain values for ``json.dumps``; ``doubt`` is one minus the expected IoU."""
-        names = ("picture", "rank", "coverage", "stands_for", "presence")
-        return {**{name: getattr(self, name) for name in names}, "doubt": 1 - self.expected_iou}
+        """As plain values for ``json.dumps``."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

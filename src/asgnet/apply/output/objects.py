@@ -113,4 +113,4 @@ def uncertainty(presence: float, confidence: float | None) -> float:
     unsure = 1 - abs(2 * float(presence) - 1)
     if presence >= PRESENT:  # an object that is there and shows nothing is as unsure as it is present
         unsure = max(unsure, float(presence) if confidence is None else 2 * (1 - max(confidence, 0.5)))
-    return round(min(unsure, 1.0), 6)
+    return round(float(min(unsure, 1.0)), 6)

@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from asgnet.apply.inference.postprocess import PRESENT
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import output_names
-from asgnet.apply.output.objects import ResultView, measured
+from asgnet.apply.output.objects import ResultView, measured, uncertainty
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.errors import OutputError, UsageError
 from asgnet.files import PathLike, named
@@ -136,8 +137,7 @@ def summary(
 ) -> dict[str, Any]:
     """What there is to say about one picture, ready for ``json.dumps``: one line of ``--json``.
 
-    ``presence`` and ``area_fraction`` are in [0, 1]; ``box`` is ``[x, y, width, height]`` in pixels or None;
-    ``confidence`` the mean probability of the object's pixels or None; ``classes`` says the same per class.
+    Its fields are those of :class:`asgnet.apply.output.records.PictureResult`, less ``files`` and ``status``.
 
     Args:
         prediction: what was found.
@@ -161,9 +161,14 @@ def described(
         whole = {key: value for key, value in classes[0].items() if key != "name"}
     else:
         whole = measured(found.mask != 0, found.probability, found.presence)
+    height, width = found.mask.shape
     said = {
         "picture": name or view.name,
+        "width": width,
+        "height": height,
+        "present": whole["presence"] >= PRESENT,
         **whole,
+        "uncertainty": uncertainty(whole["presence"], whole["confidence"]),
         "mask": None if mask is None else os.fspath(mask),
         "classes": classes,
         "seconds": None if seconds is None else round(float(seconds), 4),

@@ -150,6 +150,22 @@ def info(
             console.put(f"{name} = {value}  {says}")
 
 
+@app.command()
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As tables for people.")] = False,
+) -> None:
+    """Print what every field of --json, of the HTTP API's results and of manifests means, as JSON Schema.
+
+    asgnet schema > asgnet.schema.json
+    """
+    from asgnet.apply.output import records
+
+    if markdown:
+        console.put(records.tables())
+    else:
+        console.emit(records.schema())
+
+
 def _privacy(as_json: bool) -> None:
     from asgnet.apply.privacy import privacy
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from asgnet.apply.output.records import Box, ClassResult, Found
+
 ID = r"^[0-9a-f]{16}$"
 NAME = 200
 _ID = "5f0c9a4be1d27c38"
@@ -96,30 +98,6 @@ class Doctor(BaseModel):
     findings: list[Finding] = []
 
 
-class ClassResult(BaseModel):
-    """What was found of one class."""
-
-    name: str = Field(examples=["object"])
-    presence: float = Field(examples=[0.97])
-    area_fraction: float = Field(examples=[0.12])
-    box: list[int] | None = Field(description="x, y, width, height.", examples=[_BOX])
-    confidence: float | None = Field(examples=[0.93])
-
-
-class Found(BaseModel):
-    """What was found in a picture."""
-
-    width: int = Field(examples=[640])
-    height: int = Field(examples=[480])
-    presence: float = Field(description="The object is in the picture at all.", examples=[0.97])
-    present: bool
-    area_fraction: float = Field(examples=[0.12])
-    box: list[int] | None = Field(examples=[_BOX])
-    confidence: float | None = Field(examples=[0.93])
-    doubt: float = Field(description="In [0, 1]; the uncertain are worth checking first.", examples=[0.08])
-    classes: list[ClassResult]
-
-
 class Segmented(Found):
     """One picture, answered at once; masks as COCO's RLE and as a PNG."""
 
@@ -142,14 +120,16 @@ class Result(BaseModel):
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     error: str | None = Field(None, examples=["'a.jpg' is not a picture in a known format; open it …"])
     corrected: bool = False
-    width: int | None = Field(None, examples=[640])
+    width: int | None = Field(
+        None, description="This and what follows: as of one picture, once it is done.", examples=[640]
+    )
     height: int | None = Field(None, examples=[480])
     presence: float | None = Field(None, examples=[0.97])
     present: bool | None = Field(None, examples=[True])
     area_fraction: float | None = Field(None, examples=[0.12])
-    box: list[int] | None = Field(None, examples=[_BOX])
+    box: Box = None
     confidence: float | None = Field(None, examples=[0.93])
-    doubt: float | None = Field(None, examples=[0.08])
+    uncertainty: float | None = Field(None, examples=[0.08])
     classes: list[ClassResult] = []
     seconds: float | None = Field(None, examples=[0.11])
     concept_version: int | None = Field(None, examples=[1])

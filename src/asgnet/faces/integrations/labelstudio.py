@@ -196,7 +196,7 @@ class Projects:
             kept, prediction = self.service.segment(kept, picture, None, "empty")
         said = record_of(prediction)
         scores = [one["confidence"] for one in said["classes"]]
-        score = round(1 - said["doubt"], 4)
+        score = round(1 - said["uncertainty"], 4)
         return prediction_of(prediction, interface, _version(kept), score, scores)
 
 

@@ -107,21 +107,11 @@ def eight_bits(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def record_of(prediction: Prediction) -> dict[str, Any]:
-    """What is known of one picture's result, plain values for JSON."""
-    from asgnet.apply.inference.postprocess import PRESENT
-    from asgnet.apply.output.objects import uncertainty
+    """What is known of one picture's result: a :class:`asgnet.apply.output.records.Found`, ready for JSON."""
     from asgnet.apply.output.save import summary
 
     said = summary(prediction, "")
-    height, width = prediction.mask.shape
-    kept = ("presence", "area_fraction", "box", "confidence", "classes")
-    return {
-        "width": width,
-        "height": height,
-        **{key: said[key] for key in kept},
-        "present": prediction.presence >= PRESENT,
-        "doubt": uncertainty(said["presence"], said["confidence"]),
-    }
+    return {name: value for name, value in said.items() if name not in ("picture", "mask", "seconds")}
 
 
 def _each(prediction: Prediction) -> list[Prediction]:

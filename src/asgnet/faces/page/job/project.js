@@ -41,7 +41,7 @@ export class Result {
   guide = null;
   /** The same for the card. */
   small = null;
-  /** What the server says: status, presence, doubt … */
+  /** What the server says: status, presence, uncertainty … */
   record = { status: "new" };
   /** Its number in the job; null before. */
   index = null;

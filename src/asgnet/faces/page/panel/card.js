@@ -50,7 +50,7 @@ export class Card {
   write() {
     const { result } = this;
     const [kind, sign, words] = wordsOf(result);
-    const { doubt: uncertainty } = result.record;
+    const { uncertainty } = result.record;
     this.element.toggleAttribute("data-waiting", !result.found);
     this.flag.hidden = !result.learned;
     this.flag.textContent = "example";

@@ -170,5 +170,5 @@ export class Results {
 function uncertaintyOf({ record, mask, learned }) {
   if (mask || learned) return -1;
   if (record.status === "failed") return 2;
-  return record.status === "done" ? (record.doubt ?? 0) : -0.5;
+  return record.status === "done" ? (record.uncertainty ?? 0) : -0.5;
 }
