@@ -52,7 +52,7 @@ def measure(args: Any) -> None:
     segmenter = Segmenter.from_pretrained(args.weights, engine=args.engine)
     shots = args.shots or [1, 5]
     found: dict[str, dict[int, list[float]]] = {}
-    for episode in _episodes(args.only, args.episodes):
+    for episode in episodes(args.only, args.episodes):
         folder = args.data / episode["set"]
         for k in shots:
             ious = _asked(segmenter, folder, episode, k)
@@ -64,7 +64,7 @@ def measure(args: Any) -> None:
         args.out.write_text(json.dumps(found))
 
 
-def _episodes(only: list[str] | None, most: int) -> Iterator[dict]:
+def episodes(only: list[str] | None, most: int) -> Iterator[dict]:
     counts: dict[str, int] = {}
     for episode in json.loads(LIST.read_text()):
         name = episode["set"]
@@ -76,21 +76,21 @@ def _episodes(only: list[str] | None, most: int) -> Iterator[dict]:
 def _asked(segmenter: Segmenter, folder: Path, episode: dict, shots: int) -> list[float]:
     supports = episode["supports"][:shots]
     segmenter.fit(
-        [_picture(folder, name) for name in supports],
-        [_mask(folder, name, episode["class"]) for name in supports],
+        [picture(folder, name) for name in supports],
+        [mask(folder, name, episode["class"]) for name in supports],
         keep_pictures=False,
     )
     return [
-        iou(segmenter.predict(_picture(folder, q)).mask, _mask(folder, q, episode["class"]))
+        iou(segmenter.predict(picture(folder, q)).mask, mask(folder, q, episode["class"]))
         for q in episode["queries"]
     ]
 
 
-def _picture(folder: Path, name: str) -> NDArray:
+def picture(folder: Path, name: str) -> NDArray:
     return np.asarray(Image.open(folder / "images" / f"{name}.jpg").convert("RGB"))
 
 
-def _mask(folder: Path, name: str, number: int) -> NDArray:
+def mask(folder: Path, name: str, number: int) -> NDArray:
     labels = np.asarray(Image.open(folder / "masks" / f"{name}.png"))
     return np.where(labels == 255, 255, labels == number).astype(np.uint8)
 

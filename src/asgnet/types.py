@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ Picture = NDArray[np.uint8]
 """``h w 3``, uint8, sRGB, upright (EXIF orientation already applied)."""
 
 Mask = NDArray[np.uint8]
-"""``h w``, uint8 in {0, 1, 255}: background, object, ignore."""
+"""``h w``, uint8 in {0, 1, 255}: background, object, ignore (it is not known which of both)."""
+
+Unpainted = Literal["background", "unknown", "auto"]
+"""What an example's unpainted pixels are; ``"auto"``: unknown if it looks as if more of the object were there."""
 
 
 Box = tuple[int, int, int, int]

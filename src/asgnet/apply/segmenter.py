@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.apply.concept.edit import origin
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import ClassFit, at_fine_scale, check_concept, concept_tensors
@@ -30,15 +29,15 @@ from asgnet.apply.engines.load import backend_of_net, backend_of_weights
 from asgnet.apply.examples.objects import kept_lists, read_objects
 from asgnet.apply.examples.read import is_one, read_examples, supports_of
 from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples, superpixels_of
-from asgnet.apply.fitting.learn import expected_of, learn_classes
-from asgnet.apply.fitting.refit import added
+from asgnet.apply.fitting.learn import expected_of
+from asgnet.apply.fitting.refit import added, fitted
 from asgnet.apply.fitting.separation import learn_separations
 from asgnet.apply.fitting.support_features import SupportFeatures
 from asgnet.apply.inference.prediction import predict, with_separations
 from asgnet.data.read import read_picture
 from asgnet.errors import UsageError, WeightsError
 from asgnet.imaging.separation import Separation
-from asgnet.types import Picture, Prediction, Rendering, Support
+from asgnet.types import Picture, Prediction, Rendering, Support, Unpainted
 
 if TYPE_CHECKING:
     from asgnet.model.default.network import DefaultNet
@@ -61,6 +60,7 @@ class Segmenter:
         backend: what computes; copies of a Segmenter share it.
         edges: as given.
         supports: the examples of the last fit, as read; empty after a concept was set or examples were added.
+        partly_painted: of each of them, whether unpainted pixels were taken for unknown ones and filled in.
         fits: what predictions need of the classes, see :func:`~asgnet.apply.concept.tensors.concept_tensors`.
         concept: what was learned, or None before. Setting one replaces what was fitted.
     """
@@ -78,6 +78,7 @@ class Segmenter:
         )
         self.edges = edges
         self.supports: list[Support] = []
+        self.partly_painted: list[bool] = []
         self._superpixels: Callable[[], list[NDArray[np.int32]]] = list
         self._concept: Concept | None = None
         self._unencoded_shots: Callable[[], tuple[Shot, ...]] | None = None
@@ -158,6 +159,8 @@ class Segmenter:
         seed: int = 0,
         keep_pictures: bool = True,
         rendering: Rendering | None = None,
+        unpainted: Unpainted | Sequence[Unpainted] = "background",
+        background: Any = None,
     ) -> Segmenter:
         """Learn an object, or several classes, from painted examples.
 
@@ -175,12 +178,16 @@ class Segmenter:
             rendering: which channels are seen, and which values are black and white, where pictures have more
                 than 8 bits or three channels; what it leaves open is found in these pictures, and holds for
                 every later one.
+            unpainted: what unpainted pixels are: ``"background"``; ``"unknown"``, where only some objects, or
+                strokes within them, are painted; ``"auto"``, unknown where more of the object seems unpainted.
+                One word for all pictures, or one each.
+            background: as many masks where background is painted, or None; the rest of those is unknown then.
 
         Returns:
             itself.
 
         Raises:
-            SupportError: an example teaches nothing: unreadable, other size, nothing painted.
+            SupportError: an example teaches nothing: unreadable, other size, nothing painted, contradictory.
             UsageError: numbers of pictures and masks differ.
         """
         if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
@@ -188,39 +195,35 @@ class Segmenter:
         if adapt not in (True, False, "auto"):
             raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
         images, masks = kept_lists(images, masks)
-        named_masks, pictures, rendering = read_examples(images, masks, rendering)
+        read = read_examples(images, masks, rendering, unpainted, background)
+        named_masks, pictures, rendering, words = read
         small, painted = stored_examples(pictures, named_masks, self.backend.side)
         features = SupportFeatures(self.backend, small)
-        concept = Concept(
-            classes=tuple(named_masks),
-            tensors=learn_classes(features, painted, bool(adapt), seed),
-            network=self.fingerprint,
-            supports=tuple(picture_hash(p) for p in pictures),
-            counts=tuple(sum(m is not None for m in masks) for masks in named_masks.values()),
-            adapt=bool(adapt),
-            seed=seed,
-            rendering=rendering,
-            **origin(),
-        )
+        new = Concept((), {}, self.fingerprint, adapt=bool(adapt), seed=seed, rendering=rendering)
+        concept, own = fitted(features, new, painted, [picture_hash(p) for p in pictures], words)
         first, fine = next(iter(named_masks)), at_fine_scale(concept)[0]
         supports = supports_of(pictures, named_masks[first])
-        parts = partial(superpixels_of, SupportFeatures(self.backend, small), fine, painted[first], supports)
+        parts = partial(
+            superpixels_of, SupportFeatures(self.backend, small), fine, own.masks[first], supports
+        )
         if adapt:
             twin = self.with_backend(self.backend)
             twin.concept = replace(concept, rendering=None)  # the stored examples are shown already
             objects = read_objects(masks, named_masks)
-            concept = replace(concept, separations=learn_separations(twin.predict, small, objects))
+            concept = replace(concept, separations=learn_separations(twin.predict, small, objects, own.known))
         self._keep(concept, supports, parts)
+        self.partly_painted = own.partial
         if keep_pictures:
             self._unencoded_shots = partial(shots_of, small, painted, [p.shape[:2] for p in pictures])
         return self
 
-    def add(self, images: Any, masks: Any) -> Segmenter:
+    def add(self, images: Any, masks: Any, **partly: Any) -> Segmenter:
         """Learn more examples, and more classes, as if all had been given to :meth:`fit` at once.
 
         Args:
             images: as for :meth:`fit`.
             masks: as for :meth:`fit`; classes that the concept does not have yet come last.
+            partly: ``unpainted`` and ``background``, as for :meth:`fit`.
 
         Raises:
             UsageError: nothing was learned, or the concept keeps no pictures, or has such a picture already.
@@ -228,7 +231,7 @@ class Segmenter:
         """
         if self.concept is None:
             raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
-        self._keep(added(self.backend, self.concept, images, masks))
+        self._keep(added(self.backend, self.concept, images, masks, **partly))
         return self
 
     @overload
@@ -294,3 +297,4 @@ class Segmenter:
         self._fitted = concept.classes, concept_tensors(concept), concept.separations
         self._concept, self._unencoded_shots = concept, None
         self.supports, self._superpixels = list(supports), superpixels
+        self.partly_painted = []

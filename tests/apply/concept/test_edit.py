@@ -199,7 +199,8 @@ def test_about_is_plain_and_complete(both):
     assert facts["pictures_kept"]
     assert facts["network"] == both.network
     assert facts["pictures"][3] == {
-        "number": 4, "sha256": both.supports[3], "width": 90, "height": 70, "shows": ["cat"],
+        "number": 4, "sha256": both.supports[3], "width": 90, "height": 70, "unpainted": "background",
+        "shows": ["cat"],
     }  # fmt: skip
     bare = about(Concept(("mug",), {}, "abc", ("1f",)))
     assert bare["classes"] == [{"name": "mug", "shots": None, "closer": False}]

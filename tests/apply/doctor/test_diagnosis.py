@@ -11,7 +11,8 @@ SIZE = (80, 100)
 class ByColour:
     """A stand-in Segmenter: a pixel is object if its colour is nearer to the object's mean colour."""
 
-    def fit(self, images, masks):
+    def fit(self, images, masks, **_):
+        self.partly_painted = [False] * len(images)
         images = images if isinstance(images, list) else [images]
         masks = masks if isinstance(masks, list) else [masks]
         pixels = np.concatenate([i.reshape(-1, 3) for i in images]).astype(float)

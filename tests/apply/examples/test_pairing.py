@@ -262,7 +262,7 @@ def test_unusable_ones_are_refused_by_name(put):
 def test_a_folder_beside_single_examples(put, capsys):
     folder = put("dir/a.jpg", "dir/a.png", "b.jpg", "b_mask.png")
     single = [f"{folder / 'b.jpg'}\0{folder / 'b_mask.png'}"]
-    images, masks = examples(single, folder / "dir")
+    images, masks, _ = examples(single, folder / "dir")
     assert [p.name for p in images] == ["b.jpg", "a.jpg"]
     assert list(masks) == ["object"]
     assert [mask.sum() for mask in masks["object"]] == [6, 6]
@@ -282,7 +282,7 @@ def test_a_single_example_may_have_an_annotation_file(put):
     folder = put("a.jpg", "b.jpg", "b_mask.png")
     (folder / "a.json").write_text(json.dumps(labelme("cup", "cat")))
     pairs = [(folder / "a.jpg", folder / "a.json"), (folder / "b.jpg", folder / "b_mask.png")]
-    images, masks = examples(["\0".join(map(str, pair)) for pair in pairs], None)
+    images, masks, _ = examples(["\0".join(map(str, pair)) for pair in pairs], None)
     assert len(images) == 2
     assert [m if m is None else m.sum() for m in masks["object"]] == [None, 6]
     assert masks["cat"][0].sum() == 6
@@ -293,7 +293,7 @@ def test_single_masks_are_of_the_classes_that_a_list_near_them_names(put, capsys
     put("b.png", value=2)
     (folder / "classes.txt").write_text("background\ncup\nspoon\n")
     pairs = ["\0".join(str(folder / name) for name in (f"{stem}.jpg", f"{stem}.png")) for stem in "ab"]
-    _, masks = examples(pairs, None)
+    _, masks, _ = examples(pairs, None)
     assert {name: [m if m is None else m.sum() for m in each] for name, each in masks.items()} == {
         "cup": [6, None],
         "spoon": [None, 6],
@@ -308,7 +308,7 @@ def test_values_that_the_list_does_not_name_are_of_one_class(put, value):
     folder = put("a.jpg")
     put("a.png", value=value)
     (folder / "classes.txt").write_text("background\ncup\nspoon\n")
-    _, masks = examples([f"{folder / 'a.jpg'}\0{folder / 'a.png'}"], None)
+    _, masks, _ = examples([f"{folder / 'a.jpg'}\0{folder / 'a.png'}"], None)
     assert masks == {"object": [folder / "a.png"]}
 
 
@@ -327,5 +327,5 @@ def test_masks_beside_annotations_of_one_class_are_of_that_class(put, whole_fold
     (folder / "a.json").write_text(json.dumps(labelme("cup")))
     pairs = [f"{folder / 'b.jpg'}\0{folder / 'b_mask.png'}", f"{folder / 'a.jpg'}\0{folder / 'a.json'}"]
     with pytest.warns(AsgnetWarning, match="Masks that name no class are taken for 'cup'"):
-        _, masks = examples(None if whole_folder else pairs, folder if whole_folder else None)
+        _, masks, _ = examples(None if whole_folder else pairs, folder if whole_folder else None)
     assert {name: [m.sum() for m in each] for name, each in masks.items()} == {"cup": [6, 6]}

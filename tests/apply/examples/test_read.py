@@ -37,7 +37,7 @@ def test_one_example_however_it_is_given(files):
             (picture_stream, mask_stream),
         ]
         for images, masks in ways:
-            read, pictures, _ = read_examples(images, masks)
+            read, pictures, *_ = read_examples(images, masks)
             assert list(read) == ["object"]
             np.testing.assert_array_equal(pictures, [PICTURE])
             np.testing.assert_array_equal(read["object"], [MASK])
@@ -46,7 +46,7 @@ def test_one_example_however_it_is_given(files):
 
 def test_classes_keep_their_order_and_may_be_absent():
     masks = {"mug": [MASK, None], "cat": [np.zeros_like(MASK), ~MASK], 7: [MASK, MASK]}
-    read, pictures, _ = read_examples([PICTURE, PICTURE], masks)
+    read, pictures, *_ = read_examples([PICTURE, PICTURE], masks)
     assert list(read) == ["mug", "cat", "7"]
     assert len(pictures) == 2
     assert read["mug"][1] is None
@@ -57,7 +57,7 @@ def test_classes_keep_their_order_and_may_be_absent():
 def test_pixels_to_ignore_stay():
     mask = np.zeros((5, 7), np.uint8)
     mask[0], mask[1] = 1, 255
-    read, _, _ = read_examples(PICTURE, mask)
+    read, *_ = read_examples(PICTURE, mask)
     assert set(np.unique(read["object"][0])) == {0, 1, 255}
 
 

@@ -66,9 +66,11 @@ def test_each_class_has_its_own_and_single_objects_ask_for_nothing():
 
     picture = np.zeros((*SHAPE, 3), np.uint8)
     one = (both == 1).astype(np.int32)
-    assert learn_separations(predict, [picture], {"cat": [one]}) == {}
+    assert learn_separations(predict, [picture], {"cat": [one]}, {"cat": [one]}) == {}
     assert not asked
-    found = learn_separations(predict, [picture, picture], {"disc": [both, None], "cat": [None, one]})
+    objects = {"disc": [both, None], "cat": [None, one]}
+    known = {name: [None if o is None else (o > 0) * 1 for o in own] for name, own in objects.items()}
+    found = learn_separations(predict, [picture, picture], objects, known)
     assert found == {"disc": USUAL}
     assert len(asked) == 1
 

@@ -108,3 +108,23 @@ def test_mistakes_are_said_and_change_nothing(files, cup, words, code, says, cap
     assert not told.out
     assert cup.read_bytes() == before
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_what_is_unpainted_is_kept(files, capsys):
+    ground = np.zeros((80, 100), bool)
+    ground[:5] = True
+    Image.fromarray(ground).save(files / "ground.png")
+    more = ["--unpainted", "unknown", "--background", str(files / "a.png"), str(files / "ground.png")]
+    assert fit(files, "some", "a", more=more) == 0
+    some = str(files / "some.concept")
+    example = ["--support", str(files / "b.png"), str(files / "b_mask.png")]
+    assert main(["concept", "add", some, *example, "--overwrite"]) == 0
+    assert Concept.load(some).unpainted == ("unknown", "auto")
+    assert main(["concept", "remove", some, "--shot", "1", "--overwrite"]) == 0
+    assert Concept.load(some).unpainted == ("auto",)
+    capsys.readouterr()
+    assert (
+        main(["segment", str(files / "c.png"), "--concept", some, "--unpainted", "unknown", "--out", "x"])
+        == 2
+    )
+    assert "belong to examples" in capsys.readouterr().err

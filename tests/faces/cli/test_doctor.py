@@ -13,7 +13,7 @@ from asgnet.faces.cli.app import main
 def diagnosed(monkeypatch):
     """The command without the network: every pair is found well, except that 'bad' files are unusable."""
 
-    def diagnose(segmenter, images, masks):
+    def diagnose(segmenter, images, masks, unpainted, background):
         findings = [
             examined.Finding(str(i), "bad" not in str(i), 0.2, 0.8 if "bad" not in str(i) else None)
             for i in images
@@ -46,3 +46,38 @@ def test_the_picture_is_written_and_not_overwritten(diagnosed, tmp_path, capsys)
     assert main(command) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
+
+
+@pytest.fixture
+def discs(tmp_path):
+    """Six red discs on a floor, three of them painted."""
+    random = np.random.default_rng(0)
+    picture, painted = random.integers(90, 140, (160, 240, 3)).astype(np.uint8), np.zeros((160, 240), bool)
+    rows, columns = np.indices(painted.shape)
+    for i in range(6):
+        disc = (rows - 40 - 80 * (i % 2)) ** 2 + (columns - 40 - 80 * (i // 2)) ** 2 < 20**2
+        picture[disc] = np.clip(np.array([210, 30, 30]) + random.normal(0, 8, (disc.sum(), 3)), 0, 255)
+        painted |= disc & (i < 3)
+    Image.fromarray(picture).save(tmp_path / "discs.png")
+    Image.fromarray(painted).save(tmp_path / "discs_mask.png")
+    return ["--support", str(tmp_path / "discs.png"), str(tmp_path / "discs_mask.png")]
+
+
+def test_what_is_unpainted_is_said_and_proposed(discs, tmp_path, capsys):
+    command = ["doctor", *discs, "--complete", str(tmp_path / "all")]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "3 more look like it, unpainted" in said.out
+    assert "discs_mask.png is its mask" in said.err
+    proposed = np.asarray(Image.open(tmp_path / "all" / "discs_mask.png"))
+    assert set(np.unique(proposed)) == {0, 255}
+    assert [bool(proposed[y, x]) for y, x in ((40, 40), (120, 40), (120, 200), (80, 80))] == [True] * 3 + [
+        False
+    ]
+    assert (tmp_path / "all" / "discs_mask_overlay.jpg").is_file()
+    assert main(command) == 1  # nothing is replaced unasked
+
+
+def test_background_of_a_picture_that_is_no_example(discs, capsys):
+    assert main(["doctor", *discs, "--background", "other.png", "mask.png"]) == 2
+    assert "no example" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def told(tmp_path, monkeypatch):
     def learn(images, masks, **options):
         found.update(images=[one.name for one in images], masks=masks)
 
-    def diagnose(segmenter, images, masks):
+    def diagnose(segmenter, images, masks, **_):
         learn(images, masks)
         return doctor.Diagnosis((), "", None)
 

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 import asgnet
-from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.file import Concept, stated_words
 from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import PER_PROTOTYPE, at_fine_scale, stacked
 from asgnet.data.names import check_chosen
@@ -48,10 +48,13 @@ def about(concept: Concept) -> dict[str, Any]:
                 "sha256": digest,
                 "width": size and size[1],
                 "height": size and size[0],
+                "unpainted": word,
                 "shows": shot
                 and [n for n, mask in zip(concept.classes, shot.masks, strict=True) if mask is not None],
             }
-            for i, (digest, size, shot) in enumerate(zip(concept.supports, sizes, kept, strict=True), 1)
+            for i, (digest, size, shot, word) in enumerate(
+                zip(concept.supports, sizes, kept, concept.of_each, strict=True), 1
+            )
         ],
         "bytes": sum(array.nbytes for array in concept.tensors.values())
         + sum(len(shot.picture) + sum(len(m) for m in shot.masks if m) for shot in concept.shots),
@@ -110,6 +113,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         classes=classes,
         tensors=tensors,
         supports=tuple(digest for one in concepts for digest in one.supports),
+        unpainted=stated_words([word for one in concepts for word in one.of_each]),
         counts=counts if len(counts) == len(classes) else (),
         rendering=next(iter(renderings), None),
         shots=tuple(shots),
@@ -150,6 +154,7 @@ def without_class(concept: Concept, name: str) -> Concept:
         classes=tuple(concept.classes[i] for i in left),
         tensors=tensors,
         supports=tuple(concept.supports[i] for i in stay) if shots else concept.supports,
+        unpainted=stated_words([concept.of_each[i] for i in stay]) if shots else concept.unpainted,
         counts=tuple(concept.counts[i] for i in left) if concept.counts else (),
         shots=tuple(shots[i] for i in stay),
         separations={other: one for other, one in concept.separations.items() if other != name},

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,18 @@ from asgnet.apply.concept.shots import Shot, packed, unpacked
 from asgnet.errors import WeightsError
 from asgnet.files import named, save_bytes
 from asgnet.imaging.separation import Separation
-from asgnet.types import Rendering
+from asgnet.types import Rendering, Unpainted
 
 CONCEPT_FORMAT = "asgnet-concept-1"
 SHOTS_FORMAT = "asgnet-concept-2"
 """Of a concept that keeps its supports."""
 CLOSER_FORMAT = "asgnet-concept-3"
 """Of a concept with a class at the fine working scale, whether it keeps its supports or not."""
+
+
+def stated_words(words: Sequence[Unpainted]) -> tuple[Unpainted, ...]:
+    """What unpainted pixels are, as a Concept has it: empty where they are background everywhere."""
+    return tuple(words) if set(words) - {"background"} else ()
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
@@ -46,6 +51,7 @@ class Concept:
             supports were of 8 bits.
         separations: how the objects of a class are told apart, by its name; of the others each connected
             piece is one.
+        unpainted: of each support, what its unpainted pixels are, see ``Segmenter.fit``; empty: background.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +66,12 @@ class Concept:
     version: str = ""
     rendering: Rendering | None = None
     separations: Mapping[str, Separation] = field(default_factory=dict)
+    unpainted: tuple[Unpainted, ...] = ()
+
+    @property
+    def of_each(self) -> tuple[Unpainted, ...]:
+        """What the unpainted pixels of each support are."""
+        return self.unpainted or tuple("background" for _ in self.supports)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all; OutputError if that cannot be."""
@@ -80,6 +92,8 @@ class Concept:
             header["rendering"] = json.dumps([self.rendering.channels, self.rendering.values])
         if self.separations:
             header["separations"] = json.dumps({name: astuple(one) for name, one in self.separations.items()})
+        if self.unpainted:
+            header["unpainted"] = json.dumps(self.unpainted)
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors.items()}
         everything = arrays | packed(self.shots)
         header["checksum"] = _checksum(header, everything)
@@ -161,7 +175,14 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         header.get("version", ""),
         _rendering_of(_listed(header["rendering"])) if "rendering" in header else None,
         {str(name): Separation(*map(float, numbers)) for name, numbers in separations.items()},
+        _unpainted_of(_listed(header.get("unpainted", "[]"))),
     )
+
+
+def _unpainted_of(said: list[Any]) -> tuple[Unpainted, ...]:
+    if not set(said) <= set(get_args(Unpainted)):
+        raise ValueError(said)
+    return tuple(said)
 
 
 def _rendering_of(said: list[Any]) -> Rendering:
@@ -178,6 +199,8 @@ def _is_consistent(concept: Concept) -> bool:
     """Its parts are of the same classes and supports."""
     classes, counts, shots = concept.classes, concept.counts, concept.shots
     if not classes or len(set(classes)) != len(classes) or len(counts) not in (0, len(classes)):
+        return False
+    if len(concept.unpainted) not in (0, len(concept.supports)):
         return False
     if shots:
         shown = tuple(sum(s.masks[i] is not None for s in shots) for i in range(len(classes)))

@@ -30,6 +30,7 @@ class Finding:
         missed: share of the object that the others take for background, in [0, 1].
         spilled: background that the others take for the object, as a share of the object's area.
         label: the class, where there are several.
+        more: how many pieces look like the object and are unpainted.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Finding:
     missed: float | None = None
     spilled: float | None = None
     label: str = ""
+    more: int = 0
 
     @property
     def verdict(self) -> str:

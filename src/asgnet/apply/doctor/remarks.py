@@ -66,6 +66,12 @@ def remarks_on(support: Support, tested: Support, found: NDArray[np.bool_]) -> l
     return remarks + remarks_on_result(found, tested.mask)
 
 
+def remarks_on_more(pieces: int) -> list[str]:
+    """A remark on so many pieces that look like the object and are unpainted."""
+    more = f"{pieces} more look{'s' * (pieces == 1)} like it, unpainted"
+    return [f"{more}: paint them too, or say that what is unpainted is unknown."] if pieces else []
+
+
 def describe_mistake(mistake: Mistake, supports: Sequence[Support]) -> str:
     """A mistake in words; ``supports`` are those that its partner is a number of."""
     if mistake.kind == "inverted":

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asgnet.apply.examples.unpainted import Ground, stated, three_valued
 from asgnet.data.names import check_chosen
-from asgnet.data.read import decide, read_mask, read_picture, read_raw, render
+from asgnet.data.read import Raw, decide, read_mask, read_picture, read_raw, render
 from asgnet.errors import PictureError, SupportError, UsageError
 from asgnet.files import named
-from asgnet.types import Mask, Picture, Rendering, Support
+from asgnet.types import Mask, Picture, Rendering, Support, Unpainted
 
 ONE_CLASS = "object"
 """Name of the class that was given none."""
@@ -31,32 +32,44 @@ class Examples(NamedTuple):
     """Painted examples, read and checked.
 
     Attributes:
-        masks: by class a mask per picture, None where it is absent.
+        masks: by class a mask per picture, None where it is absent; 255 where it is unknown what a pixel is.
         pictures: ``h w 3`` uint8 each.
         rendering: how their deep values were shown; None if all are of 8 bits.
+        unpainted: what the unpainted pixels of each picture are.
     """
 
     masks: dict[str, list[Mask | None]]
     pictures: list[Picture]
     rendering: Rendering | None
+    unpainted: tuple[Unpainted, ...]
 
 
-def read_examples(images: Any, masks: Any, rendering: Rendering | None = None) -> Examples:
+def read_examples(
+    images: Any,
+    masks: Any,
+    rendering: Rendering | None = None,
+    unpainted: Unpainted | Sequence[Unpainted] = "background",
+    background: Any = None,
+) -> Examples:
     """Read and check everything.
 
     Args:
         images: a picture or several.
         masks: as many masks, or ``{class: masks}``.
         rendering: of deep values and other channels; what it leaves open is decided for all pictures at once.
+        unpainted: what unpainted pixels are, of all pictures or of each.
+        background: as many masks of painted background, None where there is none.
 
     Raises:
-        SupportError: an example teaches nothing: unreadable, other size, nothing painted.
+        SupportError: an example teaches nothing: unreadable, other size, nothing painted, or a pixel is object
+            and background.
         UsageError: numbers of pictures and masks differ, something is no picture or list of pictures, or a
             class has no name or that of another.
     """
     sources = listed(images, "pictures")
     if not sources:
         raise SupportError("There is no example: give at least one picture with its mask.")
+    words = stated(unpainted, len(sources))
     several = isinstance(masks, Mapping)
     given = {str(name): m for name, m in masks.items()} if several else {ONE_CLASS: masks}
     if not given:
@@ -85,7 +98,30 @@ def read_examples(images: Any, masks: Any, rendering: Rendering | None = None) -
         ]
         if all(m is None for m in read[name]):
             raise SupportError(f"No example shows {name}: paint it in at least one picture.")
-    return Examples(read, pictures, None if decided == Rendering() else decided)
+    grounds = _grounds(background, raws)
+    for i, ground in enumerate(grounds):
+        own, words[i] = three_valued(
+            [masks[i] for masks in read.values()], ground, words[i], f"picture {i + 1}"
+        )
+        for masks, mask in zip(read.values(), own, strict=True):
+            masks[i] = mask
+    return Examples(read, pictures, None if decided == Rendering() else decided, tuple(words))
+
+
+def _grounds(background: Any, raws: Sequence[Raw]) -> list[Ground | None]:
+    """Where background is painted in each picture; None where it is not."""
+    if background is None:
+        return [None] * len(raws)
+    given = listed(background, "masks of background")
+    check_numbers(raws, given, "background")
+    return [
+        None if absent(one) else read_mask(one, raw.values.shape[:2], name=_named(one, i), of=raw) == 1
+        for i, (one, raw) in enumerate(zip(given, raws, strict=True), 1)
+    ]
+
+
+def _named(mask: Any, number: int) -> str:
+    return "" if isinstance(mask, str | os.PathLike) else f"of background {number}"
 
 
 def supports_of(pictures: Sequence[Picture], masks: Sequence[Mask | None]) -> list[Support]:

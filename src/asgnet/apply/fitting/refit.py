@@ -14,23 +14,31 @@ from typing import Any
 import numpy as np
 
 from asgnet.apply.concept.edit import origin
-from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.file import Concept, stated_words
 from asgnet.apply.concept.shots import Shot
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.examples.read import read_examples
 from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples
 from asgnet.apply.fitting.learn import learn_classes
 from asgnet.apply.fitting.support_features import SupportFeatures
+from asgnet.apply.fitting.unpainted import Filled, filled, said
 from asgnet.apply.inference.working_scale import stored_size, working_size
 from asgnet.data.names import check_chosen
 from asgnet.data.read import read_picture
 from asgnet.errors import AsgnetError, UsageError, WeightsError
-from asgnet.types import IGNORE, Mask, Picture
+from asgnet.types import IGNORE, Mask, Picture, Unpainted
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concept:
+def added(
+    backend: Backend,
+    concept: Concept,
+    images: Any,
+    masks: Any,
+    unpainted: Unpainted | Sequence[Unpainted] = "background",
+    background: Any = None,
+) -> Concept:
     """A concept with more examples: every tensor equals that of fitting all examples at once.
 
     Args:
@@ -38,6 +46,8 @@ def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concep
         concept: keeps its pictures.
         images: as for ``Segmenter.fit``.
         masks: as for ``Segmenter.fit``: of the only class, or ``{class: masks}``; unknown classes are new.
+        unpainted: as for ``Segmenter.fit``, of these pictures.
+        background: as for ``Segmenter.fit``.
 
     Raises:
         UsageError: the concept keeps no pictures or has one of these, or it is not said which class is shown.
@@ -52,7 +62,7 @@ def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concep
                 f"{', '.join(concept.classes)}."
             )
         masks = {concept.classes[0]: masks}
-    shown, pictures, rendering = read_examples(images, masks, concept.rendering)
+    shown, pictures, rendering, words = read_examples(images, masks, concept.rendering, unpainted, background)
     digests = tuple(picture_hash(p) for p in pictures)
     for number, digest in enumerate(digests, 1):
         if digest in concept.supports or digest in digests[: number - 1]:
@@ -64,8 +74,9 @@ def added(backend: Backend, concept: Concept, images: Any, masks: Any) -> Concep
     painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
     shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
     shots += shots_of(small, more, [p.shape[:2] for p in pictures])
-    seen = replace(concept, rendering=rendering)
-    return _fitted(backend, seen, [*prepared, *small], painted, concept.supports + digests, shots)
+    seen, words = replace(concept, rendering=rendering), (*concept.of_each, *words)
+    features = SupportFeatures(backend, [*prepared, *small])
+    return fitted(features, seen, painted, concept.supports + digests, words, shots)[0]
 
 
 def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concept:
@@ -86,14 +97,14 @@ def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concep
     for name, masks in painted.items():
         if all(masks[i] is None for i in left):
             raise UsageError(f"That is the only example of {name!r}; remove the class, or fit again.")
-    return _fitted(
-        backend,
+    return fitted(
+        SupportFeatures(backend, [prepared[i] for i in left]),
         concept,
-        [prepared[i] for i in left],
         {name: [masks[i] for i in left] for name, masks in painted.items()},
-        tuple(concept.supports[i] for i in left),
+        [concept.supports[i] for i in left],
+        [concept.of_each[i] for i in left],
         tuple(concept.shots[i] for i in left),
-    )
+    )[0]
 
 
 def _position(concept: Concept, which: int | str) -> int:
@@ -111,24 +122,37 @@ def _position(concept: Concept, which: int | str) -> int:
     return found[0]
 
 
-def _fitted(
-    backend: Backend,
+def fitted(
+    features: SupportFeatures,
     concept: Concept,
-    prepared: Sequence[Picture],
     painted: Mapping[str, Sequence[Mask | None]],
-    supports: tuple[str, ...],
-    shots: tuple[Shot, ...],
-) -> Concept:
-    features = SupportFeatures(backend, prepared)
-    return replace(
+    supports: Sequence[str],
+    unpainted: Sequence[Unpainted],
+    shots: tuple[Shot, ...] = (),
+) -> tuple[Concept, Filled]:
+    """A concept with what these examples show in place of what it knew, and the masks that it learned from.
+
+    Args:
+        features: of the k supports.
+        concept: says how it is fitted.
+        painted: k masks of each class.
+        supports: the pictures' hashes.
+        unpainted: k times, what unpainted pixels are.
+        shots: what is kept of the supports.
+    """
+    own = filled(features, painted, unpainted, concept.seed)
+    said(own, unpainted)
+    new = replace(
         concept,
         classes=tuple(painted),
-        tensors=learn_classes(features, painted, concept.adapt, concept.seed),
-        supports=supports,
+        tensors=learn_classes(features, own.masks, concept.adapt, concept.seed),
+        supports=tuple(supports),
         counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),
         shots=shots,
+        unpainted=stated_words(unpainted),
         **origin(),
     )
+    return new, own
 
 
 def _unpacked(backend: Backend, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:

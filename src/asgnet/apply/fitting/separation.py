@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.apply.fitting.learn import Painted
 from asgnet.imaging.resize import nearest
 from asgnet.imaging.separation import Separation, f1_at_half, renumbered
-from asgnet.types import Picture, Prediction
+from asgnet.types import IGNORE, Picture, Prediction
 
 PIECES = Separation()
 NO_SPECKS = Separation(least=0.01)
@@ -35,7 +36,10 @@ Objects = Mapping[str, Sequence[NDArray[np.int32] | None]]
 
 
 def learn_separations(
-    predict: Callable[[Picture], Prediction], pictures: Sequence[Picture], objects: Objects
+    predict: Callable[[Picture], Prediction],
+    pictures: Sequence[Picture],
+    objects: Objects,
+    known: Painted,
 ) -> dict[str, Separation]:
     """The separation of each class whose examples show several objects in a picture, where one helps.
 
@@ -43,6 +47,7 @@ def learn_separations(
         predict: with what was fitted.
         pictures: ``h w 3`` uint8, the examples as they are kept.
         objects: theirs, at the pictures' own sizes.
+        known: masks ``h w`` as they are kept; pixels of 255 are not judged.
     """
     chosen = {}
     found: dict[int, Prediction] = {}
@@ -53,7 +58,7 @@ def learn_separations(
         masks, true = [], []
         for i, one in list(shown.items())[:MOST]:
             found[i] = found[i] if i in found else predict(pictures[i])
-            masks.append(found[i].mask == found[i].classes.index(name) + 1)
+            masks.append((found[i].mask == found[i].classes.index(name) + 1) & (known[name][i] != IGNORE))
             true.append(renumbered(nearest(one, pictures[i].shape[:2])))
         separation = choose_separation(masks, true)
         if separation != PIECES:

@@ -64,6 +64,30 @@ def save_proposal(
     return {**kept, "overlay": str(overlay_file)}
 
 
+def save_completed(
+    mask: Mask, picture: Picture, folder: Path, *, source: PathLike, overwrite: bool = False
+) -> list[Path]:
+    """Write a mask (0 and 255) that completes an example's, and the picture with it to look at.
+
+    Args:
+        mask: ``h w`` in {0, 1}.
+        picture: ``h w 3`` uint8.
+        folder: made if it is missing.
+        source: the picture's file, which names the others and is never replaced.
+        overwrite: replace what exists.
+
+    Returns:
+        the mask's file, and the picture's to look at.
+
+    Raises:
+        OutputError: a file exists already or cannot be written.
+    """
+    files = proposal_files(folder / f"{Path(source).stem}_mask.png")
+    found = Prediction(mask == 1, mask.astype(np.float32), 1.0, np.zeros(mask.shape, np.int32))
+    save_prediction(found, picture, folder, files[0].stem, overlay=True, overwrite=overwrite, source=source)
+    return files
+
+
 def with_prompts(picture: Picture, prompts: Prompts) -> Picture:
     """The picture with the box outlined, a green dot on each inside point, a red cross on each other."""
     image = Image.fromarray(picture)

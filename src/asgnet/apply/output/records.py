@@ -111,6 +111,7 @@ class Finding(BaseModel):
     area: Share | None = Field(description="The painted part of the picture.")
     missed: Share | None = Field(description="Part of the object that the others take for background.")
     spilled: float | None = Field(ge=0, description="Background they take for it, as a part of its area.")
+    more: int = Field(ge=0, description="Pieces that look like the object and are unpainted.")
     remarks: list[str]
 
 

@@ -83,6 +83,8 @@ def fit(
     support_dir: given.SupportDir = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: given.Adapt = None,
+    unpainted: given.UnpaintedWord = "auto",
+    background: given.Backgrounds = None,
     channels: given.Channels = "",
     values: given.Range = None,
     name: Annotated[
@@ -107,7 +109,9 @@ def fit(
     console.free(out, overwrite)
     rendering = given.rendering_of(channels, values)
     examples = given.examples(support, support_dir, name)
-    segmenter = given.fitted(examples, adapt, (weights, device), rendering, not forget_pictures)
+    segmenter = given.fitted(
+        examples, adapt, (weights, device), rendering, not forget_pictures, (unpainted, background)
+    )
     save_concept(segmenter.concept, out)
 
 

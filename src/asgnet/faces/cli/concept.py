@@ -86,6 +86,8 @@ def add(
             "or the only one.",
         ),
     ] = None,
+    unpainted: given.UnpaintedWord = "auto",
+    background: given.Backgrounds = None,
     out: Out = None,
     overwrite: Overwrite = False,
     device: given.Device = "cpu",
@@ -100,13 +102,14 @@ def add(
 
     given.some(support or [support_dir] * (support_dir is not None))
     target = _target(file, out, overwrite)
-    images, named = given.examples(support, support_dir, class_name, "--class")
+    images, named, _ = more = given.examples(support, support_dir, class_name, "--class")
+    partly = given.partly_painted(more, unpainted, background)
     unnamed = class_name is None and list(named) == [ONE_CLASS]
     known = Concept.load(file)
     segmenter = given.load_segmenter(weights, device)
     segmenter.concept = known
     with console.phase("learning from the examples"):
-        segmenter.add(images, named[ONE_CLASS] if unnamed else named)
+        segmenter.add(images, named[ONE_CLASS] if unnamed else named, **partly)
     save_concept(segmenter.concept, target)
 
 

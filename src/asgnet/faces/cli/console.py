@@ -24,6 +24,8 @@ from asgnet.progress import advance, progress_bar
 
 PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
+_PAIRS = {"--support": "its mask", "--background": "a mask of its background"}
+"""The options of two values, and what the second is."""
 
 
 MOMENT = 0.4
@@ -41,10 +43,10 @@ class ReaderGone(BaseException):
 
 
 def arranged(arguments: Sequence[str]) -> list[str]:
-    """The arguments as the parser wants them: ``--support IMG MASK`` as one value, ``--debug`` in front.
+    """The arguments as the parser wants them: ``--support IMG MASK`` and its like as one value, ``--debug`` in front.
 
     Raises:
-        UsageError: ``--support`` without two values after it.
+        UsageError: such an option without two values after it.
     """
     out: list[str] = []
     debug: list[str] = []
@@ -55,11 +57,11 @@ def arranged(arguments: Sequence[str]) -> list[str]:
             return [*debug, *out, *arguments[i:]]
         if word == "--debug":
             debug = [word]
-        elif word == "--support":
+        elif word in _PAIRS:
             pair = arguments[i + 1 : i + 3]
             if len(pair) < 2 or any(value.startswith("--") for value in pair):
                 raise UsageError(
-                    "--support needs two values: a picture and its mask (--support photo.jpg mask.png)."
+                    f"{word} needs two values: a picture and {_PAIRS[word]} ({word} photo.jpg mask.png)."
                 )
             out += [word, PAIR.join(pair)]
             i += 2

@@ -75,6 +75,8 @@ def segment(
         ),
     ] = None,
     adapt: given.Adapt = None,
+    unpainted: given.UnpaintedWord = "auto",
+    background: given.Backgrounds = None,
     channels: given.Channels = "",
     values: given.Range = None,
     absent: Annotated[
@@ -135,7 +137,8 @@ def segment(
     if not is_url(out):
         check_writable(plain_path(out))
     model = (weights, device, runtime, precision)
-    segmenter = given.learned(concept, support, support_dir, adapt, model, (channels, values))
+    partly = (unpainted, background)
+    segmenter = given.learned(concept, support, support_dir, adapt, model, (channels, values), partly)
 
     def told(result: Result) -> None:
         step()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from asgnet.errors import UsageError
 from asgnet.faces.cli import console
+from asgnet.types import Unpainted
 
 if TYPE_CHECKING:
     from asgnet.apply.concept.file import Concept
@@ -31,6 +33,25 @@ SupportDir = Annotated[
         metavar="FOLDER",
         help="A folder of pictures and their masks (mug.jpg and mug.png or mug_mask.png; images/ and masks/) "
         "or annotation files (labelme, COCO, YOLO, Label Studio). Says what it paired.",
+    ),
+]
+UnpaintedWord = Annotated[
+    Unpainted,
+    typer.Option(
+        "--unpainted",
+        help="What unpainted pixels of the examples are. unknown: only some objects, or strokes in them, are "
+        "painted. auto: unknown where more of the object seems unpainted. Annotated pictures are complete "
+        "unless unknown is said.",
+    ),
+]
+Backgrounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--background",
+        metavar="IMG MASK",
+        help="A picture among the examples, and a mask that is non-zero where its background is painted: the "
+        "rest of it is unknown. Repeat for more.",
+        show_default=False,
     ),
 ]
 Weights = Annotated[
@@ -86,8 +107,38 @@ def load_segmenter(
         return Segmenter.from_pretrained(weights, device, runtime, precision)
 
 
-Examples = tuple[list[Path], dict[str, list[Any]]]
-"""Pictures, and their masks by class."""
+class Examples(NamedTuple):
+    """Pictures, their masks by class, and of each picture whether its mask is a file of annotations."""
+
+    images: list[Path]
+    masks: dict[str, list[Any]]
+    annotated: list[bool]
+
+
+Partly = tuple[Unpainted, list[str] | None]
+"""What ``--unpainted`` and ``--background`` say."""
+
+
+def partly_painted(given: Examples, unpainted: Unpainted, background: list[str] | None) -> dict[str, Any]:
+    """What ``Segmenter.fit`` is told of unpainted pixels.
+
+    Raises:
+        UsageError: the background is of a picture that is no example.
+    """
+    images = given.images
+    grounds: list[Path | None] = [None] * len(images)
+    for picture, mask in zip(*pairs(background or []), strict=True):
+        same = [i for i, image in enumerate(images) if os.path.abspath(image) == os.path.abspath(picture)]
+        if not same:
+            raise UsageError(
+                f"--background {picture}: that picture is no example; give it with --support, too."
+            )
+        grounds[same[0]] = mask
+    words = [
+        "background" if unpainted == "auto" and whole and ground is None else unpainted
+        for whole, ground in zip(given.annotated, grounds, strict=True)
+    ]
+    return {"unpainted": words, "background": grounds if background else None}
 
 
 def learned(
@@ -97,6 +148,7 @@ def learned(
     adapt: bool | None,
     model: tuple[Any, ...],
     shown: tuple[str, str | None] = ("", None),
+    partly: Partly = ("auto", None),
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
 
@@ -107,7 +159,9 @@ def learned(
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     rendering = rendering_of(*shown)
     if concept is None:
-        return fitted(examples(support, support_dir), adapt, model, rendering)
+        return fitted(examples(support, support_dir), adapt, model, rendering, partly=partly)
+    if partly != ("auto", None):
+        raise UsageError("--unpainted and --background belong to examples, not to a concept; leave them out.")
     if rendering is not None:
         raise UsageError("The concept holds its channels and range; leave --channels and --range out.")
     from asgnet.apply.concept.file import Concept
@@ -124,9 +178,11 @@ def fitted(
     model: tuple[Any, ...],
     rendering: Rendering | None = None,
     keep_pictures: bool = False,
+    partly: Partly = ("auto", None),
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`), fitted on examples."""
-    images, masks = given
+    images, masks, _ = given
+    said = partly_painted(given, *partly)
     segmenter = load_segmenter(*model)
     with console.phase(f"learning from {len(images)} example{'s' * (len(images) > 1)}"):
         segmenter.fit(
@@ -135,6 +191,7 @@ def fitted(
             adapt="auto" if adapt is None else adapt,
             keep_pictures=keep_pictures,
             rendering=rendering,
+            **said,
         )
     near = _seen_closer(segmenter.concept)
     if near:
@@ -190,6 +247,7 @@ def examples(
     """
     from asgnet.apply.examples.pairing import pair_folder
     from asgnet.apply.examples.read_pairs import check_pairs, names_classes, read_pairs
+    from asgnet.data.annotations import is_annotations
 
     images, masks = pairs(support or [])
     listed = list(zip(images, masks, strict=True))
@@ -208,7 +266,9 @@ def examples(
         check_pairs(listed)
     if name is not None and len(named) > 1:
         raise UsageError(f"The examples have {len(named)} classes ({', '.join(named)}); leave out {option}.")
-    return images, {name: next(iter(named.values()))} if name is not None else named
+    if name is not None:
+        named = {name: next(iter(named.values()))}
+    return Examples(images, named, [is_annotations(mask) for _, mask in listed])
 
 
 def _seen_closer(concept: Concept | None) -> list[str]:

@@ -40,6 +40,7 @@ startTheme();
 painter.addEventListener("asking", () => say("Looking for the object …"));
 painter.addEventListener("answered", hush);
 painter.addEventListener("failed", ({ detail }) => say(detail.message, true));
+project.addEventListener("refused", ({ detail }) => say(detail, true));
 project.addEventListener("note", ({ detail }) => say(detail));
 project.addEventListener("lost", ({ detail }) => detail && say("asgnet does not answer; still trying …", true));
 project.addEventListener("ended", ({ detail: { status, done, total } }) => {
@@ -91,7 +92,7 @@ async function take(kind, files) {
   if (kind === "pictures") return project.addPictures(files);
   try {
     const [first] = await project.addExamples(files);
-    desk.show(first);
+    if (first) await desk.show(first);
   } catch (error) {
     complain(error);
   }

@@ -23,7 +23,7 @@ from asgnet.progress import with_bar
 from asgnet.study.environment import environment
 from asgnet.study.evaluation.episode import PAIR_BYTES, PairCache, Result, run_episode
 from asgnet.study.evaluation.metrics import Calibration, boundary_f, confusion, overlaps_of
-from asgnet.study.evaluation.predictor import WAY_RULE, Geometry, NetPredictor, Predictor, Resize
+from asgnet.study.evaluation.predictor import WAY_RULE, NetPredictor, Predictor, Resize
 from asgnet.study.evaluation.report import Report, measure
 from asgnet.types import IGNORE, Episode
 
@@ -35,7 +35,6 @@ def evaluate(
     *,
     size: int = 473,
     resize: Resize = "pad",
-    geometry: Geometry = "rounded",
     presence: bool = False,
     boundary: bool = True,
     pair_bytes: int = PAIR_BYTES,
@@ -51,7 +50,6 @@ def evaluate(
         lists: one list, or one a seed.
         size: input side of an ASGNet; a Segmenter has its own.
         resize: how an ASGNet's pictures become square: ``pad`` or ``squash``.
-        geometry: of an ASGNet's ``pad``, see :class:`NetPredictor`.
         presence: also predict, per episode, a picture without the object, and measure how well
             ``p.presence`` tells the two apart (AUROC).
         boundary: measure boundary F (costs about as much as a small network).
@@ -67,7 +65,7 @@ def evaluate(
     """
     lists = [lists] if isinstance(lists, EpisodeList) else list(lists)
     _check(dataset, lists, presence)
-    fitted = as_predictor(predictor, size=size, resize=resize, geometry=geometry)
+    fitted = as_predictor(predictor, size=size, resize=resize)
     pairs = PairCache(dataset, pair_bytes)
     kept: list[list[dict[str, Any]]] = [[] for _ in lists]
     calibrations = [Calibration() for _ in lists]
@@ -89,7 +87,7 @@ def evaluate(
     return Report(protocol, environment(fitted, command), seeds, rows)
 
 
-def as_predictor(predictor: Any, *, size: int, resize: Resize, geometry: Geometry = "rounded") -> Predictor:
+def as_predictor(predictor: Any, *, size: int, resize: Resize) -> Predictor:
     """A Segmenter as it is; an ASGNet in a NetPredictor.
 
     Raises:
@@ -98,7 +96,7 @@ def as_predictor(predictor: Any, *, size: int, resize: Resize, geometry: Geometr
     if all(callable(getattr(predictor, name, None)) for name in ("fit", "predict")):
         return predictor
     if all(callable(getattr(predictor, name, None)) for name in ("encode", "learn", "allocate", "decode")):
-        return NetPredictor(predictor, size=size, resize=resize, geometry=geometry)
+        return NetPredictor(predictor, size=size, resize=resize)
     raise UsageError(f"A {type(predictor).__name__} cannot be evaluated; give a Segmenter or an ASGNet.")
 
 
@@ -174,15 +172,13 @@ def _protocol(dataset: Dataset, one: EpisodeList, predictor: Predictor, presence
         "shots": one.shots,
         "ways": one.ways,
         "min_pixels": one.min_pixels,
-        "query_pixels": one.min_pixels if one.query_pixels is None else one.query_pixels,
-        "drawn_from": one.order,
         "episodes": len(one.episodes),
         "resize": net.resize if net else "the predictor's own",
         "resolution": "original",
         "ignored": IGNORE,
     }
     if net:
-        protocol |= {"size": net.size, "geometry": net.geometry, "fusion": net.fusion, "expand": net.expand}
+        protocol |= {"size": net.size, "fusion": net.fusion, "expand": net.expand}
     if one.ways > 1:
         protocol["rule"] = WAY_RULE
     if presence:

@@ -98,13 +98,22 @@ export class Project extends EventTarget {
     this.tell("examples");
   }
 
-  /** @param {{name: string, blob: Blob}[]} files */
+  /**
+   * Those that can be read; the others are said.
+   * @param {{name: string, blob: Blob}[]} files
+   */
   async addExamples(files) {
     const added = [];
-    for (const { name, blob } of files) added.push(await new Example(new Picture(name, blob)).prepare());
-    this.examples.push(...added);
-    this.touched();
-    this.tell("examples");
+    const refused = [];
+    for (const { name, blob } of files) {
+      await new Example(new Picture(name, blob)).prepare().then((example) => added.push(example), (error) => refused.push(error));
+    }
+    if (added.length) {
+      this.examples.push(...added);
+      this.touched();
+      this.tell("examples");
+    }
+    if (refused.length) this.tell("refused", refused.map(({ message }) => message).join(" "));
     return added;
   }
 

@@ -62,7 +62,7 @@ export class Painter extends EventTarget {
 
   /** Pointer or pen down. `other`: erase with the brush, "not this" for a proposal. */
   press(point, other = false) {
-    if (!this.#ready()) return;
+    if (this.tool === "hand" || !this.#ready()) return;
     this.#first = this.#last = point;
     this.#erasing = this.tool === "eraser" || other;
     if (this.tool === "brush" || this.tool === "eraser") {
@@ -141,8 +141,8 @@ export class Painter extends EventTarget {
 
   /** Nothing painted. */
   clear() {
+    this.abandon(); // first: a result without a stroke gives its history back
     if (!this.#ready()) return;
-    this.abandon();
     this.item.history.begin();
     this.item.mask.fill(0);
     this.#done();
@@ -154,7 +154,6 @@ export class Painter extends EventTarget {
     if (!item?.picture.width) return false;
     const mask = item.mask ?? this.stage.labels();
     if (!mask) return false;
-    if (this.tool === "hand") return true;
     item.mask = mask;
     item.history ??= new History(mask, item.picture.width);
     return true;

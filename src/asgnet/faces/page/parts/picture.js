@@ -66,9 +66,17 @@ export class Picture {
 
   async #decoded() {
     const file = await this.file();
-    const image = await createImageBitmap(file.blob).catch(async () => createImageBitmap(await view(file)));
+    const image = await createImageBitmap(file.blob).catch(() => drawn(file));
     this.width = image.width;
     this.height = image.height;
     return image;
   }
+}
+
+/** As the server reads what the browser does not. */
+async function drawn(file) {
+  const shown = await view(file); // the server's refusal names the file
+  return createImageBitmap(shown).catch(() => {
+    throw new Error(`${file.name} is damaged: it cannot be decoded. Open it in a viewer and save it again.`);
+  });
 }
