@@ -191,12 +191,17 @@ def test_boxes_and_clicks_wait_for_their_turn_and_each_is_one_undo(run):
       click(2, false); await all(); look();
       proposals.drawBox(item, 1, [at(6), at(8)]); await all(); look();
       click(0); await all(); look();
+      proposals.drawBox(item, 1, [at(0), at(9)]);
+      proposals.end();  // a tool is chosen: what was asked is still answered
+      await all(); look();
+      item.history.undo(); proposals.undone();
+      click(0); await all();
       click(9); await all(); look();
       for (let i = 0; i < 5; i++) { item.history.undo(); proposals.undone(); }
       look();
       await new Promise((resolve) => setTimeout(resolve, 5));
       proposals.drawBox(item, 1, [at(6), at(8)]);
-      proposals.end();  // on to something else
+      proposals.drop();  // on to something else
       await all(); look();
       return { asked, failed, seen, waiting };
     }"""
@@ -209,6 +214,8 @@ def test_boxes_and_clicks_wait_for_their_turn_and_each_is_one_undo(run):
         [[-3, -2], [2, 5]],  # the click that was undone is not said again
         [[], [6, 8]],
         [[0], None],  # beyond the box: another object
+        [[], [0, 9]],
+        [[0], None],
         [[0, 9], None],
         [[], [6, 8]],
     ]
@@ -219,6 +226,7 @@ def test_boxes_and_clicks_wait_for_their_turn_and_each_is_one_undo(run):
         "0000100000",
         "0000101100",
         "1000101100",
+        "1111111110",
         "1000101100",
         "0000000000",
         "0000000000",

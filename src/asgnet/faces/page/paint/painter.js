@@ -55,7 +55,7 @@ export class Painter extends EventTarget {
   }
 
   choose(tool) {
-    this.abandon();
+    this.#let();
     this.tool = tool;
     this.#told("tool");
   }
@@ -96,8 +96,13 @@ export class Painter extends EventTarget {
     return dragged ? [this.#first, this.#last] : this.proposals.box;
   }
 
-  /** A stroke is taken back while it is made. */
+  /** A stroke is taken back while it is made, and proposals that are on their way. */
   abandon() {
+    this.proposals.drop();
+    this.#let();
+  }
+
+  #let() {
     this.#first = this.#last = null;
     this.corners = [];
     this.proposals.end();
@@ -109,7 +114,7 @@ export class Painter extends EventTarget {
   /** A result on which nothing was painted after all is again what was found. */
   #untouched() {
     const { item } = this;
-    if (item?.kind !== "result" || !item.mask || item.learned || item.record.corrected) return;
+    if (item?.kind !== "result" || !item.mask || item.learned || item.record.corrected || this.proposals.waiting) return;
     if (!item.history?.canUndo && !item.history?.canRedo) item.mask = item.history = null;
   }
 

@@ -4,17 +4,18 @@ import { pour } from "./brush.js";
 
 /** What was said about one object: a box, clicks `{x, y, object}`, and the mask as it was before. */
 class Said {
-  constructor(label, box = null, clicks = [], start = {}) {
-    Object.assign(this, { label, box, clicks, start });
+  constructor(start, label, box = null, clicks = []) {
+    Object.assign(this, { start, label, box, clicks });
   }
 
   with(click) {
-    return new Said(this.label, this.box, [...this.clicks, click], this.start);
+    return new Said(this.start, this.label, this.box, [...this.clicks, click]);
   }
 }
 
 export class Proposals {
-  #answered = []; // of this object, the latest last
+  #start = {}; // of this object: the mask before it
+  #answered = []; // what was said of it, the latest last
   #undone = [];
   #waiting = [];
   #asking = false;
@@ -28,7 +29,13 @@ export class Proposals {
   }
 
   get #last() {
-    return this.#waiting.at(-1)?.said ?? this.#answered.at(-1) ?? null;
+    const said = this.#waiting.at(-1)?.said ?? this.#answered.at(-1);
+    return said?.start === this.#start ? said : null;
+  }
+
+  /** Something was asked that is not answered yet. */
+  get waiting() {
+    return this.#waiting.length > 0;
   }
 
   get clicks() {
@@ -41,8 +48,8 @@ export class Proposals {
 
   /** A box begins another object; what was found before stays. */
   drawBox(item, label, box) {
-    this.#begin();
-    this.#ask(item, new Said(label, box));
+    this.end();
+    this.#ask(item, new Said(this.#start, label, box));
   }
 
   /** A click corrects what was found last. One beyond its box, or on nothing yet, begins another object. */
@@ -50,13 +57,20 @@ export class Proposals {
     const last = this.#last;
     const begins = !last || last.label !== label || (click.object && last.box && !within(click, last.box));
     if (begins && !click.object) return this.on.failed(new Error("Click the object first; Alt and click then takes away."));
-    if (begins) this.#begin();
-    this.#ask(item, begins ? new Said(label, null, [click]) : last.with(click));
+    if (begins) this.end();
+    this.#ask(item, begins ? new Said(this.#start, label, null, [click]) : last.with(click));
   }
 
-  /** Nothing more is said about this object; what has not been answered yet is not asked. */
+  /** Nothing more is said about this object. */
   end() {
-    this.#begin();
+    this.#start = {};
+    this.#answered = [];
+    this.#undone = [];
+  }
+
+  /** The same, and what has not been answered yet never will be. */
+  drop() {
+    this.end();
     this.#waiting = [];
   }
 
@@ -72,11 +86,6 @@ export class Proposals {
 
   redone() {
     if (this.#undone.length) this.#answered.push(this.#undone.pop());
-  }
-
-  #begin() {
-    this.#answered = [];
-    this.#undone = [];
   }
 
   async #ask(item, said) {
@@ -113,10 +122,12 @@ export class Proposals {
     history.begin();
     mask.set(said.start.mask);
     pour(mask, picture.width, picture.height, found, said.label);
-    this.#answered = this.#answered.filter((other) => other.start === said.start);
-    if (!history.end()) this.#answered.pop(); // nothing changed: one step of undo for both
-    this.#answered.push(said);
-    this.#undone = [];
+    const changed = history.end();
+    if (said.start === this.#start) {
+      if (!changed) this.#answered.pop(); // one step of undo for both
+      this.#answered.push(said);
+      this.#undone = [];
+    }
     this.on.changed();
   }
 }

@@ -18,7 +18,7 @@ export class Classes {
 
   choose(label) {
     if (label > this.project.classes.length) return;
-    this.painter.clicks = []; // the next click asks for a mask of its own
+    this.painter.proposals.end(); // the next click asks for a mask of its own
     this.painter.label = label;
     this.painter.dispatchEvent(new Event("label"));
     say(`Painting ${this.project.classes[label - 1]}.`);
