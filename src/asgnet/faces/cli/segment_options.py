@@ -10,7 +10,6 @@ import typer
 
 from asgnet.errors import UsageError
 from asgnet.faces.cli import console
-from asgnet.types import Unpainted
 
 if TYPE_CHECKING:
     from asgnet.apply.concept.file import Concept
@@ -35,6 +34,7 @@ SupportDir = Annotated[
         "or annotation files (labelme, COCO, YOLO, Label Studio). Says what it paired.",
     ),
 ]
+Unpainted = Literal["auto", "background", "unknown"]
 UnpaintedWord = Annotated[
     Unpainted,
     typer.Option(
