@@ -23,6 +23,7 @@ from benchmarks.speed.measure import interleaved, machine, machine_peak, peak_by
 from asgnet import Segmenter
 from asgnet.files import save_bytes
 from benchmarks.accuracy import growth
+from benchmarks.speed import paper as episodes
 from benchmarks.speed import processes, roofline, training, work
 
 PLOT = ROOT / "docs/images/growth.png"
@@ -60,22 +61,11 @@ def pieces() -> str:
 
 def paper() -> str:
     """``paper-r50`` at 473×473."""
-    net, _ = work.paper_nets()
-    rows = []
-    for name, job, rounds in (
-        ("1-shot episode", work.paper_episode(1), 3),
-        ("5-shot episode", work.paper_episode(5), 2),
-        ("predict after fit", work.paper_predict(), 5),
-    ):
-        with torch.inference_mode():
-            took = interleaved(job._asdict(), rounds)
-            difference = float((job.ours().softmax(1) - job.plain().softmax(1)).abs().max())
-        row = [f"{took['ours']:.2f} s", f"{took['plain']:.2f} s", _ratio(took), f"{difference:.0e}"]
-        rows.append([name, *row])
+    net = work.paper_net()
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     inner = sum(p.numel() for p in net.decoder.inner.parameters())
     sizes = f"\n\nTrainable parameters: {trained:,}; without the inner classifiers {trained - inner:,}."
-    return table(["", "ours", "plain", "times as fast", "largest difference of a probability"], rows) + sizes
+    return table(episodes.HEAD, episodes.rows()) + sizes
 
 
 def predict() -> str:

@@ -1,11 +1,14 @@
 """Folded normalisations: the same function from fewer modules, and the network itself untouched."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
 from asgnet.model import ASGNet
-from asgnet.model.for_inference import ChannelwiseNorm, channelwise, fold_batchnorm
+from asgnet.model.for_inference import Blocked, ChannelwiseNorm, FoldedOnce, channelwise, fold_batchnorm
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,64 @@ def test_every_group_norm_is_replaced_wherever_it_is():
     changed = channelwise(net)
     assert not any(isinstance(module, nn.GroupNorm) for module in changed.modules())
     torch.testing.assert_close(changed(maps), wanted)
+
+
+def small(*more):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), *more).eval()
+    net[1].running_var.uniform_(0.5, 2)
+    return AsList(net)
+
+
+class AsList(nn.Module):
+    """One map, as a backbone gives its maps."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        return [self.net(images)]
+
+
+@pytest.mark.parametrize(
+    ("more", "dtype", "blocked"),
+    [
+        ((nn.MaxPool2d(2),), torch.float32, True),
+        ((nn.Sigmoid(),), torch.float32, False),
+        ((), torch.float64, False),
+    ],
+)
+def test_the_fast_copy_gives_the_same_maps_in_the_layout_that_fits(more, dtype, blocked):
+    net, images = small(*more).to(dtype), torch.randn(1, 3, 17, 20, dtype=dtype)
+    quick = FoldedOnce()(net, images)
+    assert isinstance(quick, Blocked) == (blocked and torch.backends.mkldnn.is_available())
+    torch.testing.assert_close(quick(images)[0], net(images)[0])
+
+
+def test_the_fast_copy_is_made_once_and_again_after_any_change():
+    net, folded, images = small(), FoldedOnce(), torch.randn(1, 3, 9, 9)
+    first = folded(net, images)
+    assert folded(net, images) is first
+    with torch.no_grad():
+        net.net[1].running_mean += 1
+    torch.testing.assert_close(folded(net, images)(images)[0], net(images)[0])
+    net.load_state_dict({name: t + 0.5 for name, t in net.state_dict().items()})
+    torch.testing.assert_close(folded(net, images)(images)[0], net(images)[0])
+    net.double()
+    torch.testing.assert_close(folded(net, images.double())(images.double())[0], net(images.double())[0])
+
+
+def test_a_copy_made_in_inference_mode_serves_outside_it():
+    net, folded, images = small(), FoldedOnce(), torch.randn(1, 3, 9, 9)
+    with torch.inference_mode():
+        folded(net, images)
+    torch.testing.assert_close(folded(net, images)(images)[0], net(images)[0])
+
+
+def test_without_normalisations_nothing_is_copied_and_copies_share_nothing():
+    net, images = nn.Conv2d(3, 4, 1), torch.randn(1, 3, 5, 5)
+    folded = FoldedOnce()
+    assert folded(net, images) is net
+    for other in (copy.deepcopy(folded), pickle.loads(pickle.dumps(folded))):
+        assert other._made is None

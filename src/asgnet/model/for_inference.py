@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Net = TypeVar("Net", bound=nn.Module)
+PLACE = "cpu", torch.float32
+PLAIN = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Identity, nn.Sequential)
+"""Layers that compute in the blocked layout; an empty ``Sequential`` is what folding leaves of a norm."""
 
 
 @torch.no_grad()
@@ -35,6 +38,59 @@ def fold_batchnorm(net: Net, backbone: nn.Module, example: Tensor) -> Net:
     for convolution, norm in pairs:
         copied.set_submodule(names[norm], _fold(convolution, norm))
     return copied.to(memory_format=torch.channels_last)
+
+
+class Blocked(nn.Module):
+    """A folded backbone whose maps stay in oneDNN's blocked layout from the first convolution to the last.
+
+    Args:
+        backbone: on the CPU, of :data:`PLAIN` layers; its weights are changed.
+    """
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        for module in backbone.modules():
+            if isinstance(module, nn.Conv2d):
+                for name, own in list(module.named_parameters()):
+                    setattr(module, name, nn.Parameter(own.detach().contiguous().to_mkldnn(), False))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """``b 3 H W`` -> the backbone's maps."""
+        return [maps.to_dense() for maps in self.backbone(images.to_mkldnn())]
+
+
+class FoldedOnce:
+    """A frozen backbone's fast copy, made at its first use and again when the backbone has changed.
+
+    No module, so that no state dict holds it; copies of a network make their own.
+    """
+
+    def __init__(self) -> None:
+        self._made: tuple[tuple[object, ...], nn.Module] | None = None
+
+    def __call__(self, backbone: nn.Module, example: Tensor) -> nn.Module:
+        """The copy; the backbone itself where nothing is to fold. ``example``: see :func:`fold_batchnorm`."""
+        state = *map(_version, (*backbone.parameters(), *backbone.buffers())), len(list(backbone.modules()))
+        if self._made is None or self._made[0] != state:
+            self._made = state, _fast(backbone, example)
+        return self._made[1]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> FoldedOnce:
+        return FoldedOnce()
+
+    def __reduce__(self) -> tuple[type[FoldedOnce], tuple[()]]:
+        return FoldedOnce, ()
+
+
+def _fast(backbone: nn.Module, example: Tensor) -> nn.Module:
+    if not any(isinstance(module, nn.BatchNorm2d) for module in backbone.modules()):
+        return backbone
+    with torch.inference_mode(False):  # whoever asks first, the copy serves all
+        folded = fold_batchnorm(backbone, backbone, example.clone())
+    blocks = torch.backends.mkldnn.is_available() and (example.device.type, example.dtype) == PLACE
+    plain = all(isinstance(module, PLAIN) for module in folded.modules() if not list(module.children()))
+    return Blocked(folded) if blocks and plain else folded
 
 
 class ChannelwiseNorm(nn.Module):
@@ -70,6 +126,11 @@ def channelwise(net: Net) -> Net:
     for name, module in norms:
         net.set_submodule(name, ChannelwiseNorm(module))
     return net
+
+
+def _version(tensor: Tensor) -> tuple[object, ...]:
+    """What changes when a tensor is moved, cast or written to."""
+    return tensor.data_ptr(), tensor.dtype, 0 if tensor.is_inference() else tensor._version
 
 
 def _followed(backbone: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:

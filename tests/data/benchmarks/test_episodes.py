@@ -224,3 +224,32 @@ def test_a_list_of_another_dataset_is_refused(tmp_path):
 def test_what_cannot_be_drawn_is_said(options, error, said):
     with pytest.raises(error, match=said):
         draw(dataset(), (1, 2, 3, 4), **{"shots": 1, "count": 5} | options)
+
+
+def test_walking_asks_about_picture_after_picture():
+    data = dataset(3, 4, extra=[("0-both", {0: 9, 1: 5000, 2: 30}), ("0-small", {0: 9, 1: 30})])
+    walked = draw(data, [1, 2], 2, 20, order="pictures")
+    there = [name for name in data.pictures if name == "0-both" or name[0] in "12"]
+    assert [one.query for one in walked.episodes] == [there[i % len(there)] for i in range(20)]
+    assert all(data.pixels(one.query, one.target) >= 2048 for one in walked.episodes)
+    assert all(one.query not in one.supports for one in walked.episodes)
+    any_area = draw(data, [1, 2], 1, 180, order="pictures", query_pixels=1)
+    assert {one.target for one in any_area.episodes if one.query == "0-both"} == {1, 2}
+    assert all(data.pixels(name, one.target) >= 2048 for one in any_area.episodes for name in one.supports)
+
+
+def test_queries_may_show_less_than_supports(tmp_path):
+    data = dataset(2, 4, extra=[("1-small", {0: 9, 1: 30})])
+    listed = draw(data, [1, 2], 1, 60, query_pixels=1)
+    assert any(one.query == "1-small" for one in listed.episodes)
+    assert not any("1-small" in one.supports for one in listed.episodes)
+    listed.save(tmp_path / "list.jsonl")
+    again = load(tmp_path / "list.jsonl", data)
+    assert again == listed
+    assert (again.order, again.query_pixels) == ("classes", 1)
+    assert listed.hash != draw(data, [1, 2], 1, 60).hash
+
+
+def test_several_ways_are_drawn_the_usual_way_only():
+    with pytest.raises(UsageError, match="several ways"):
+        draw(dataset(), [1, 2], 1, 3, ways=2, order="pictures")

@@ -143,10 +143,10 @@ def test_what_cannot_be_done_is_said_and_nothing_written(asgnet, tmp_path, argum
 
 
 def test_keeping_what_a_bare_network_saw_changes_no_result(asgnet, monkeypatch):
-    from asgnet.model.backbones.backbone import Backbone
+    from asgnet.model.paper.asgnet import ASGNet
 
-    looked, see = [], Backbone.forward
-    monkeypatch.setattr(Backbone, "forward", lambda self, x: looked.append(len(x)) or see(self, x))
+    looked, project = [], ASGNet.project
+    monkeypatch.setattr(ASGNet, "project", lambda self, x: looked.append(len(x[0])) or project(self, x))
     counts, seeds = {}, {}
     for keep in (0, 100):
         looked.clear()
@@ -156,3 +156,15 @@ def test_keeping_what_a_bare_network_saw_changes_no_result(asgnet, monkeypatch):
     assert counts[0] == 24
     assert counts[100] <= 9
     assert seeds[100] == seeds[0]
+
+
+def test_the_published_protocol_sets_its_switches_and_records_them(asgnet):
+    one, other = (
+        json.loads(asgnet("evaluate", *NET, "-n", 2, "--no-boundary", "--json", *more).stdout)["protocol"]
+        for more in (("--out", "a"), ("--out", "b", "--protocol-of", "asgnet-code"))
+    )
+    names = ("drawn_from", "query_pixels", "geometry")
+    assert [one[name] for name in names] == ["classes", 100, "rounded"]
+    assert [other[name] for name in names] == ["pictures", 1, "floored"]
+    with pytest.raises(UsageError, match="bare network"):
+        asgnet("evaluate", "--protocol-of", "asgnet-code")

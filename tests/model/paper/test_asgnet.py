@@ -242,3 +242,24 @@ def test_area_masks_are_half_full():
 def test_tensors_that_do_not_belong_together(net, shapes, says):
     with pytest.raises(UsageError, match=says):
         net(*(torch.zeros(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("preset", ["paper-r50", "paper-r50-aspp"])
+@torch.inference_mode()
+def test_pictures_are_encoded_fast_and_as_by_the_backbone_itself(preset):
+    torch.manual_seed(0)
+    net, images = ASGNet.from_preset(preset, inner=False).eval(), torch.randn(2, 3, 65, 49)
+    names, seen = list(net.state_dict()), net.encode(images)
+    plain = net.project(net.backbone(images))
+    torch.testing.assert_close(seen.features, plain.features, atol=1e-5, rtol=1e-4)
+    assert (seen.low is None) == (plain.low is None)
+    if seen.low is not None:
+        torch.testing.assert_close(seen.low, plain.low, atol=1e-5, rtol=1e-4)
+    assert list(net.state_dict()) == names
+
+
+def test_training_and_gradients_take_the_backbone_itself(net):
+    images = torch.randn(1, 3, 40, 40, requires_grad=True)
+    net.encode(images).features.sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0

@@ -16,8 +16,8 @@ def net():
 @pytest.fixture
 def encoded(net, monkeypatch):
     """How many pictures each call of the backbone was given."""
-    found, forward = [], net.backbone.forward
-    monkeypatch.setattr(net.backbone, "forward", lambda images: found.append(len(images)) or forward(images))
+    found, project = [], net.project
+    monkeypatch.setattr(net, "project", lambda maps: found.append(len(maps[0])) or project(maps))
     return found
 
 

@@ -91,3 +91,14 @@ def test_a_wrong_option_is_named(net, options, said):
 def test_the_default_network_is_left_to_the_segmenter():
     with pytest.raises(UsageError, match="through the Segmenter"):
         NetPredictor(ASGNet.from_preset("default"))
+
+
+def test_the_published_geometry_cuts_sides_to_multiples_of_eight(net):
+    rounded, floored = (NetPredictor(net, size=73, geometry=name) for name in ("rounded", "floored"))
+    assert [one._inner((375, 500)) for one in (rounded, floored)] == [(55, 73), (48, 72)]
+    assert floored._inner((5, 500)) == (8, 72)
+    checks = np.zeros((146, 146, 3), np.uint8)
+    checks[::2, ::2] = checks[1::2, 1::2] = 255  # a low-pass makes it grey, its lack does not
+    assert rounded._frame(checks).std() < floored._frame(checks)[:, :72, :72].std()
+    with pytest.raises(UsageError, match="geometry"):
+        NetPredictor(net, geometry="round")

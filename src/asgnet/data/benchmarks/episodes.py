@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 from asgnet.data.benchmarks.dataset import Dataset
 from asgnet.data.benchmarks.folds import classes_with
@@ -25,6 +26,10 @@ MIN_PIXELS = 2 * 32 * 32
 """A picture counts for a class if the class covers so many pixels at original size (the field's filter)."""
 
 FORMAT = "asgnet episodes 1"
+
+_Shown = dict[int, tuple[str, ...]]
+Order = Literal["classes", "pictures"]
+"""What an episode is drawn from: a class and then its query, or, as published, the next picture and then its class."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class EpisodeList:
         ways: classes per episode.
         seed: what it was drawn with.
         min_pixels: pixels that query and supports hold of the class, at least.
+        order: what episodes were drawn from.
+        query_pixels: pixels that the query holds, instead of ``min_pixels``.
         episodes: the questions: Episode for one way, WayEpisode for more.
     """
 
@@ -72,6 +79,8 @@ class EpisodeList:
     seed: int
     min_pixels: int
     episodes: tuple[Episode | WayEpisode, ...]
+    order: Order = "classes"
+    query_pixels: int | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -90,7 +99,7 @@ class EpisodeList:
             partial.write_text("\n".join([signed, *rows]) + "\n", "utf-8")
 
     def _lines(self) -> Iterator[str]:
-        head = {
+        head: dict[str, Any] = {
             "format": FORMAT,
             "dataset_hash": self.dataset_hash,
             "classes": {str(index): name for index, name in sorted(self.classes.items())},
@@ -101,6 +110,10 @@ class EpisodeList:
             "min_pixels": self.min_pixels,
             "count": len(self.episodes),
         }
+        if self.order != "classes":  # the usual way is not named: lists of before keep their hashes
+            head["order"] = self.order
+        if self.query_pixels is not None:
+            head["query_pixels"] = self.query_pixels
         yield json.dumps(head)
         for episode in self.episodes:
             target = list(episode.targets) if isinstance(episode, WayEpisode) else episode.target
@@ -131,6 +144,8 @@ def load(path: str | Path, dataset: Dataset | None = None) -> EpisodeList:
             head["seed"],
             head["min_pixels"],
             tuple(_episode(row) for row in rows),
+            head.get("order", "classes"),
+            head.get("query_pixels"),
         )
         signed, count = head["sha256"], head["count"]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
@@ -159,6 +174,8 @@ def draw(
     min_pixels: int = MIN_PIXELS,
     min_pictures: int = 0,
     protocol: str = "all",
+    order: Order = "classes",
+    query_pixels: int | None = None,
 ) -> EpisodeList:
     """Draw ``count`` episodes.
 
@@ -175,6 +192,9 @@ def draw(
         min_pixels: a picture counts for a class from so many of its pixels on, at original size.
         min_pictures: leave out classes with fewer pictures (never below shots + 1).
         protocol: the fold in words, kept with the list.
+        order: ``pictures``: as published, episode i asks the i-th picture that shows a class by ``min_pixels``
+            (by name, again from the first after the last) about one of the classes it shows.
+        query_pixels: a query shows its class from so many pixels on, instead of ``min_pixels``; published: 1.
 
     Raises:
         UsageError: shots, count or ways below 1.
@@ -182,6 +202,8 @@ def draw(
     """
     if min(shots, count, ways) < 1:
         raise UsageError("shots, episodes and ways are at least 1 each.")
+    if ways > 1 and (order != "classes" or query_pixels is not None):
+        raise UsageError("Episodes of several ways are drawn by classes, queries by min_pixels.")
     needed = max(min_pictures, shots + 1)
     classes = classes_with(
         dataset, tuple(classes), needed, min_pixels=min_pixels, title=f"the classes of {protocol}"
@@ -192,16 +214,22 @@ def draw(
         )
     shown = {index: dataset.holding(index, min_pixels) for index in classes}
     key = f"{dataset.hash} {sorted(classes)} {min_pixels} {seed}"
+    asked = shown if query_pixels is None else {c: dataset.holding(c, query_pixels) for c in classes}
+    walked = sorted({name for names in shown.values() for name in names})
     episodes: list[Episode | WayEpisode] = []
     for i in range(count):
-        if ways == 1:
-            episodes.append(_draw_one(shown, shots, _Dice(f"{key} {i}")))
+        if ways == 1 and order == "pictures":
+            query = walked[i % len(walked)]
+            episodes.append(_draw_walking(shown, asked, query, shots, _Dice(f"{key} {i}")))
+        elif ways == 1:
+            episodes.append(_draw_one(shown, asked, shots, _Dice(f"{key} {i}")))
         else:
             episodes.append(_draw_ways(shown, shots, ways, _Dice(f"{key} {ways} {i}")))
     names = {index: dataset.classes[index] for index in classes}
     return EpisodeList(
-        dataset.name, dataset.hash, names, protocol, shots, ways, seed, min_pixels, tuple(episodes)
-    )
+        dataset.name, dataset.hash, names, protocol, shots, ways, seed, min_pixels, tuple(episodes),
+        order, query_pixels,
+    )  # fmt: skip
 
 
 def draw_absent(dataset: Dataset, episodes: EpisodeList) -> tuple[str | None, ...]:
@@ -243,10 +271,16 @@ class _Dice:
         return tuple(taken)
 
 
-def _draw_one(shown: dict[int, tuple[str, ...]], shots: int, dice: _Dice) -> Episode:
+def _draw_one(shown: _Shown, asked: _Shown, shots: int, dice: _Dice) -> Episode:
     targets = sorted(shown)
     target = targets[dice.below(len(targets))]
-    (query,) = dice.take(shown[target], 1)
+    (query,) = dice.take(asked[target], 1)
+    return Episode(target, query, dice.take(shown[target], shots, without=query))
+
+
+def _draw_walking(shown: _Shown, asked: _Shown, query: str, shots: int, dice: _Dice) -> Episode:
+    there = [c for c in sorted(shown) if query in asked[c]] or [c for c in sorted(shown) if query in shown[c]]
+    target = there[dice.below(len(there))]
     return Episode(target, query, dice.take(shown[target], shots, without=query))
 
 

@@ -73,6 +73,7 @@ def evaluate(
         list[Path] | None,
         typer.Option("--list", help="Replay a file of `asgnet episodes`, and draw nothing. Repeatable."),
     ] = None,
+    protocol_of: given.ProtocolOf = None,
     presence: Annotated[
         bool, typer.Option("--presence", help="Also ask a picture without the object per episode: AUROC.")
     ] = False,
@@ -106,6 +107,10 @@ def evaluate(
     from asgnet.study.evaluation.evaluate import evaluate as run
     from asgnet.study.evaluation.report import markdown, save_curve
 
+    if protocol_of is not None:
+        if net is None:
+            raise UsageError("--protocol-of is for a bare network: name it with --net.")
+        drawn, network = given.as_published(drawn, network)
     for file in (out / "results.json", out / "shots.json", *sorted(out.glob("*-shot/results.json"))):
         console.free(file, overwrite)
     check_writable(out)

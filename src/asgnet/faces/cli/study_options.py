@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -41,10 +41,26 @@ Seed = Annotated[int, typer.Option(help="Seed of the (first) list.")]
 Seeds = Annotated[int, typer.Option(help="How many lists, of seeds SEED, SEED + 1, …")]
 MinPictures = Annotated[int, typer.Option(help="Leave out classes with fewer pictures.")]
 MinPixels = Annotated[int, typer.Option(help="A picture counts for a class from so many pixels on.")]
+Order = Annotated[
+    Literal["classes", "pictures"],
+    typer.Option(help="Draw a class, then its query; or walk the pictures, then draw a class (published)."),
+]
+QueryPixels = Annotated[
+    int | None,
+    typer.Option(help="A query shows its class from so many pixels on. Default: --min-pixels; published: 1."),
+]
 Preset = Annotated[str, typer.Option(help="The preset that a published .pth belongs to.")]
 Size = Annotated[int, typer.Option(help="Input side of the network (--net).")]
 Resize = Annotated[
     Literal["pad", "squash"], typer.Option(help="How the network's input (--net) becomes square.")
+]
+Geometry = Annotated[
+    Literal["rounded", "floored"],
+    typer.Option(help="How --resize pad rounds sides: to a pixel, or down to multiples of 8 (published)."),
+]
+ProtocolOf = Annotated[
+    Literal["asgnet-code"] | None,
+    typer.Option(help="All switches as a publication's code has them: order, query pixels, geometry."),
 ]
 Device = Annotated[str, typer.Option(help="Where the network (--net) runs: cpu, cuda, cuda:1 …")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where indices are kept. Default: your cache folder.")]
@@ -77,6 +93,8 @@ class Drawn:
     seed: Seed = 0
     min_pictures: MinPictures = 0
     min_pixels: MinPixels = 2048
+    order: Order = "classes"
+    query_pixels: QueryPixels = None
     cache_dir: CacheDir = None
     workers: Workers = None
 
@@ -101,6 +119,7 @@ class Drawn:
             draw(
                 dataset, cut.test, shots, self.count, self.seed + i, ways=ways, min_pixels=self.min_pixels,
                 min_pictures=max(self.min_pictures, enough), protocol=cut.name,
+                order=self.order, query_pixels=self.query_pixels,
             )
             for i in range(seeds)
         ]  # fmt: skip
@@ -124,7 +143,15 @@ class Input:
     preset: Preset = "paper-r50"
     size: Size = 473
     resize: Resize = "pad"
+    geometry: Geometry = "rounded"
     device: Device = "cpu"
+
+
+def as_published(drawn: Drawn, network: Input) -> tuple[Drawn, Input]:
+    """The switches of the published evaluation: pictures walked, queries of any area, sides floored."""
+    return replace(drawn, order="pictures", query_pixels=1), replace(
+        network, resize="pad", geometry="floored"
+    )
 
 
 def say_seen(weights: str | None, classes: Collection[str]) -> None:
@@ -164,7 +191,9 @@ def predictor(
 
         loaded: Any = load_net(net, given)  # of another kind is refused by name
         encode = FeatureCache(loaded.encode, keep) if keep else None
-        return NetPredictor(loaded, size=given.size, resize=given.resize, encode=encode), {}
+        return NetPredictor(
+            loaded, size=given.size, resize=given.resize, geometry=given.geometry, encode=encode
+        ), {}
     if given.device != "cpu":
         raise UsageError("--device is for --net; the Segmenter is measured on the CPU.")
     from asgnet.apply.cached_fits import CachedFits

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from asgnet.errors import UsageError
 from asgnet.model.backbones.backbone import Backbone, lite0, published_resnet
 from asgnet.model.default.config import DefaultConfig
+from asgnet.model.for_inference import FoldedOnce
 from asgnet.model.paper.aspp import ASPP
 from asgnet.model.paper.config import Config
 from asgnet.model.paper.fem import FEM
@@ -25,6 +26,9 @@ from asgnet.model.steps import Outputs, check_episode
 
 if TYPE_CHECKING:
     from asgnet.model.default.network import DefaultNet
+
+PROBE = 64
+"""Side of the picture that shows which normalisation follows which convolution."""
 
 ALMOST_ONE = 1 - 1e-5
 """A bilinear mask value that means "exactly 1": interpolation weights may add up to a little less."""
@@ -78,6 +82,7 @@ class ASGNet(nn.Module):
         joined = sum(backbone.channels[i] for i in self.fused)
         self.projection = nn.Sequential(nn.Conv2d(joined, config.channels, 1, bias=False), nn.Dropout2d(0.5))
         self.decoder = decoder
+        self._folded = FoldedOnce()
 
     @classmethod
     def from_config(cls, config: Config) -> ASGNet:
@@ -137,9 +142,9 @@ class ASGNet(nn.Module):
             UsageError: tensors whose shapes do not belong together.
         """
         check_episode(query, support_images, support_masks)
-        shots = support_images.shape[:2]
-        supports = [m.unflatten(0, shots) for m in self.backbone(support_images.flatten(0, 1))]
-        outputs = self.episode(self.backbone(query), supports, support_masks, query.shape[-2:], auxiliary)
+        learned = self.learn(self.encode(support_images.flatten(0, 1)), support_masks)
+        queries = self.encode(query)
+        outputs = self.decode(queries, self.allocate(queries, learned), query.shape[-2:], auxiliary)
         return outputs if auxiliary else outputs.logits
 
     def episode(
@@ -164,8 +169,20 @@ class ASGNet(nn.Module):
         return self.decode(queries, self.allocate(queries, learned), size, auxiliary)
 
     def encode(self, images: Tensor) -> Encoded:
-        """``b 3 H W`` normalised images -> their features."""
-        return self.project(self.backbone(images))
+        """``b 3 H W`` normalised images -> their features.
+
+        Outside training a copy of the frozen backbone computes, its normalisations folded into its convolutions,
+        and a CPU takes one picture at a time: the maps of several do not fit into its caches.
+        """
+        if self.training or images.requires_grad or torch.is_autocast_enabled(images.device.type):
+            return self.project(self.backbone(images))
+        backbone = self._folded(self.backbone, self.backbone.mean.new_zeros(1, 3, PROBE, PROBE))
+        alone = images.device.type == "cpu"
+        each = [self.project(backbone(part)) for part in (images.split(1) if alone else (images,))]
+        if len(each) == 1:
+            return each[0]
+        low = [one.low for one in each if one.low is not None]
+        return Encoded(torch.cat([one.features for one in each]), torch.cat(low) if low else None)
 
     def project(self, maps: Sequence[Tensor]) -> Encoded:
         """The backbone's maps (frozen, so they may be cached) -> features ``b c h w``."""

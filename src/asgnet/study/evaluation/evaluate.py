@@ -23,7 +23,7 @@ from asgnet.progress import with_bar
 from asgnet.study.environment import environment
 from asgnet.study.evaluation.episode import PAIR_BYTES, PairCache, Result, run_episode
 from asgnet.study.evaluation.metrics import Calibration, boundary_f, confusion, overlaps_of
-from asgnet.study.evaluation.predictor import WAY_RULE, NetPredictor, Predictor, Resize
+from asgnet.study.evaluation.predictor import WAY_RULE, Geometry, NetPredictor, Predictor, Resize
 from asgnet.study.evaluation.report import Report, measure
 from asgnet.types import IGNORE, Episode
 
@@ -35,6 +35,7 @@ def evaluate(
     *,
     size: int = 473,
     resize: Resize = "pad",
+    geometry: Geometry = "rounded",
     presence: bool = False,
     boundary: bool = True,
     pair_bytes: int = PAIR_BYTES,
@@ -50,6 +51,7 @@ def evaluate(
         lists: one list, or one a seed.
         size: input side of an ASGNet; a Segmenter has its own.
         resize: how an ASGNet's pictures become square: ``pad`` or ``squash``.
+        geometry: of an ASGNet's ``pad``, see :class:`NetPredictor`.
         presence: also predict, per episode, a picture without the object, and measure how well
             ``p.presence`` tells the two apart (AUROC).
         boundary: measure boundary F (costs about as much as a small network).
@@ -65,7 +67,7 @@ def evaluate(
     """
     lists = [lists] if isinstance(lists, EpisodeList) else list(lists)
     _check(dataset, lists, presence)
-    fitted = as_predictor(predictor, size=size, resize=resize)
+    fitted = as_predictor(predictor, size=size, resize=resize, geometry=geometry)
     pairs = PairCache(dataset, pair_bytes)
     kept: list[list[dict[str, Any]]] = [[] for _ in lists]
     calibrations = [Calibration() for _ in lists]
@@ -87,7 +89,7 @@ def evaluate(
     return Report(protocol, environment(fitted, command), seeds, rows)
 
 
-def as_predictor(predictor: Any, *, size: int, resize: Resize) -> Predictor:
+def as_predictor(predictor: Any, *, size: int, resize: Resize, geometry: Geometry = "rounded") -> Predictor:
     """A Segmenter as it is; an ASGNet in a NetPredictor.
 
     Raises:
@@ -96,7 +98,7 @@ def as_predictor(predictor: Any, *, size: int, resize: Resize) -> Predictor:
     if all(callable(getattr(predictor, name, None)) for name in ("fit", "predict")):
         return predictor
     if all(callable(getattr(predictor, name, None)) for name in ("encode", "learn", "allocate", "decode")):
-        return NetPredictor(predictor, size=size, resize=resize)
+        return NetPredictor(predictor, size=size, resize=resize, geometry=geometry)
     raise UsageError(f"A {type(predictor).__name__} cannot be evaluated; give a Segmenter or an ASGNet.")
 
 
@@ -172,13 +174,15 @@ def _protocol(dataset: Dataset, one: EpisodeList, predictor: Predictor, presence
         "shots": one.shots,
         "ways": one.ways,
         "min_pixels": one.min_pixels,
+        "query_pixels": one.min_pixels if one.query_pixels is None else one.query_pixels,
+        "drawn_from": one.order,
         "episodes": len(one.episodes),
         "resize": net.resize if net else "the predictor's own",
         "resolution": "original",
         "ignored": IGNORE,
     }
     if net:
-        protocol |= {"size": net.size, "fusion": net.fusion, "expand": net.expand}
+        protocol |= {"size": net.size, "geometry": net.geometry, "fusion": net.fusion, "expand": net.expand}
     if one.ways > 1:
         protocol["rule"] = WAY_RULE
     if presence:

@@ -24,6 +24,7 @@ from asgnet.model.paper.gpa import Allocation
 from asgnet.types import IGNORE, Mask, Picture, Prediction
 
 Resize = Literal["pad", "squash"]
+Geometry = Literal["rounded", "floored"]
 Fusion = Literal["pooled", "masks", "features", "vote"]
 Masks = Sequence[Mask] | Mapping[str, Sequence[Mask]]
 
@@ -64,6 +65,8 @@ class NetPredictor:
         size: side of its square input.
         resize: ``pad``: long side to ``size``, black below or beside (ASGNet, PFENet); ``squash``: both sides
             to ``size`` (HSNet and its descendants).
+        geometry: of ``pad``. ``floored``, as published: sides are cut to multiples of 8 and pictures resized without
+            a low-pass, but mapped back as if the long side were ``size``; ``rounded`` to the nearest pixel.
         fusion: what k supports come to: ``pooled`` prototypes (the paper), the mean of their ``masks``
             (probabilities), the mean of their guide ``features`` and maps, or HSNet's ``vote``.
         expand: every pixel gets the mean prototype instead of choosing one (the paper's ablation).
@@ -79,19 +82,23 @@ class NetPredictor:
         *,
         size: int = 473,
         resize: Resize = "pad",
+        geometry: Geometry = "rounded",
         fusion: Fusion = "pooled",
         expand: bool = False,
         encode: Callable[[Tensor], Encoded] | None = None,
     ) -> None:
         if resize not in ("pad", "squash"):
             raise UsageError(f"Pictures are resized by pad or squash, not {resize!r}.")
+        if geometry not in ("rounded", "floored"):
+            raise UsageError(f"A geometry is rounded or floored, not {geometry!r}.")
         if fusion not in ("pooled", "masks", "features", "vote"):
             raise UsageError(f"Supports are fused by pooled, masks, features or vote, not {fusion!r}.")
         if size < 32:
             raise UsageError(f"An input of {size} pixels is too small; give 32 or more.")
         self.net = paper_network(net).eval()
         self.encode = encode or self.net.encode
-        self.size, self.resize, self.fusion, self.expand = size, resize, fusion, expand
+        self.size, self.resize, self.geometry = size, resize, geometry
+        self.fusion, self.expand = fusion, expand
         self.decode_seconds = 0.0
         self._fitted: dict[str, list[Prototypes]] = {}
 
@@ -172,7 +179,7 @@ class NetPredictor:
         device = next(self.net.parameters()).device
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float()
         h, w = self._inner(image.shape[:2])
-        small = F.interpolate(pixels, (h, w), mode="bilinear", antialias=True)
+        small = F.interpolate(pixels, (h, w), mode="bilinear", antialias=self.geometry == "rounded")
         return self.net.backbone.normalise(F.pad(small, (0, self.size - w, 0, self.size - h)))[0]
 
     def _frame_mask(self, mask: Mask) -> Tensor:
@@ -188,6 +195,9 @@ class NetPredictor:
         if self.resize == "squash":
             return self.size, self.size
         longest = max(shape[:2])
+        if self.geometry == "floored":
+            h, w = (max(8, side * self.size // longest // 8 * 8) for side in shape[:2])
+            return h, w
         h, w = (max(1, round(side * self.size / longest)) for side in shape[:2])
         return h, w
 
