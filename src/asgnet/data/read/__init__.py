@@ -8,6 +8,7 @@ from asgnet.data.read.labels import read_labels
 from asgnet.data.read.masks import index_values, read_instances, read_mask, read_support
 from asgnet.data.read.parts import ArrayParts, large_size, open_parts
 from asgnet.data.read.raw import Raw, decide, render
+from asgnet.data.read.tiff import geo_tags
 
 __all__ = [
     "FRAMED",
@@ -22,6 +23,7 @@ __all__ = [
     "begins_like_a_picture",
     "decide",
     "frame_count",
+    "geo_tags",
     "index_values",
     "is_video",
     "large_size",

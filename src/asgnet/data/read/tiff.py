@@ -6,6 +6,7 @@ tifffile reads them. What Pillow shows as it is (8 bits of grey, colours or a pa
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from asgnet.imaging.orientation import upright
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_FRAMES = 1_000_000
 _NODATA, _ORIENTATION = 42113, 274
+_GEO = (33550, 33922, 34264, 34735, 34736, 34737)
+"""GeoTIFF's: pixel scale, tie points, transformation, keys and their numbers and texts."""
 _ALPHA = (1, 2)
 """Values of ExtraSamples that mean transparency."""
 _PHOTOGRAPHS = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE", "YCBCR", "SEPARATED", "CIELAB")
@@ -106,6 +109,29 @@ class Tiff:
             return float(str(_tag(self.page, _NODATA)).strip("\0 "))
         except ValueError:
             return None
+
+
+def geo_tags(source: Any) -> list[Any]:
+    """A TIFF's place on the earth, as tags for another one of the same size; empty for what has none.
+
+    Args:
+        source: any; what is no path to a TIFF has none.
+    """
+    import tifffile
+
+    try:
+        if not isinstance(source, str | os.PathLike) or not os.path.isfile(source):
+            return []
+        with tifffile.TiffFile(source) as file:
+            page: Any = file.pages[0]
+            if _tag(page, _ORIENTATION) not in (None, 1):
+                return []  # it is written upright
+            found = (page.tags.get(code) for code in _GEO)
+            return [
+                (tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in found if tag is not None
+            ]
+    except Exception:  # a damaged one is nowhere
+        return []
 
 
 def read_deep_tiff(stream: BinaryIO, name: str, most_pixels: int) -> Raw | None:
