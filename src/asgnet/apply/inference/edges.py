@@ -107,11 +107,12 @@ def _explained(
         return mean_around(cell_means(maps, grid), radius)
 
     mean, mean_logits = around(colours), around(clipped)
-    squares = around(colours[:, None] * colours)  # 3 3 h w
+    # One after the other: of a wide strip all products together would take more memory than the strip.
+    squares = np.stack([around(colour * colours) for colour in colours])  # 3 3 h w
     variance = (
         squares - mean[:, None] * mean + numbers.flat_variance * np.eye(3, dtype=np.float32)[..., None, None]
     )
-    covariance = around(clipped[:, None] * colours) - mean_logits[:, None] * mean  # n 3 h w
+    covariance = np.stack([around(one * colours) for one in clipped]) - mean_logits[:, None] * mean  # n 3 h w
     slopes = np.einsum("ijhw,njhw->nihw", _inverse(variance), covariance)
     offsets = mean_logits - (slopes * mean).sum(1)
     functions = mean_around(np.concatenate([slopes, offsets[:, None]], 1), radius)  # n 4 h' w'
