@@ -1,7 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, types, import contracts and all tests
 # make bench  how long everything takes on this machine
-# make style · coverage · attack · fuzz · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
+# make style · coverage · attack · fuzz · kills · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -18,7 +18,7 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo graphs test bench format style coverage attack fuzz soak mutate audit sbom licences constraints fresh
+.PHONY: help demo graphs test bench format style coverage attack fuzz kills soak mutate audit sbom licences constraints fresh
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
@@ -55,8 +55,12 @@ attack: $(VENV)/.ready-dev
 fuzz: $(VENV)/.ready-dev
 	ASGNET_FUZZ=$(or $(TIMES),40) $(BIN)/python -m pytest tests/hard/test_fuzz.py
 
+kills: $(VENV)/.ready-dev
+	$(BIN)/python -m benchmarks.reliability.kills --kills $(or $(TIMES),100)
+
 soak: $(VENV)/.ready-dev
-	$(BIN)/python -m benchmarks.reliability.soak
+	$(BIN)/python -m benchmarks.reliability.soak --minutes $(or $(MINUTES),60)
+	$(BIN)/python -m benchmarks.reliability.soak_server --minutes $(or $(MINUTES),60)
 
 mutate: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.reliability.mutate

@@ -64,6 +64,15 @@ class Server:
         listed = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         return [int(pid) for file in listed for pid in file.read_text().split()]
 
+    def memory(self) -> float:
+        """Megabytes that it and its children have now; of those that have just ended, none."""
+        found = 0.0
+        with suppress(OSError):
+            for pid in (self.process.pid, *self.children()):
+                with suppress(OSError, StopIteration):
+                    found += _resident(pid)
+        return found
+
     def end(self) -> float:
         """SIGTERM; seconds until it has ended."""
         began = time.monotonic()
@@ -73,8 +82,7 @@ class Server:
 
     def _watch(self) -> None:
         while self.process.poll() is None:
-            with suppress(OSError, ValueError):  # one of them has just ended
-                self.peak = max(self.peak, sum(map(_resident, (self.process.pid, *self.children()))))
+            self.peak = max(self.peak, self.memory())
             time.sleep(0.02)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import socket
+import ssl
+import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tests.attack.test_slow_and_many import set_up
+from tests.attack.test_slow_and_many import Dripping, set_up
 
 from asgnet.faces.integrations.fetch import fetch
 
@@ -123,3 +128,79 @@ def test_an_answer_that_is_too_large_is_refused():
     large = Raw({}, b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5000)
     with contextlib.closing(large), pytest.raises(ValueError, match="larger"):
         fetch(f"{large.address}/a", {}, 4000, 5)
+
+
+class OverTls(Dripping):
+    """The same behind TLS."""
+
+    def __init__(self, certificate, start: bytes):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
+        super().__init__(start)
+        self.address = self.address.replace("http:", "https:")
+
+    def _one(self, one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            super()._one(self.context.wrap_socket(one, server_side=True))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Of 127.0.0.1, its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    file = tmp_path_factory.mktemp("tls") / "own.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=here -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", file, "-out", f"{file}.crt"], check=True, capture_output=True
+    )
+    file.write_text(file.read_text() + file.with_name("own.pem.crt").read_text())
+    return file
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb"], ids=["says nothing", "drips its handshake"]
+)
+def test_a_tls_handshake_that_does_not_end_is_left_in_time(start):
+    with contextlib.closing(Dripping(start) if start else socket.create_server(("127.0.0.1", 0))) as studio:
+        port = studio.listener.getsockname()[1] if start else studio.getsockname()[1]
+        began = time.monotonic()
+        with pytest.raises(ValueError, match="not within 1 s"):
+            fetch(f"https://127.0.0.1:{port}/x", {}, 1 << 20, 1)
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b""])
+def test_what_drips_behind_tls_is_left_in_time(start, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with contextlib.closing(OverTls(certificate, start)) as studio:
+        began = time.monotonic()
+        with pytest.raises(ValueError, match="not within 1 s"):
+            fetch(f"{studio.address}/x", {}, 1 << 20, 1)
+        assert time.monotonic() - began < 2
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with contextlib.closing(OverTls(certificate, whole)) as studio:
+        assert fetch(f"{studio.address}/x", {}, 1 << 20, 5) == b"ok"
+
+
+def test_look_ups_that_hang_are_left_in_time_and_do_not_pile_up(monkeypatch):
+    gate, asked = threading.Event(), []
+
+    def hangs(*place, **_):
+        asked.append(place)
+        gate.wait(20)
+        raise socket.gaierror("no such name")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(socket, "getaddrinfo", hangs)
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(ValueError, match="not within 0 s"):
+                fetch("http://studio.example/x", {}, 1 << 20, 0.3)
+            assert time.monotonic() - began < 1
+        assert asked == [("studio.example", 80)]
+        threading.Timer(0.2, gate.set).start()
+        with pytest.raises(ValueError, match="no such name"):
+            fetch("http://studio.example/x", {}, 1 << 20, 5)
+    with contextlib.closing(Raw({}, b"HTTP/1.1 200 OK\r\n\r\nok")) as studio:
+        assert fetch(studio.address.replace("127.0.0.1", "localhost"), {}, 1 << 20, 5) == b"ok"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import socket
 import sys
 import threading
 import time
@@ -127,3 +129,38 @@ def test_many_large_pictures_at_once_wait_for_each_other(server, concept):
         thread.join(300)
     assert answers == [200] * 6
     assert server.peak < 2500  # one at a time
+
+
+def test_sixty_four_requests_of_the_largest_size_at_once_take_little_memory(server, concept):
+    part = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n'
+    each, files, piece = 60 << 20, 8, bytes(1 << 20)
+    length = files * (len(part) + each + 2) + len(b"--x--\r\n")
+    head = "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    port = int(server.address.rstrip("/").rsplit(":", 1)[1])
+    answers, every_one = [], threading.Barrier(64)
+
+    def send() -> None:
+        answer = b""
+        with socket.create_connection(("127.0.0.1", port), timeout=200) as one:
+            every_one.wait(60)
+            with contextlib.suppress(OSError):
+                one.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
+                for _ in range(files):
+                    one.sendall(part)
+                    for _ in range(each // len(piece)):
+                        one.sendall(piece)
+                    one.sendall(b"\r\n")
+                one.sendall(b"--x--\r\n")
+            with contextlib.suppress(OSError):
+                answer = one.recv(1 << 16)
+        answers.append(answer[9:12].decode())
+
+    threads = [threading.Thread(target=send) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    print(f"64 bodies of {length >> 20} MiB: {sorted(answers)}; {server.peak:.0f} MB at most")
+    # "": the connection had ended before the answer was read
+    assert set(answers) <= {"", "408", "413", "422", "429", "503"}
+    assert server.peak < 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import struct
 import time
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import asgnet.model
+from asgnet.apply.engines.choose import installed
+from asgnet.apply.engines.load import backend_of_weights
 from asgnet.errors import AsgnetError, WeightsError
 from asgnet.model.checkpoint import load_weights
 from asgnet.model.graph_files import read_graphs
@@ -132,6 +136,59 @@ def test_a_graph_that_reads_another_file_is_refused(folder, tmp_path, longer):
     forged(folder, "decode", data)
     with pytest.raises(WeightsError, match="wants to read other files"):
         read_graphs(folder)
+
+
+def test_a_flipped_bit_in_the_weights_alone_is_noticed(folder):
+    (length,) = struct.unpack("<Q", WEIGHTS[:8])
+    places = np.random.default_rng(0).integers(8 + length, len(WEIGHTS), 12)
+    for place in (8 + length, *places, len(WEIGHTS) - 1):
+        (folder / "model.safetensors").write_bytes(changed(WEIGHTS, (place + 0.5) / (len(WEIGHTS) - 1), 0x01))
+        for read in (load_weights, read_graphs):
+            with pytest.raises(
+                WeightsError, match="are damaged: their contents are not those that were saved"
+            ):
+                read(folder)
+
+
+def test_weights_of_a_version_without_a_checksum_are_loaded(folder):
+    file = folder / "model.safetensors"
+    save_file(load_file(file), file)
+    load_weights(folder)
+    assert read_graphs(folder) is None  # graphs of other weights, for all that is known
+
+
+@pytest.mark.parametrize("engine", [name for name in ("onnx", "openvino") if installed(name)])
+@pytest.mark.parametrize(
+    "data", ["custom", b"\x00" * 4096, b"", b"ORTM" * 2000], ids=["custom op", "zeros", "empty", "other form"]
+)
+def test_graphs_that_no_engine_should_compute_are_refused_in_a_sentence(
+    folder, engine, data, tmp_path, capfd
+):
+    onnx = pytest.importorskip("onnx")
+    if data == "custom":
+        node = onnx.helper.make_node("Run", ["map_0"], ["logits"], domain="evil.example", library="evil.so")
+        ends = [onnx.helper.make_tensor_value_info(name, 1, [1]) for name in ("map_0", "logits")]
+        graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])
+        domains = [onnx.helper.make_opsetid(*one) for one in (("", 17), ("evil.example", 1))]
+        data = onnx.helper.make_model(graph, opset_imports=domains).SerializeToString()
+    forged(folder, "decode", data)
+    with pytest.raises(WeightsError, match="cannot be computed by") as refused:
+        backend_of_weights(folder, "cpu", engine, "fp32", 128).graphs.run("decode", {})
+    assert "\n" not in str(refused.value)
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["graphs.json", "decode.onnx", "model.safetensors", "config.json"])
+def test_a_device_or_a_pipe_in_a_weights_folder_is_not_read(folder, file):
+    for make in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo):
+        (folder / file).unlink()
+        make(folder / file)
+        began = time.monotonic()
+        with suppress(WeightsError):
+            assert read_graphs(folder) is None
+        with suppress(WeightsError):
+            load_weights(folder)
+        assert time.monotonic() - began < 5
 
 
 def test_a_link_in_place_of_weights_reads_nothing_endless(folder):

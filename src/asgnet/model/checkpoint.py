@@ -15,6 +15,7 @@ from torch import Tensor
 from asgnet.errors import WeightsError, reason
 from asgnet.files import save_bytes
 from asgnet.model.build import Network, build
+from asgnet.model.checksum import CHECKSUM, checksum_of, refuse_altered
 from asgnet.model.default.config import FIRST_FORM, NETWORK, DefaultConfig, default_config, typed
 from asgnet.model.graph_files import CONFIG_FILE, WEIGHTS_FILE, weights_folder
 from asgnet.model.paper.config import Config
@@ -40,7 +41,8 @@ def save_weights(net: Network, folder: str | os.PathLike[str]) -> Path:
 
     folder = Path(folder)
     tensors = {name: t.detach().cpu().contiguous() for name, t in _named(net).items() if _stored(name, net)}
-    save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt"}))
+    checksum = checksum_of(save(tensors))
+    save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt", CHECKSUM: checksum}))
     save_bytes(folder / CONFIG_FILE, json.dumps(_written(net.config), indent=1).encode() + b"\n")
     return folder
 
@@ -52,7 +54,7 @@ def load_weights(path: str | os.PathLike[str]) -> Network:
         path: the folder, or the safetensors file in it.
 
     Raises:
-        WeightsError: a file is missing, truncated, or of another network.
+        WeightsError: a file is missing, truncated, damaged, or of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -66,11 +68,14 @@ def load_weights(path: str | os.PathLike[str]) -> Network:
         )
     net = build(_read_config(folder / CONFIG_FILE))
     try:
+        if os.path.lexists(file) and not file.is_file():  # a pipe would keep us waiting for ever
+            raise OSError("it is no plain file")
         found = load_file(file)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"The weights {file} cannot be read ({reason(error)}); copy the folder again."
         ) from error
+    refuse_altered(file)
     own = {name: t for name, t in _named(net).items() if _stored(name, net)}
     for name in sorted(own.keys() | found.keys()):
         if name not in found or name not in own:

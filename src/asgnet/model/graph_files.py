@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from asgnet import quiet
 from asgnet.errors import WeightsError
 from asgnet.files import named
+from asgnet.model.checksum import refuse_altered
 from asgnet.model.default.config import DefaultConfig, default_config
 from asgnet.model.default.levels import Levels
 
@@ -97,13 +98,14 @@ def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{name} is damaged; {remedy}.") from error
     if any(digest != of_file(folder / own) for own, digest in made_from.items()):
+        refuse_altered(folder / WEIGHTS_FILE)
         return None
     if form != FORMAT:
         raise WeightsError(f"{name} is of another version of asgnet ({form}); {remedy}.")
     files = {}
     for graph in GRAPHS:
         try:
-            files[graph] = (folder / f"{graph}.onnx").read_bytes()
+            files[graph] = _contents(folder / f"{graph}.onnx")
         except OSError as error:
             raise WeightsError(f"{name} names {graph}.onnx, which cannot be read; {remedy}.") from error
         if hashlib.sha256(files[graph]).hexdigest() != checksums.get(graph):
@@ -118,6 +120,13 @@ def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
 def of_file(path: Path) -> str:
     """A file's SHA-256; empty if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(_contents(path)).hexdigest()
     except OSError:
         return ""
+
+
+def _contents(path: Path) -> bytes:
+    """Of a plain file: a device or a pipe in its place might never end."""
+    if not path.is_file():
+        raise OSError("no plain file")
+    return path.read_bytes()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asgnet.apply.engines.backend import Backend, Graphs
 from asgnet.apply.engines.choose import choose_engine, choose_precision, installed, torch_device
-from asgnet.errors import OutputError, WeightsError
+from asgnet.errors import OutputError, WeightsError, reason
 from asgnet.files import cache_folder
 from asgnet.model.graph_files import Network, read_graphs, weights_folder
 
@@ -91,13 +91,21 @@ def _backend_in_torch(
 
 def _graphs(files: dict[str, bytes], engine: str, precision: str, threads: int) -> Graphs:
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
-    if engine == "onnx":
-        from asgnet.apply.engines.onnx_graphs import OnnxGraphs
+    try:
+        if engine == "onnx":
+            from asgnet.apply.engines.onnx_graphs import OnnxGraphs
 
-        return OnnxGraphs(files, threads)
-    from asgnet.apply.engines.openvino_graphs import OpenvinoGraphs
+            return OnnxGraphs(files, threads)
+        from asgnet.apply.engines.openvino_graphs import OpenvinoGraphs
 
-    return OpenvinoGraphs(files, threads, precision)
+        return OpenvinoGraphs(files, threads, precision)
+    except MemoryError:
+        raise
+    except Exception as error:  # engines raise whatever they like at a graph that they do not know
+        raise WeightsError(
+            f"The graphs of these weights cannot be computed by {engine} ({reason(error)}); "
+            "take weights that asgnet train wrote, with graphs made by: python -m asgnet.model.export"
+        ) from error
 
 
 def _graphs_of_net(net: DefaultNet, fingerprint: str, engine: str, precision: str, threads: int) -> Graphs:

@@ -1,9 +1,14 @@
-"""One file from one host: bounded in bytes and, as a whole, in time; redirects stay where they are."""
+"""One file from one host: bounded in bytes and, as a whole, in time; redirects stay where they are.
+
+One deadline covers the look-up of the name, TCP, TLS, headers and body, and what redirects add to them.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -69,10 +74,15 @@ class _Deadline:
     """Ends the connections of a block when its time is over, however slowly they still drip."""
 
     def __init__(self, seconds: float):
-        self._sockets: list[socket.socket] = []
+        self._lock, self._sockets = threading.Lock(), list[socket.socket]()
+        self._end_at = time.monotonic() + seconds
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self.over = False
+
+    @property
+    def over(self) -> bool:
+        """The time has come."""
+        return time.monotonic() >= self._end_at
 
     def __enter__(self) -> _Deadline:
         self._timer.start()
@@ -80,27 +90,86 @@ class _Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
         self._timer.cancel()
+        with self._lock:
+            for connected in self._sockets:
+                connected.close()
+            self._sockets.clear()
 
-    def watch(self, connected: socket.socket) -> None:
-        """End this one as well."""
-        self._sockets.append(connected)
+    def connect(self, place: tuple[str, int], *_: Any) -> socket.socket:
+        """As ``socket.create_connection``, the look-up included in the time.
+
+        Raises:
+            OSError: no such name, no connection, or none in time.
+        """
+        found = _looked_up(place, self._left())
+        for number, (family, kind, protocol, _name, address) in enumerate(found):
+            connected = socket.socket(family, kind, protocol)
+            try:
+                connected.settimeout(self._left() / (len(found) - number))
+                connected.connect(address)
+                connected.settimeout(self._left())
+                self._watch(connected)
+            except OSError:
+                connected.close()
+                if number == len(found) - 1:
+                    raise
+            else:
+                return connected
+        raise OSError("no address")
+
+    def _watch(self, connected: socket.socket) -> None:
+        """End this one as well, by a handle of our own: TLS takes the given one over, and closes it."""
+        with self._lock:
+            if self.over:
+                raise TimeoutError
+            self._sockets.append(connected.dup())
+
+    def _left(self) -> float:
+        return max(self._end_at - time.monotonic(), 0.001)
 
     def _end(self) -> None:
-        self.over = True
-        for connected in self._sockets:
-            with suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            for connected in self._sockets:
+                with suppress(OSError):
+                    connected.shutdown(socket.SHUT_RDWR)
+
+
+_under_way: dict[tuple[str, int], Future[list[Any]]] = {}
+_under_way_lock = threading.Lock()
+
+
+def _looked_up(place: tuple[str, int], seconds: float) -> list[Any]:
+    """What ``getaddrinfo`` says, which nothing can end: it is left behind, and who asks the same waits for it.
+
+    So there is at most one such thread a name, however many wait.
+    """
+    with _under_way_lock:
+        found = _under_way.get(place)
+        if found is None:
+            found = _under_way[place] = Future()
+            threading.Thread(target=_look_up, args=(place, found), daemon=True, name="asgnet-look-up").start()
+    return found.result(seconds)
+
+
+def _look_up(place: tuple[str, int], found: Future[list[Any]]) -> None:
+    try:
+        answer, error = socket.getaddrinfo(*place, type=socket.SOCK_STREAM), None
+    except (OSError, UnicodeError) as caught:
+        answer, error = [], caught
+    with _under_way_lock:
+        del _under_way[place]
+    if error is None:
+        found.set_result(answer)
+    else:
+        found.set_exception(error)
 
 
 def _watched(kind: type[HTTPConnection], deadline: _Deadline, host: str, **more: Any) -> HTTPConnection:
-    """A connection that the deadline knows as soon as there is one."""
-
-    class Watched(kind):  # type: ignore[misc, valid-type]
-        def connect(self) -> None:
-            super().connect()
-            deadline.watch(self.sock)
-
-    return Watched(host, **more)
+    """A connection that the deadline makes, and so knows before anything is said over it."""
+    made: Any = kind(host, **more)
+    # http.client keeps it there to be replaced.
+    made._create_connection = deadline.connect  # noqa: SLF001
+    return made
 
 
 class _Plain(HTTPHandler):

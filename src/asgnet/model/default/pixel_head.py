@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asgnet.model.default.grids import average, mean_around, to_grid
+from asgnet.model.default.similarity import compare
 
 
 class FeatureMaps(NamedTuple):
@@ -66,7 +67,8 @@ def pixel_scores(features: FeatureMaps, head: PixelHead, read: Sequence[int]) ->
     levels = levels_of(features, read)
     scores, grid = head.bias[:, None, None], levels[0].shape[-2:]
     for weights, level in zip(head.weights.split([m.shape[1] for m in levels], 1), levels, strict=True):
-        scores = scores + to_grid(torch.einsum("nc,bchw->bnhw", weights, level), grid)
+        one = compare(weights.expand(len(level), *weights.shape), level.flatten(2))  # b n hw
+        scores = scores + to_grid(one.unflatten(2, level.shape[-2:]), grid)
     return scores
 
 

@@ -65,9 +65,14 @@ def guide_map(maps: Sequence[Tensor], statistics: PooledTensors, levels: Levels)
 
 
 def compare(vectors: Tensor, pixels: Tensor) -> Tensor:
-    """``bn v c`` vectors, of n classes a picture, and ``b c p`` pixels -> ``bn v p``, a product a picture."""
+    """``bn v c`` vectors, of n classes a picture, and ``b c p`` pixels -> ``bn v p``, a product a picture.
+
+    Pixels come first in the product: engines share rows out among threads, and if there are fewer than columns
+    then columns, whose number decides in which order onnxruntime sums.
+    """
     pictures = pixels.shape[0]
-    products = vectors.reshape(pictures, -1, vectors.shape[-1]) @ pixels  # b nv p
+    columns = vectors.reshape(pictures, -1, vectors.shape[-1]).transpose(1, 2)  # b c nv
+    products = (pixels.transpose(1, 2) @ columns).transpose(1, 2)  # b nv p
     return products.reshape(vectors.shape[0], -1, pixels.shape[-1])
 
 
