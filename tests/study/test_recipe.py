@@ -6,7 +6,7 @@ from asgnet.errors import UsageError
 from asgnet.study.recipe import Recipe, load_recipe, parse_changes, recipe_names
 
 
-@pytest.mark.parametrize("name", ["default", "light", "paper-pascal", "paper-coco"])
+@pytest.mark.parametrize("name", ["default", "light", "paper-pascal", "paper-coco", "asgnet-code-pascal"])
 def test_survives_its_own_toml(name, tmp_path):
     recipe = load_recipe(name, {"backbone": 'odd "name" \\ here'})
     (tmp_path / "mine.toml").write_text(recipe.toml())

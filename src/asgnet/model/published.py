@@ -22,6 +22,14 @@ _BACKBONE = {
     r"down_conv\.0\.": "projection.0.",
     r"cls\.": "decoder.classifier.",
 }
+_BARE = {  # the stem's three convolutions, each with its normalisation
+    r"conv1\.": "conv1.0.",
+    r"bn1\.": "conv1.1.",
+    r"conv2\.": "conv1.3.",
+    r"bn2\.": "conv1.4.",
+    r"conv3\.": "conv1.6.",
+    r"bn3\.": "bn1.",
+}
 _FEM = {
     r"corr_conv\.(\d)\.0\.": r"decoder.merge.\1.",
     r"alpha_conv\.(\d)\.0\.": r"decoder.inflow.\1.",
@@ -83,6 +91,21 @@ def load_published(path: str | os.PathLike[str], preset: str = "paper-r50") -> A
         raise WeightsError(f"The tensor for {missing[0]!r} is missing{remedy}")
     net.load_state_dict({ours: tensor for ours, (_, tensor) in named.items()}, strict=False)
     return net.eval()
+
+
+def load_bare_resnet(path: Path) -> dict[str, Tensor] | None:
+    """``{name in timm's deep-stem ResNet: tensor}`` of a file that holds a ResNet alone, such as ``resnet50_v2.pth``.
+
+    Returns:
+        None where the file holds something else.
+
+    Raises:
+        WeightsError: see :func:`load_published`.
+    """
+    found = _read_published(path)
+    if "conv3.weight" not in found:
+        return None
+    return {_rename(name, _BARE).removeprefix("published."): tensor for name, tensor in found.items()}
 
 
 def _read_published(path: Path) -> dict[str, Tensor]:

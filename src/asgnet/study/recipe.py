@@ -50,7 +50,13 @@ class Recipe(BaseModel):
         class_pixels: a picture counts for a class from so many of its pixels on; support_pixels: least
             object pixels of each support; class_pictures: least pictures of a class. In pixels of the
             cached labels, or of the originals when not cached.
-        held_out: every so-manyth picture is never trained on, but validates.
+        held_out: every so-manyth picture is never trained on, but validates; 0, as published: every picture is
+            trained on, and all may validate.
+        drift: BatchNorm of the frozen backbone normalises by the batch, and its statistics drift, as published.
+        padding: of pictures smaller than ``side``: below and beside (``corner``) or all around (``centred``,
+            as published).
+        decoder_start: weights of the ASPP decoder's refinement start as torch's layers do, or by ``kaiming``'s rule.
+        first_step: what the schedule calls the first step; published 1, so that the last one has the rate 0.
         optimizer, rate, decay, momentum: and its numbers; clip: largest norm of the gradient, 0 for any.
         schedule: of the rate, after ``warmup`` steps: ``cosine`` down to ``floor`` of it, or ``poly``
             with ``power``.
@@ -90,7 +96,11 @@ class Recipe(BaseModel):
     class_pixels: Count = 2048
     support_pixels: Count = 1
     class_pictures: Annotated[int, Field(ge=2)] = 8
-    held_out: Annotated[int, Field(ge=2)] = 20
+    held_out: Number = 20
+    drift: bool = False
+    padding: Literal["corner", "centred"] = "corner"
+    decoder_start: Literal["torch", "kaiming"] = "torch"
+    first_step: Annotated[int, Field(ge=0, le=1)] = 0
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
     rate: Positive = 2e-3
@@ -129,6 +139,10 @@ class Recipe(BaseModel):
             raise ValueError(f"odds must be {len(self.shots)} probabilities, one for each of shots")
         if self.pseudo and not self.cached:
             raise ValueError("pseudo needs cached = true: colours are looked up in the cache")
+        if self.held_out == 1:
+            raise ValueError("held_out is 0, for none, or at least 2")
+        if self.drift and self.cached:
+            raise ValueError("drift needs cached = false: cached features do not change")
         if self.scale[0] > self.scale[1]:
             raise ValueError("scale is the smallest and the largest, in this order")
         return self

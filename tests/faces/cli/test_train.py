@@ -90,6 +90,27 @@ def test_split_lists_are_respected(asgnet, boxes, tmp_path):
     assert pictures("--split", "all") == 30
 
 
+def test_a_list_of_pictures_and_selection_on_the_tested_fold(asgnet, boxes, tmp_path):
+    listed = tmp_path / "listed"
+    listed.mkdir()
+    for part in ("images", "masks"):
+        os.symlink(boxes / part, listed / part)
+    (listed / "train.txt").write_text("\n".join(f"{n:02}" for n in range(24)))
+    (listed / "val.txt").write_text("\n".join(f"{n:02}" for n in range(24, 30)))
+    few = tmp_path / "few.txt"
+    few.write_text("\n".join(f"JPEGImages/{n:02}.jpg Labels/{n:02}.png" for n in range(20)))
+    fold = "--protocol", "2-fold", "--fold", 1, "--select-on", "test"
+    result = asgnet("-k", 1, "--list", few, "--set", "held_out=0", *fold, data=f"folder:{listed}")
+    assert "too good" in result.stderr
+    said = json.loads((tmp_path / "run/training.json").read_text())
+    assert (said["selected_on"], said["data"][0]["pictures"]) == ("test", 20)
+    with pytest.raises(UsageError, match="needs --fold"):
+        asgnet("-k", 1, "--select-on", "test", "--out", "other", data=f"folder:{listed}")
+    few.write_text("00\n77\n")
+    with pytest.raises(DataError, match="names 1 of 2 pictures"):
+        asgnet("-k", 1, "--list", few, "--out", "other", data=f"folder:{listed}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

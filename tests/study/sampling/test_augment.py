@@ -157,3 +157,14 @@ def test_draws_follow_from_the_seed_alone():
 def test_seed_of_is_the_same_everywhere():
     assert augment.seed_of(1, "2007_000032") == 4384405422093076738
     assert augment.seed_of(1, "a") != augment.seed_of(2, "a")
+
+
+def test_padding_lies_below_and_beside_or_all_around():
+    picture, mask = np.full((40, 30, 3), 200, np.uint8), np.ones((40, 30), np.uint8)
+    plain = {"scale": (1, 1), "rotation_share": 0, "blur_share": 0, "mirror": 0}
+    corner, centred = (
+        augment.published(picture, mask, 50, 0, centred=way, **plain)[1] for way in (False, True)
+    )
+    assert (corner[:40, :30] == 1).all()
+    assert (centred[5:45, 10:40] == 1).all()
+    assert (corner == 1).sum() == (centred == 1).sum() == 1200

@@ -20,6 +20,7 @@ import numpy as np
 from asgnet.data.benchmarks import coco, layouts
 from asgnet.data.benchmarks.index import Counts, build_index, read_item_labels
 from asgnet.data.benchmarks.layouts import Item, Layout
+from asgnet.data.names import read_text
 from asgnet.errors import DataError
 from asgnet.files import named, printable
 from asgnet.types import IGNORE, Mask, Picture
@@ -92,6 +93,27 @@ class Dataset:
     def holding(self, target: int, min_pixels: int = 1) -> tuple[str, ...]:
         """Names of the pictures with at least ``min_pixels`` of class ``target``, sorted."""
         return tuple(name for name in self.pictures if self.pixels(name, target) >= min_pixels)
+
+    def only(self, file: Path) -> Dataset:
+        """The pictures that a list names: a line each, a name or the field's ``JPEGImages/NAME.jpg Labels/NAME.png``.
+
+        Raises:
+            DataError: the list cannot be read, or names pictures that are not here.
+        """
+        lines = [line.split()[0] for line in read_text(file, named(file)).splitlines() if line.strip()]
+        names = [line if line in self.pictures else Path(line).stem for line in lines]
+        missing = [name for name in names if name not in self.pictures]
+        if not names:
+            raise DataError(f"{named(file)} names no picture; give a list of one or more.")
+        if missing:
+            raise DataError(
+                f"{named(file)} names {len(missing)} of {len(names)} pictures that {self.name} lacks (the first "
+                f"is {missing[0]!r}); give that dataset's own list."
+            )
+        kept = sorted(set(names))
+        return replace(
+            self, pictures={n: self.pictures[n] for n in kept}, counts={n: self.counts[n] for n in kept}
+        )
 
     def _item(self, name: str) -> Item:
         try:

@@ -35,7 +35,8 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, metrics and checkpoints.")],
     recipe: Annotated[
-        str, typer.Option(help="default, light, paper-pascal, paper-coco, or a TOML file.")
+        str,
+        typer.Option(help="default, light, paper-pascal, paper-coco, asgnet-code-pascal, or a TOML file."),
     ] = "default",
     change: Annotated[
         list[str] | None,
@@ -54,6 +55,18 @@ def train(
         str | None,
         typer.Option(help="train, val or all. Default: the training one, all where there is none."),
     ] = None,
+    listed: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", help="Train on the pictures that this file names (of the first --data) alone."
+        ),
+    ] = None,
+    select_on: Annotated[
+        Literal["base", "test"],
+        typer.Option(
+            help="Choose weights on held-out pictures of base classes, or (published) on the test fold."
+        ),
+    ] = "base",
     shots: Annotated[
         list[int] | None, typer.Option("--shots", "-k", help="Supports; several: one of them per batch.")
     ] = None,
@@ -62,7 +75,9 @@ def train(
     ] = None,
     backbone_weights: Annotated[
         str | None,
-        typer.Option(help="imagenet (downloads), a weights folder, a published .pth, or .safetensors."),
+        typer.Option(
+            help="imagenet (downloads), a weights folder, a published or bare ResNet's .pth, or .safetensors."
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Steps of the optimizer, instead of the recipe's.")
@@ -113,11 +128,14 @@ def train(
         net = make_net(chosen, backbone_weights, seed)
     with console.phase(f"reading {', '.join(data)}"):
         datasets = [_open(spec, split, cache_dir, workers) for spec in data]
+    if listed is not None:
+        datasets[0] = datasets[0].only(listed)
     folds = cut_folds(datasets, protocol, fold, convention)
+    selection = _tested(data, fold, cache_dir, workers) if select_on == "test" else []
     with console.phase("preparing the training pictures, then training"):
         folder = run(
             datasets, folds, chosen, out, net=net, novel=novel_images, seed=seed, resume=resume,
-            cache_dir=cache_dir, workers=workers, command=shlex.join(["asgnet", *sys.argv[1:]]),
+            cache_dir=cache_dir, workers=workers, selection=selection, command=shlex.join(["asgnet", *sys.argv[1:]]),
         )  # fmt: skip
     if hub is not None and push_to_hub is not None:
         _push(hub, folder, push_to_hub)
@@ -142,6 +160,22 @@ def _open(spec: str, split: str | None, cache_dir: Path | None, workers: int | N
         if split is not None or "has no split 'train'" not in str(problem):
             raise
     return open_dataset(spec, "all", cache_dir=cache_dir, workers=workers)
+
+
+def _tested(data: list[str], fold: int | None, cache_dir: Path | None, workers: int | None) -> list[Dataset]:
+    """The validation splits, to choose weights on the tested classes; said in red."""
+    from rich.console import Console
+
+    from asgnet.data.benchmarks.dataset import open_dataset
+
+    if fold is None:
+        raise UsageError("--select-on test needs --fold: without one there are no tested classes.")
+    Console(stderr=True).print(
+        "Weights are chosen on the tested classes, as the published code does: the figures are too good, and no "
+        "estimate for new classes.",
+        style="bold red",
+    )
+    return [open_dataset(spec, "val", cache_dir=cache_dir, workers=workers) for spec in data]
 
 
 def _first() -> bool:

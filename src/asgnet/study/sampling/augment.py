@@ -74,6 +74,7 @@ def published(
     mirror: float = 0.5,
     keep: float = 0.85,
     fill: Sequence[float] = (GREY, GREY, GREY),
+    centred: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The published augmentation: scale, rotation, blur, mirror, and a crop that keeps the object.
 
@@ -89,6 +90,7 @@ def published(
         mirror: share of pictures mirrored.
         keep: the crop holds so much of the object's pixels, or as much as any crop can.
         fill: RGB in [0, 255] of padding.
+        centred: padding lies all around, as published; else below and beside.
 
     Returns:
         ``3 s s`` uint8, ``s s`` uint8 in {0, 1, 255}.
@@ -102,7 +104,7 @@ def published(
         image, target = v2.RandomApply([turn], rotation_share)(image, target)
         image = v2.RandomApply([v2.GaussianBlur(5, BLUR_SIGMA)], blur_share)(image)
         image, target = v2.RandomHorizontalFlip(mirror)(image, target)
-        image, target = _padded(image, target, side, fill)
+        image, target = _padded(image, target, side, fill, centred)
         top, left = _crop_place(target[0], side, keep)
         image = v2.functional.crop(image, top, left, side, side)
         target = v2.functional.crop(target, top, left, side, side)
@@ -161,11 +163,13 @@ def _recolour() -> v2.Transform:
 
 
 def _padded(
-    image: Tensor, mask: Tensor, side: int, fill: Sequence[float]
+    image: Tensor, mask: Tensor, side: int, fill: Sequence[float], centred: bool = False
 ) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    """At least ``side`` by ``side``, padded below and on the right."""
+    """At least ``side`` by ``side``, padded below and on the right, or all around."""
     h, w = image.shape[-2:]
-    margins = [0, 0, max(side - w, 0), max(side - h, 0)]
+    right, below = max(side - w, 0), max(side - h, 0)
+    left, above = (right // 2, below // 2) if centred else (0, 0)
+    margins = [left, above, right - left, below - above]
     if not any(margins):
         return image, mask
     return (

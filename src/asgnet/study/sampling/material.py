@@ -78,6 +78,7 @@ def prepare(
     novel: Novel = "keep",
     cache_dir: str | Path | None = None,
     device: torch.device | str = "cpu",
+    selection: Sequence[Dataset] = (),
 ) -> Material:
     """Cache what is to be cached, and say which rows of which dataset may be drawn.
 
@@ -89,31 +90,43 @@ def prepare(
         novel: what becomes of training pictures that show a tested class.
         cache_dir: of the features.
         device: where the backbone runs.
+        selection: if not empty, validation asks all pictures of these datasets, one for each of ``datasets``, about
+            the fold's *tested* classes: the published way, whose figures are too good.
 
     Raises:
         DataError: too few pictures to train on, or to validate with.
         PictureError, OutputError: as :func:`open_features`.
     """
     train, validation, datasets_used = [], [], []
+
+    def features(dataset: Dataset, variants: int) -> list[FeatureStore]:
+        return [
+            open_features(backbone, dataset, recipe.side, variant, cache_dir=cache_dir, device=device)
+            for variant in range(variants + 1 if recipe.cached else 0)
+        ]
+
     for place, (dataset, fold) in enumerate(zip(datasets, folds, strict=True)):
-        stores: list[FeatureStore] = []
-        if recipe.cached:
-            stores = [
-                open_features(backbone, dataset, recipe.side, variant, cache_dir=cache_dir, device=device)
-                for variant in range(recipe.variants + 1)
-            ]
-        aside = held_out(tuple(dataset.pictures), recipe.held_out)
+        stores = features(dataset, recipe.variants)
+        aside = held_out(tuple(dataset.pictures), recipe.held_out or 1)
         kept = set(novel_images(dataset, fold.test, novel))
-        allowed = np.array([name in kept for name in dataset.pictures]) & ~aside
+        allowed = np.array([name in kept for name in dataset.pictures])
+        if recipe.held_out:
+            allowed &= ~aside
         train.append(make_source(dataset, stores, allowed, fold.base, recipe, recipe.weight(place)))
-        validation.append(make_source(dataset, stores[:1], aside, fold.base, recipe, fewest=2))
-        datasets_used.append(_used(dataset, fold, novel, train[-1], int(aside.sum())))
+        if selection:
+            other = selection[place]
+            every = np.ones(len(other.pictures), bool)
+            validation.append(make_source(other, features(other, 0), every, fold.test, recipe, fewest=2))
+        else:
+            validation.append(make_source(dataset, stores[:1], aside, fold.base, recipe, fewest=2))
+        number = int(aside.sum()) if recipe.held_out else 0
+        datasets_used.append(_used(dataset, fold, novel, train[-1], number))
     train = usable(train)
     shots = sorted({1, max(recipe.shots)})
     episodes = {k: _validation(validation, k, recipe, len(shots)) for k in shots}
     if not any(episodes.values()):
         raise DataError(
-            f"Every {recipe.held_out}th picture validates, and no class has two of those; give more data, or "
+            f"Every {recipe.held_out or 1}th picture validates, and no class has two of those; give more data, or "
             "set held_out lower."
         )
     return Material(train, validation, {k: listed for k, listed in episodes.items() if listed}, datasets_used)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -37,6 +38,7 @@ def in_processes(make: Callable[[int], _T], numbers: Sequence[int], workers: int
         batch_size=None,
         num_workers=workers,
         prefetch_factor=PREFETCH if workers else None,
+        pin_memory=torch.cuda.is_available(),  # a GPU copies the next batch while it computes this one
     )
     for made in loader:
         if isinstance(made, AsgnetError):

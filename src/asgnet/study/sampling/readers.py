@@ -40,7 +40,13 @@ class Batch:
         query, supports = (
             [t.to(device, non_blocking=True) for t in part] for part in (self.query, self.supports)
         )
-        return Batch(query, supports, self.masks.to(device), self.target.to(device))
+        masks, target = (t.to(device, non_blocking=True) for t in (self.masks, self.target))
+        return Batch(query, supports, masks, target)
+
+    def pin_memory(self) -> Batch:
+        """The same in memory that a GPU copies from while it computes."""
+        query, supports = ([t.pin_memory() for t in part] for part in (self.query, self.supports))
+        return Batch(query, supports, self.masks.pin_memory(), self.target.pin_memory())
 
 
 Reader = Callable[[Sequence[Drawn]], Batch]
@@ -115,7 +121,7 @@ class PictureReader:
         return published(
             picture, mask, recipe.side, seed_of(episode.seed, place), scale=recipe.scale,
             rotation=recipe.rotation, rotation_share=recipe.rotation_share, blur_share=recipe.blur_share,
-            mirror=recipe.mirror, keep=recipe.keep, fill=self.fill,
+            mirror=recipe.mirror, keep=recipe.keep, fill=self.fill, centred=recipe.padding == "centred",
         )  # fmt: skip
 
 

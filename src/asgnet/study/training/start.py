@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,9 @@ from asgnet.files import named
 from asgnet.model.backbones.backbone import Backbone
 from asgnet.model.build import Network, build
 from asgnet.model.checkpoint import load_weights
+from asgnet.model.paper.aspp import ASPP
 from asgnet.model.presets import preset_config
-from asgnet.model.published import load_published
+from asgnet.model.published import load_bare_resnet, load_published
 from asgnet.study.recipe import Recipe
 
 IMAGENET = "imagenet"
@@ -25,8 +27,9 @@ def make_net(recipe: Recipe, backbone_weights: str | None = None, seed: int = 0)
 
     Args:
         recipe: its ``network`` and ``backbone``.
-        backbone_weights: ``imagenet`` downloads timm's; or a weights folder, a published checkpoint, or a
-            ``.safetensors`` file of the timm network. lite0 brings its own and needs none.
+        backbone_weights: ``imagenet`` downloads timm's; or a weights folder, a published checkpoint, a bare
+            ResNet's (``resnet50_v2.pth``), or a ``.safetensors`` file of the timm network. lite0 brings its own
+            and needs none.
         seed: of the head.
 
     Raises:
@@ -38,6 +41,9 @@ def make_net(recipe: Recipe, backbone_weights: str | None = None, seed: int = 0)
         config = replace(config, backbone=recipe.backbone)
     torch.manual_seed(seed)
     net = build(config)
+    if recipe.decoder_start == "kaiming" and isinstance(net.decoder, ASPP):
+        for layer in (net.decoder.low[0], net.decoder.join[0]):
+            nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight)
     if backbone_weights is not None:
         _fill(net.backbone.net, _tensors(backbone_weights, recipe.network, net.backbone), backbone_weights)
     elif config.backbone != "lite0":
@@ -56,7 +62,7 @@ def _tensors(given: str, network: str, backbone: Backbone) -> dict[str, Tensor]:
     if path.is_dir():
         return load_weights(path).backbone.net.state_dict()
     if path.suffix in (".pth", ".pt"):
-        return load_published(path, network).backbone.net.state_dict()
+        return load_bare_resnet(path) or load_published(path, network).backbone.net.state_dict()
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -57,6 +57,7 @@ def train(
     cache_dir: str | Path | None = None,
     workers: int | None = None,
     command: str = "",
+    selection: Sequence[Dataset] = (),
 ) -> Path:
     """Train a network and leave the best averaged weights in ``out``, ready for ``load_weights``.
 
@@ -73,6 +74,7 @@ def train(
         cache_dir: of the features.
         workers: processes that read pictures where features are not cached; None: one per core, at most 8.
         command: kept in training.json.
+        selection: see :func:`asgnet.study.sampling.material.prepare`; kept in training.json.
 
     Raises:
         AsgnetError: the loss is no number any more.
@@ -90,12 +92,14 @@ def train(
         "folds": [f.name for f in folds],
         "novel images": novel,
         "processes": accelerator.num_processes,
+        "selected on the tested classes of": [d.hash for d in selection],
     }
     state = load_state(out, resume, identity)
     with accelerator.local_main_process_first():
         material = prepare(
-            datasets, folds, recipe, net.backbone, novel=novel, cache_dir=cache_dir, device=device
-        )
+            datasets, folds, recipe, net.backbone, novel=novel, cache_dir=cache_dir, device=device,
+            selection=selection,
+        )  # fmt: skip
     steps = total_steps(recipe, material, accelerator.num_processes)
     average = copy.deepcopy(net) if recipe.ema else net
     average.backbone = net.backbone
@@ -222,7 +226,7 @@ def rate_factor(step: int, steps: int, recipe: Recipe) -> float:
     """What the rate is multiplied by in a step, from 0."""
     warm = min(1.0, (step + 1) / recipe.warmup) if recipe.warmup else 1.0
     if recipe.schedule == "poly":
-        return warm * (1 - step / steps) ** recipe.power
+        return warm * (1 - (step + recipe.first_step) / steps) ** recipe.power
     wave = (1 + math.cos(math.pi * step / steps)) / 2
     return warm * (recipe.floor + (1 - recipe.floor) * wave)
 
@@ -269,7 +273,9 @@ def _load(net: nn.Module, tensors: dict[str, Tensor], out: Path) -> None:
 
 
 def _trained(net: nn.Module) -> dict[str, Tensor]:
-    return {name: t for name, t in net.state_dict().items() if not name.startswith("backbone.")}
+    """All but the frozen weights; statistics may drift."""
+    frozen = {name for name, _ in net.named_parameters() if name.startswith("backbone.")}
+    return {name: t for name, t in net.state_dict().items() if name not in frozen}
 
 
 def _story(
@@ -285,5 +291,6 @@ def _story(
         "processes": identity["processes"],
         "trained_parameters": trained,
         "data": material.datasets_used,
+        "selected_on": "test" if identity["selected on the tested classes of"] else "base",
         "environment": environment(net, command),
     }

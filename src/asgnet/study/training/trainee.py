@@ -29,6 +29,14 @@ class Trainee(nn.Module):
         self.net = net
         self.recipe = recipe
 
+    def train(self, mode: bool = True) -> Trainee:
+        """With the recipe's ``drift`` the backbone's BatchNorms train too, until it is put in eval mode again."""
+        super().train(mode)
+        for module in self.net.backbone.modules() if mode and self.recipe.drift else ():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train()
+        return self
+
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """``()`` mean loss over the episodes and ``2`` counts on the loss's grid."""
         recipe, target = self.recipe, batch.target
