@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 IGNORE = 255
 """Mask value of pixels that count neither as object nor as background."""
 
+GROUND = 254
+"""Mask value of painted background, where class indices come from the page."""
+
 Picture = NDArray[np.uint8]
 """``h w 3``, uint8, sRGB, upright (EXIF orientation already applied)."""
 

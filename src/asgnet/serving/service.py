@@ -28,7 +28,7 @@ from asgnet.serving.store.database import Database
 from asgnet.serving.store.jobs import Jobs, KeptPicture
 from asgnet.serving.store.kept import Example, KeptConcept
 from asgnet.serving.worker_pool import WorkerPool
-from asgnet.types import Mask, Picture, Prediction
+from asgnet.types import GROUND, Picture, Prediction, Unpainted
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
@@ -113,11 +113,17 @@ class Service:
         self.database.close()
 
     def learn(
-        self, name: str, classes: Sequence[str], adapt: str, examples: Sequence[Example], notes: Sequence[str]
+        self,
+        name: str,
+        classes: Sequence[str],
+        adapt: str,
+        examples: Sequence[Example],
+        notes: Sequence[str],
+        unpainted: Unpainted = "background",
     ) -> KeptConcept:
         """Fit a new concept and keep it; to be called by a worker."""
-        segmenter, concept = self._fitted(classes, adapt, examples)
-        kept = self.concepts.add(name, concept, adapt, examples, notes)
+        segmenter, concept = self._fitted(classes, adapt, examples, unpainted)
+        kept = self.concepts.add(name, concept, adapt, examples, notes, unpainted)
         self.models.hold(kept, segmenter)
         return kept
 
@@ -127,13 +133,15 @@ class Service:
         examples: Sequence[Example],
         notes: Sequence[str],
         classes: Sequence[str] | None = None,
+        unpainted: Unpainted | None = None,
     ) -> KeptConcept | None:
         """Fit a concept on other examples (and other classes); None if it was deleted meanwhile.
 
         To be called by a worker.
         """
-        segmenter, concept = self._fitted(classes or kept.classes, kept.adapt, examples)
-        new = self.concepts.replace(kept.id, concept, examples, notes)
+        unpainted = unpainted or kept.unpainted
+        segmenter, concept = self._fitted(classes or kept.classes, kept.adapt, examples, unpainted)
+        new = self.concepts.replace(kept.id, concept, examples, notes, unpainted)
         if new is not None:
             self.models.hold(new, segmenter)
         return new
@@ -247,21 +255,8 @@ class Service:
             raise SupportError(f"An example cannot be used: {error}") from error
         check_total([*sizes, *more], self.bounds.request_pixels)
 
-    def _pairs(self, identity: str) -> list[tuple[Picture, Mask]]:
-        """A concept's examples, decoded, those smaller that would be too much together; with class indices."""
-        from asgnet.data.read import read_labels
-        from asgnet.serving.shrink import no_more_pixels
-
-        kept = self.concepts.examples(identity)
-        most = self.bounds.pixels_at_a_time // max(len(kept), 1)
-        found = []
-        for example in kept:
-            with self.decoder.picture(example.picture.read_bytes(), example.name) as picture:
-                found.append(no_more_pixels(picture, read_labels(example.mask), most))
-        return found
-
     def _fitted(
-        self, classes: Sequence[str], adapt: str, examples: Sequence[Example]
+        self, classes: Sequence[str], adapt: str, examples: Sequence[Example], unpainted: Unpainted
     ) -> tuple[Segmenter, Concept]:
         from asgnet.serving.shrink import SmallExample, fit_small, small_masks, small_picture
         from asgnet.serving.uploads import labels_in
@@ -272,23 +267,25 @@ class Service:
         for example in examples:
             with self.decoder.picture(example.picture, example.name) as picture:
                 shrunk, digest = small_picture(picture, side)
-            masks = small_masks(labels_in(example.mask, example.name), classes, side)
-            small.append(SmallExample(shrunk, masks, digest))
+            masks, ground = small_masks(labels_in(example.mask, example.name), classes, side)
+            small.append(SmallExample(shrunk, masks, digest, ground))
         unseen = [name for i, name in enumerate(classes) if all(one.masks[i] is None for one in small)]
         if unseen:
             raise SupportError(f"No example shows {unseen[0]!r}: paint it in at least one picture.")
         self.tally["fits"] += 1
-        return segmenter, fit_small(segmenter, classes, small, adapt != "false")
+        return segmenter, fit_small(segmenter, classes, small, adapt != "false", unpainted)
 
     def _diagnose(self, kept: KeptConcept) -> dict[str, Any]:
         from asgnet.apply.doctor.diagnosis import diagnose
+        from asgnet.serving.shrink import decoded_pairs, object_or_not
 
         names = [e.name for e in self.concepts.examples(kept.id)]
-        pairs = self._pairs(kept.id)
+        pairs = decoded_pairs(self.decoder, self.concepts.examples(kept.id), self.bounds.pixels_at_a_time)
         # One class after the other would cost as many times the fits: examples are judged as object or not.
-        masks = [((labels > 0) * 1 + (labels == 255) * 254).astype("uint8") for _, labels in pairs]
+        masks = [object_or_not(labels) for _, labels in pairs]
+        ground = [labels == GROUND for _, labels in pairs]
         with self._diagnosing:  # it sets filters of warnings, which belong to all threads
-            diagnosis = diagnose(self.models.another(), [p for p, _ in pairs], masks)
+            diagnosis = diagnose(self.models.another(), [p for p, _ in pairs], masks, kept.unpainted, ground)
         findings = [
             {**f.record, "index": i, "name": name}
             for i, (f, name) in enumerate(zip(diagnosis.findings, names, strict=True))

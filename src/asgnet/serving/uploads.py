@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from asgnet.data.read import MOST_PIXELS, read_labels, read_mask, read_picture
 from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError
-from asgnet.types import IGNORE, Mask, Picture
+from asgnet.types import GROUND, IGNORE, Mask, Picture
 
 _local = threading.local()
 
@@ -45,15 +47,15 @@ def labels_in(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Mask:
 def labels_of(
     data: bytes, size: tuple[int, int], classes: int, name: str, most_pixels: int = MOST_PIXELS
 ) -> Mask:
-    """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 background, 255 ignore.
+    """A mask's bytes as ``h w`` class indices: 1 .. classes, 0 unpainted, 254 background, 255 ignore.
 
-    With one class anything that :func:`asgnet.data.read.read_mask` takes: any non-zero value is the object,
+    With one class anything else that :func:`asgnet.data.read.read_mask` takes: any non-zero value is the object,
     and nothing at all says that the object is not in the picture.
 
     Raises:
         SupportError: unreadable, of another size, or with indices beyond the classes.
     """
-    if classes == 1 and not _blank(data, most_pixels):
+    if classes == 1 and not _is_plain(data, most_pixels):
         return read_mask(Named(data, name), size, most_pixels=most_pixels)
     try:
         labels = labels_in(data, name, most_pixels)
@@ -64,7 +66,7 @@ def labels_of(
             f"The mask {name!r} is {labels.shape[1]}×{labels.shape[0]} pixels and its picture "
             f"{size[1]}×{size[0]}; paint it on the picture itself."
         )
-    top = int(labels.max(where=labels != IGNORE, initial=0))
+    top = int(labels.max(where=labels < GROUND, initial=0))
     if top > classes:
         raise SupportError(
             f"The mask {name!r} has the value {top}, but there are {classes} classes; use 1 to {classes}."
@@ -105,9 +107,10 @@ def _install() -> None:
     warnings.simplefilter("always", AsgnetWarning)
 
 
-def _blank(data: bytes, most_pixels: int) -> bool:
-    """A mask, readable, in which nothing is painted."""
+def _is_plain(data: bytes, most_pixels: int) -> bool:
+    """A mask, readable, in which nothing is painted, or the page painted background beside one class."""
     try:
-        return not labels_in(data, "", most_pixels).any()
+        values = set(np.unique(labels_in(data, "", most_pixels)).tolist())
     except (PictureError, DataError):
         return False
+    return values == {0} or ({1, GROUND} <= values <= {0, 1, GROUND, IGNORE})

@@ -231,3 +231,20 @@ def test_boxes_and_clicks_wait_for_their_turn_and_each_is_one_undo(run):
         "0000000000",
         "0000000000",
     ]
+
+
+def test_pieces_beside_the_paint(run):
+    found = run(
+        """async () => {
+          const { numbered, piecesBeside } = await import("/page/job/pieces.js");
+          const [width, height] = [40, 10];
+          const rows = (...runs) => {
+            const labels = new Uint8Array(width * height);
+            for (const [from, to] of runs) for (let y = 2; y < 7; y++) labels.fill(1, y * width + from, y * width + to);
+            return labels;
+          };
+          const pieces = piecesBeside(rows([0, 6], [8, 9], [15, 20], [30, 31]), rows([0, 5]), width, height);
+          return [pieces.map(({ label, pixels }) => [label, pixels.length]), numbered(pieces, 400)[3 * width + 16]];
+        }"""
+    )
+    assert found == [[[1, 25]], 1]  # what lies near the paint, or is small, is none

@@ -26,13 +26,21 @@ from asgnet.faces.http.schemas import problems
 from asgnet.serving.service import Service
 from asgnet.serving.store.kept import Example, KeptConcept, KeptExample
 from asgnet.serving.uploads import guesses
+from asgnet.types import Unpainted
 
 router = APIRouter(prefix="/v1/concepts", tags=["concepts"])
 
 Images = Annotated[list[UploadFile], File(description="Pictures.")]
 Masks = Annotated[
     list[UploadFile],
-    File(description="As many masks: class indices 1.., 0 background, 255 ignore; one class: any non-zero."),
+    File(
+        description="As many masks: class indices 1.., 0 unpainted, 254 background, 255 ignore; "
+        "one class: any non-zero."
+    ),
+]
+Said = Annotated[
+    Unpainted,
+    Form(description="What unpainted pixels are; where background is painted (254), auto is unknown."),
 ]
 
 
@@ -49,15 +57,16 @@ async def create(
     name: Annotated[str, Form(max_length=schemas.NAME, examples=["mug"])] = "object",
     classes: Annotated[str, Form(description="A JSON list of names.")] = f'["{ONE_CLASS}"]',
     adapt: Annotated[Literal["auto", "true", "false"], Form()] = "auto",
+    unpainted: Said = "background",
 ) -> schemas.Concept:
     """Learn a concept from painted examples; answers when it is learned."""
-    names = _classes(classes, service)
+    names = dependencies.classes(classes, service)
     uploads = await _uploads(service, images, masks)
 
     def work() -> KeptConcept:
         with guesses() as notes:
             examples = _examples(service, uploads, len(names))
-            return service.learn(dependencies.label(name, "object"), names, adapt, examples, notes)
+            return service.learn(dependencies.label(name, "object"), names, adapt, examples, notes, unpainted)
 
     return said(await dependencies.do(work, service, "slow"))
 
@@ -122,11 +131,15 @@ async def download(service: Kept, concept: Identity) -> Response:
 
 @router.put("/{concept}/supports", responses=problems(404, 413, 429, 507))
 async def replace_examples(
-    service: Ready, concept: Identity, images: Images, masks: Masks
+    service: Ready,
+    concept: Identity,
+    images: Images,
+    masks: Masks,
+    unpainted: Annotated[Unpainted | None, Form(description="Default: as before.")] = None,
 ) -> schemas.Concept:
     """Learn the concept anew, from these examples instead."""
     kept = await dependencies.concept_of(service, concept)
-    return await _relearnt(service, kept, await _uploads(service, images, masks), False)
+    return await _relearnt(service, kept, await _uploads(service, images, masks), False, unpainted)
 
 
 @router.post("/{concept}/supports", responses=problems(404, 409, 413, 429, 507))
@@ -231,9 +244,13 @@ def _examples(
 
 
 async def _relearnt(
-    service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
+    service: Service,
+    kept: KeptConcept,
+    uploads: Sequence[Upload],
+    further: bool,
+    unpainted: Unpainted | None = None,
 ) -> schemas.Concept:
-    work = partial(_relearn, service, kept, uploads, further)
+    work = partial(_relearn, service, kept, uploads, further, unpainted)
     new = await dependencies.do(work, service, "slow")
     if new is None:
         raise missing("concept", kept.id)
@@ -241,7 +258,11 @@ async def _relearnt(
 
 
 def _relearn(
-    service: Service, kept: KeptConcept, uploads: Sequence[Upload], further: bool
+    service: Service,
+    kept: KeptConcept,
+    uploads: Sequence[Upload],
+    further: bool,
+    unpainted: Unpainted | None,
 ) -> KeptConcept | None:
     """Learn from these examples, ``further``: and from those that are there by then."""
     with guesses() as notes, service.alone(kept.id):
@@ -252,7 +273,8 @@ def _relearn(
             return None
         dependencies.within([*before, *uploads], service.bounds.supports, "examples")
         new = _examples(service, uploads, len(kept.classes), before)
-        return service.refit(kept, [*before, *new], [*(kept.notes if further else ()), *notes])
+        said_before = kept.notes if further else ()
+        return service.refit(kept, [*before, *new], [*said_before, *notes], unpainted=unpainted)
 
 
 def _kept_examples(service: Service, concept: str) -> list[Example]:
@@ -274,12 +296,3 @@ async def _read(
         before = kept[index]
         with suppress(FileNotFoundError):
             return before, await run_in_threadpool(getattr(before, what).read_bytes)
-
-
-def _classes(text: str, service: Service) -> list[str]:
-    names = [dependencies.label(name, "") for name in dependencies.listed(text, "classes", str)]
-    if not names or "" in names or len(set(names)) != len(names):
-        raise Problem(422, "classes names at least one class, each once, none without a name.")
-    if len(names) > service.bounds.classes:
-        raise Problem(422, f"{len(names)} classes; give at most {service.bounds.classes}.")
-    return names

@@ -122,3 +122,13 @@ def listed(text: str, what: str, kind: type) -> list[Any]:
 def absent_of(text: Any) -> Absent:
     """As the library types it."""
     return text
+
+
+def classes(text: str, service: Service) -> list[str]:
+    """The names in a JSON list, each once."""
+    names = [label(name, "") for name in listed(text, "classes", str)]
+    if not names or "" in names or len(set(names)) != len(names):
+        raise Problem(422, "classes names at least one class, each once, none without a name.")
+    if len(names) > service.bounds.classes:
+        raise Problem(422, f"{len(names)} classes; give at most {service.bounds.classes}.")
+    return names

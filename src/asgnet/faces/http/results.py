@@ -22,6 +22,7 @@ from asgnet.files import save_bytes
 from asgnet.serving.service import Service
 from asgnet.serving.store.download import FORMATS, archive
 from asgnet.serving.store.jobs import KeptJob, KeptPicture
+from asgnet.types import GROUND
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
@@ -113,6 +114,7 @@ async def correct(
 
         size = (kept.record["height"], kept.record["width"])
         labels = service.decoder.labels(data, size, len(batch.classes), f"of {kept.name}")
+        labels[labels == GROUND] = 0
         files, presences = service.jobs.files(job, index), [0.0] * len(batch.classes)
         with service.jobs.alone((job, index)):
             now = service.jobs.picture(job, index)

@@ -48,6 +48,9 @@ class Concept(BaseModel):
     shots: int = Field(examples=[2])
     version: int = Field(description="Counts its fits from 1; the id stays.", examples=[1])
     adapt: Literal["auto", "true", "false"]
+    unpainted: Literal["background", "unknown", "auto"] = Field(
+        description="What the examples' unpainted pixels are.", examples=["background"]
+    )
     created: float = Field(description="Seconds since 1970.", examples=[1795600000.0])
     updated: float = Field(examples=[1795600000.0])
     notes: list[str] = Field(description="What was guessed when the examples were read.", examples=[[]])

@@ -14,9 +14,13 @@ import { Files } from "./panel/files.js";
 import { Keys } from "./panel/keys.js";
 import { Results } from "./panel/results.js";
 import { Steps } from "./panel/steps.js";
+import { These } from "./panel/these.js";
 import { Toolbar } from "./panel/toolbar.js";
 import { startTheme } from "./panel/theme.js";
+import { segment } from "./parts/api.js";
 import { $, hush, say } from "./parts/dom.js";
+import { keepFocus } from "./parts/focus.js";
+import { readGrey } from "./parts/png.js";
 import { Stage } from "./view/stage.js";
 
 const project = new Project();
@@ -29,6 +33,7 @@ const desk = new Desk(project, run, stage, painter);
 const examples = new Examples(project, desk.show);
 const results = new Results(project, run, stage, show);
 const classes = new Classes(project, painter);
+new These(project, run, stage, painter);
 const toolbar = new Toolbar(painter, stage, desk);
 desk.lists = [examples, results];
 desk.onTeach = find;
@@ -36,6 +41,7 @@ new Steps(project, run);
 new Keys({ painter, cursor, pointer, stage, classes, desk, results, chooseTool: toolbar.choose, find });
 new Files(take);
 startTheme();
+keepFocus();
 
 painter.addEventListener("asking", () => say("Looking for the object …"));
 painter.addEventListener("answered", hush);
@@ -54,6 +60,8 @@ for (const what of ["phase", "results", "stale"]) {
 }
 
 $("#find").addEventListener("click", find);
+$("#unpainted").addEventListener("change", ({ target }) => project.says(target.value));
+project.addEventListener("stale", () => ($("#unpainted").value = project.unpainted));
 $("#stop").addEventListener("click", () => run.stop().catch(complain));
 $("#clear-pictures").addEventListener("click", () => {
   project.clearPictures();
@@ -91,10 +99,33 @@ async function take(kind, files) {
   leaveSample(kind);
   if (kind === "pictures") return project.addPictures(files);
   try {
-    const [first] = await project.addExamples(files);
-    if (first) await desk.show(first);
+    const added = await project.addExamples(files);
+    if (added.length) await desk.show(added[0]);
+    await prepaint(added);
   } catch (error) {
     complain(error);
+  }
+}
+
+/** From the second example on a picture opens as the concept would paint it: to be corrected, or undone. */
+async function prepaint(examples) {
+  const { concept } = project;
+  if (!concept || concept.classes.length !== project.classes.length) return;
+  for (const example of examples) {
+    const { values } = await readGrey(await segment(concept.id, await example.picture.file()));
+    if (example.painted || example.history.canUndo || !project.examples.includes(example)) continue;
+    if (!values.some(Boolean)) continue;
+    example.history.begin();
+    example.mask.set(values);
+    example.history.end();
+    example.prepainted = true;
+    project.touched();
+    project.tell("examples");
+    if (stage.item === example) {
+      stage.refresh();
+      desk.write();
+      say("Painted by what was learned so far: correct it, or undo.");
+    }
   }
 }
 

@@ -20,6 +20,7 @@ from asgnet.serving.store.folder import put_aside, remove_unfinished, say
 from asgnet.serving.store.kept import Example, KeptConcept, KeptExample
 from asgnet.serving.store.repair import adoptable
 from asgnet.serving.store.sidecar import ExampleRow, Sidecar
+from asgnet.types import Unpainted
 
 
 class ReplacedError(UsageError):
@@ -120,37 +121,56 @@ class Concepts:
         ]
 
     def add(
-        self, name: str, concept: Concept, adapt: str, examples: Sequence[Example], notes: Sequence[str]
+        self,
+        name: str,
+        concept: Concept,
+        adapt: str,
+        examples: Sequence[Example],
+        notes: Sequence[str],
+        unpainted: Unpainted = "background",
     ) -> KeptConcept:
         """Keep a new one."""
         now = time.time()
-        said = Sidecar(name, adapt, 1, now, now, tuple(notes), _rows(examples))
+        said = Sidecar(name, adapt, 1, now, now, tuple(notes), _rows(examples), unpainted)
         identity = new_id()
         with self._written(identity, said, concept, examples) as index:
             self._insert(index, identity, said, concept)
         return self._there(identity)
 
     def replace(
-        self, identity: str, concept: Concept, examples: Sequence[Example], notes: Sequence[str]
+        self,
+        identity: str,
+        concept: Concept,
+        examples: Sequence[Example],
+        notes: Sequence[str],
+        unpainted: Unpainted | None = None,
     ) -> KeptConcept | None:
         """A new fit of a concept; None if it was deleted meanwhile."""
         with self._replacing:
-            return self._replace(identity, concept, examples, notes)
+            return self._replace(identity, concept, examples, notes, unpainted)
 
     def _replace(
-        self, identity: str, concept: Concept, examples: Sequence[Example], notes: Sequence[str]
+        self,
+        identity: str,
+        concept: Concept,
+        examples: Sequence[Example],
+        notes: Sequence[str],
+        unpainted: Unpainted | None,
     ) -> KeptConcept | None:
         old, before = self.get(identity), self.examples(identity)
         if old is None:
             return None
         now = time.time()
-        said = Sidecar(old.name, old.adapt, old.version + 1, old.created, now, tuple(notes), _rows(examples))
+        said = Sidecar(
+            old.name, old.adapt, old.version + 1, old.created, now, tuple(notes), _rows(examples),
+            unpainted or old.unpainted,
+        )  # fmt: skip
         outdated = self._paths(identity, old.version, [e.picture.stem for e in before])
         with self._written(identity, said, concept, examples) as index:
             index.execute(
                 "UPDATE concept SET classes = ?, counts = ?, network = ?, version = ?, updated = ?, notes = ?, "
-                "doctor = NULL WHERE id = ?",
-                (*_columns(concept), said.version, now, json.dumps(said.notes), identity),
+                "doctor = NULL, unpainted = ? WHERE id = ?",
+                (*_columns(concept), said.version, now, json.dumps(said.notes), said.unpainted, identity),
             )
             index.execute("DELETE FROM support WHERE concept = ?", (identity,))
             self._index_examples(index, identity, said)
@@ -206,10 +226,10 @@ class Concepts:
 
     def _insert(self, index: Connection, identity: str, said: Sidecar, concept: Concept) -> None:
         index.execute(
-            "INSERT INTO concept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO concept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
             (
                 identity, said.name, *_columns(concept), said.adapt, said.version, said.created, said.updated,
-                json.dumps(said.notes),
+                json.dumps(said.notes), said.unpainted,
             ),
         )  # fmt: skip
         self._index_examples(index, identity, said)
@@ -221,7 +241,14 @@ class Concepts:
     def _sidecar(self, kept: KeptConcept) -> Sidecar:
         rows = [ExampleRow(e.picture.stem, e.name, e.width, e.height) for e in self.examples(kept.id)]
         return Sidecar(
-            kept.name, kept.adapt, kept.version, kept.created, kept.updated, kept.notes, tuple(rows)
+            kept.name,
+            kept.adapt,
+            kept.version,
+            kept.created,
+            kept.updated,
+            kept.notes,
+            tuple(rows),
+            kept.unpainted,
         )
 
     def _there(self, identity: str) -> KeptConcept:
@@ -236,6 +263,7 @@ class Concepts:
             row["id"], row["name"], tuple(json.loads(row["classes"])), counts, row["network"], row["adapt"],
             row["version"], row["created"], row["updated"], tuple(json.loads(row["notes"])),
             json.loads(row["doctor"]) if row["doctor"] else None, shots or max(counts, default=0),
+            row["unpainted"],
         )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from asgnet.serving.store.faults import Faults, storage_error
 from asgnet.serving.store.folder import ID, INDEX, LostAndFound, claim, remove_own
 from asgnet.serving.store.quota import Quota
 
-SCHEMA = 1
+SCHEMA = 2
 _WAIT = 1.0
 """Seconds to wait where another program holds the index."""
 _REMOVE = "remove/"
@@ -34,11 +34,14 @@ OWN = {
     "jobs": re.compile(r"[0-9]+\.(picture|mask\.png|corrected\.png|guide\.png|p[0-9]+\.png)"),
 }
 """Names of the files that are the program's own, in the folders of concepts and of jobs."""
+_SECOND = "ALTER TABLE concept ADD COLUMN unpainted TEXT NOT NULL DEFAULT 'background';"
+"""What the second schema has beyond the first."""
 _TABLES = """
 CREATE TABLE concept (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, classes TEXT NOT NULL, counts TEXT NOT NULL,
     network TEXT NOT NULL, adapt TEXT NOT NULL, version INTEGER NOT NULL,
-    created REAL NOT NULL, updated REAL NOT NULL, notes TEXT NOT NULL, doctor TEXT);
+    created REAL NOT NULL, updated REAL NOT NULL, notes TEXT NOT NULL, doctor TEXT,
+    unpainted TEXT NOT NULL DEFAULT 'background');
 CREATE TABLE support (
     concept TEXT NOT NULL REFERENCES concept(id) ON DELETE CASCADE, position INTEGER NOT NULL,
     file TEXT NOT NULL, name TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
@@ -112,6 +115,8 @@ class Database:
                 raise OutputError(f"{named(path)} was made by a newer asgnet; update asgnet.")
             if not known:
                 connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+            elif known == 1:
+                connection.executescript(f"BEGIN; {_SECOND} PRAGMA user_version={SCHEMA}; COMMIT;")
             fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if fault != "ok":
                 raise sqlite3.DatabaseError(fault)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asgnet.types import Unpainted
+
 
 class Example(NamedTuple):
     """A painted picture as files hold it.
 
     Attributes:
         picture: the file's bytes, as given.
-        mask: an 8-bit PNG of class indices, 0 background, 255 ignore.
+        mask: an 8-bit PNG of class indices, 0 unpainted, 254 background, 255 ignore.
         name: what its owner calls it.
         size: ``(h, w)``, upright.
     """
@@ -43,6 +45,7 @@ class KeptConcept:
         counts: of each class, how many examples show it.
         notes: what was guessed for the user when its examples were read.
         doctor: the diagnosis of this version, once there is one.
+        unpainted: what the examples' unpainted pixels are, see ``Segmenter.fit``.
     """
 
     id: str
@@ -57,3 +60,4 @@ class KeptConcept:
     notes: tuple[str, ...]
     doctor: dict[str, Any] | None
     shots: int
+    unpainted: Unpainted = "background"

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asgnet.apply.examples.unpainted import stated
+from asgnet.errors import UsageError
 from asgnet.files import save_bytes
+from asgnet.types import Unpainted
 
 FORMAT = "asgnet-serve-concept-1"
 
@@ -28,6 +31,7 @@ class Sidecar:
     Attributes:
         version: counts its fits from 1; the file is called so.
         examples: in order.
+        unpainted: what their unpainted pixels are.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Sidecar:
     updated: float
     notes: tuple[str, ...]
     examples: tuple[ExampleRow, ...]
+    unpainted: Unpainted = "background"
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all; OutputError if that cannot be."""
@@ -57,6 +62,7 @@ def read_sidecar(path: Path) -> Sidecar | None:
         return Sidecar(
             str(said["name"]), str(said["adapt"]), int(said["version"]), float(said["created"]),
             float(said["updated"]), tuple(map(str, said["notes"])), tuple(rows),
+            stated(said.get("unpainted", "background"), 1)[0],
         )  # fmt: skip
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
+    except (OSError, UsageError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

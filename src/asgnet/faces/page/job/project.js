@@ -2,6 +2,7 @@
 
 import { History } from "../paint/history.js";
 import { Picture } from "../parts/picture.js";
+import { GROUND } from "../view/palette.js";
 
 /** An example: a picture, painted by a person. */
 export class Example {
@@ -10,6 +11,9 @@ export class Example {
   guide = null;
   /** What the doctor says of it; null before. */
   finding = null;
+  /** Pieces that the concept takes for the object, too; and the number of each pixel's. */
+  pieces = [];
+  maybe = null;
 
   constructor(picture, mask = null) {
     this.picture = picture;
@@ -26,7 +30,7 @@ export class Example {
   }
 
   get painted() {
-    return Boolean(this.mask?.some((label) => label > 0 && label < 255));
+    return Boolean(this.mask?.some((label) => label > 0 && label < GROUND));
   }
 }
 
@@ -67,6 +71,8 @@ export class Project extends EventTarget {
   /** Examples changed since the concept was fitted. */
   stale = true;
   sample = false;
+  /** What unpainted pixels of the examples are: "auto", "background" or "unknown". */
+  unpainted = "auto";
 
   tell(what, detail = null) {
     this.dispatchEvent(new CustomEvent(what, { detail }));
@@ -125,6 +131,12 @@ export class Project extends EventTarget {
     this.tell("examples");
     this.tell("result", result);
     return example;
+  }
+
+  /** Say what unpainted pixels are. */
+  says(unpainted) {
+    this.unpainted = unpainted;
+    this.touched();
   }
 
   removeExample(example) {

@@ -62,8 +62,8 @@ export class Run {
     project.stale = false; // whatever is painted from now on counts for the next time
     try {
       project.concept = same
-        ? await api.relearn(old.id, images, masks)
-        : await api.learn(project.classes.join(", ").slice(0, 80), project.classes, images, masks);
+        ? await api.relearn(old.id, project.unpainted, images, masks)
+        : await api.learn(project.classes.join(", ").slice(0, 80), project.classes, project.unpainted, images, masks);
     } catch (error) {
       project.stale = true;
       throw error;
@@ -71,6 +71,7 @@ export class Run {
     if (old && !same) await api.forget(old.id).catch(() => {}); // it was of other classes; nobody asks for it any more
     project.learned = shown;
     project.tell("stale");
+    project.tell("learned");
     for (const note of project.concept.notes ?? []) project.tell("note", note);
   }
 

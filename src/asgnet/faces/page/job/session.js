@@ -26,7 +26,7 @@ export async function restored(project) {
     const names = new Set(examples.map(({ picture }) => picture.name));
     for (const result of results) result.learned = result.record.corrected && names.has(result.record.name);
     Object.assign(project, {
-      concept, examples, results, classes: [...concept.classes], stale: false, learned: examples,
+      concept, examples, results, classes: [...concept.classes], stale: false, unpainted: concept.unpainted, learned: examples,
       job: job?.id ?? null, jobConcept: job?.concept ?? null, unfinished: job?.status === "running",
       sample: Boolean(kept.sample),
     });

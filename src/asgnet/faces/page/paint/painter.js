@@ -9,6 +9,8 @@ export class Painter extends EventTarget {
   label = 1;
   /** Corners of the polygon that is being drawn. */
   corners = [];
+  /** Asked at every press; true: it was meant for something else. */
+  before = () => false;
   #size = 0; // diameter in picture pixels; 0: in proportion to the picture
   #last = null;
   #first = null;
@@ -62,7 +64,7 @@ export class Painter extends EventTarget {
 
   /** Pointer or pen down. `other`: erase with the brush, "not this" for a proposal. */
   press(point, other = false) {
-    if (this.tool === "hand" || !this.#ready()) return;
+    if (this.tool === "hand" || this.before(point, other) || !this.#ready()) return;
     this.#first = this.#last = point;
     this.#erasing = this.tool === "eraser" || other;
     if (this.tool === "brush" || this.tool === "eraser") {

@@ -1,10 +1,14 @@
 // The classes: which one is painted, what they are called; each with its colour, pattern and number.
 
 import { $, h, icon, say } from "../parts/dom.js";
-import { compose } from "../view/lens.js";
-import { colourOf } from "../view/palette.js";
+import { compose, IGNORED } from "../view/lens.js";
+import { colourOf, GROUND, IGNORE } from "../view/palette.js";
 
 const MOST = 20;
+const OTHERS = [
+  [GROUND, "Background", "background: surely not the object"],
+  [IGNORE, "Ignore", "what counts for neither: blurred, unclear or cut off"],
+];
 
 export class Classes {
   constructor(project, painter) {
@@ -17,18 +21,18 @@ export class Classes {
   }
 
   choose(label) {
-    if (label > this.project.classes.length) return;
+    if (label > this.project.classes.length && label < GROUND) return;
     this.painter.proposals.end(); // the next click asks for a mask of its own
     this.painter.label = label;
     this.painter.dispatchEvent(new Event("label"));
-    say(`Painting ${this.project.classes[label - 1]}.`);
+    say(`Painting ${{ [GROUND]: "background", [IGNORE]: "what is to be ignored" }[label] ?? this.project.classes[label - 1]}.`);
   }
 
   draw() {
     const { classes } = this.project;
-    this.painter.label = Math.min(this.painter.label, classes.length);
+    if (this.painter.label < GROUND) this.painter.label = Math.min(this.painter.label, classes.length);
     const focus = document.activeElement?.dataset?.focus;
-    $("#classes").replaceChildren(...classes.map((name, i) => this.#row(name, i + 1)));
+    $("#classes").replaceChildren(...classes.map((name, i) => this.#row(name, i + 1)), ...OTHERS.map((one) => this.#other(...one)));
     if (focus) $(`#classes [data-focus="${focus}"]`)?.focus();
     $("#add-class").hidden = classes.length >= MOST;
   }
@@ -51,6 +55,15 @@ export class Classes {
       icon("close"), h("span", { class: "hidden" }, `Remove the class ${name}`),
     );
     return h("div", { class: "class" }, radio, swatch(label), text, remove);
+  }
+
+  /** Background, and what is to be ignored: labels that are no classes. */
+  #other(label, name, told) {
+    const radio = h("input", {
+      type: "radio", name: "class", value: label, checked: label === this.painter.label, "data-focus": `radio-${label}`,
+      "aria-label": `Paint ${told}`, onchange: () => this.choose(label),
+    });
+    return h("label", { class: "class other", title: `Paint ${told}` }, radio, swatch(label === IGNORE ? IGNORED : label), h("span", {}, name));
   }
 
   #rename(label, field) {
@@ -83,7 +96,7 @@ export function swatch(label) {
   context.fillStyle = "#fff";
   context.fillRect(0, 0, 24, 24);
   context.globalCompositeOperation = "source-over";
-  context.strokeStyle = `rgb(${colourOf(label).join(" ")})`;
+  context.strokeStyle = label > 200 ? "rgb(90 90 90)" : `rgb(${colourOf(label).join(" ")})`;
   context.lineWidth = 6;
   context.strokeRect(0, 0, 24, 24);
   return canvas;

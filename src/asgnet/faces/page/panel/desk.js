@@ -83,6 +83,7 @@ export class Desk {
     $("#clear").disabled = !item;
     this.#verdict(item);
     this.#correction(item);
+    this.project.tell("shown");
   }
 
   #title(item) {
@@ -125,6 +126,7 @@ export class Desk {
     const { item } = this.stage;
     if (item.kind === "example") {
       item.finding = null;
+      item.prepainted = false;
       this.project.touched();
       this.lists[0].redraw(item);
     } else {

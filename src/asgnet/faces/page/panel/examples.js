@@ -14,6 +14,7 @@ const WORDS = {
 /** `[kind, icon, words]` of what is known of an example. */
 export function verdictOf(example, examining = false) {
   if (!example.painted) return ["none", "brush", "Not painted yet"];
+  if (example.prepainted && !example.finding) return ["fair", "info", "Proposed"];
   if (example.finding) return WORDS[example.finding.verdict] ?? WORDS.fair;
   return examining ? ["none", "info", "Checking …"] : ["none", "check", "Painted"];
 }
@@ -72,6 +73,7 @@ export class Examples {
           "span", { class: "text" },
           h("span", { class: "name" }, name || `Example ${i + 1}`),
           h("span", { class: "mark", "data-is": kind }, icon(sign), words),
+          example.pieces.length > 0 && h("span", { class: "mark", "data-is": "fair" }, icon("info"), `${example.pieces.length} more?`),
         ),
       ),
       h(

@@ -11,11 +11,21 @@ const PHASES = {
 
 export class Steps {
   constructor(project, run) {
-    Object.assign(this, { project, run });
+    Object.assign(this, { project, run, at: null });
     for (const what of ["classes", "examples", "results", "result", "stale", "phase", "progress"]) {
       project.addEventListener(what, () => this.draw());
     }
+    for (const [step, section] of $$("#paint, #add, #results").entries()) {
+      for (const event of ["focusin", "pointerdown"]) section.addEventListener(event, () => this.#go(step));
+    }
+    project.addEventListener("phase", () => this.#go(run.busy ? 1 : null));
     this.draw();
+  }
+
+  /** A person is at this step; null: wherever the next thing is to be done. */
+  #go(step) {
+    this.at = step;
+    this.#place();
   }
 
   draw() {
@@ -77,10 +87,10 @@ export class Steps {
     link.setAttribute("aria-label", `${link.textContent.trim()}${is ? ", done" : ""}`);
   }
 
-  /** Which step is at hand: the first one that is not done. */
+  /** Which step is at hand: the one a person is at, else the first one that is not done. */
   #place() {
     const links = $$(".top nav a");
-    const next = links.find((link) => !link.hasAttribute("data-done")) ?? links[2];
+    const next = links[this.at] ?? links.find((link) => !link.hasAttribute("data-done")) ?? links[2];
     for (const link of links) {
       if (link === next) link.setAttribute("aria-current", "step");
       else link.removeAttribute("aria-current");

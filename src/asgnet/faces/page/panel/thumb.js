@@ -1,6 +1,6 @@
 // A small picture with what lies over it, for the lists.
 
-import { compose, decided, largest, lookup, sampled } from "../view/lens.js";
+import { asSeen, compose, decided, largest, lookup, sampled } from "../view/lens.js";
 
 /**
  * Draw into a canvas that takes the small picture's size.
@@ -17,7 +17,7 @@ export async function drawThumb(canvas, picture, over, view, threshold) {
   const rows = lookup(small.height, 0, small.height / over.height, over.height);
   const seen = (values) => sampled(values, over.width, columns, rows);
   const near = over.layers?.map(seen);
-  const labels = over.mask ? seen(over.mask) : decided(near, threshold);
+  const labels = over.mask ? asSeen(seen(over.mask), null, columns, rows) : decided(near, threshold);
   const extra =
     view === "probability" && near ? largest(near) : view === "guide" && over.guide ? seen(over.guide) : null;
   const image = new ImageData(small.width, small.height);

@@ -46,9 +46,10 @@ export const limits = () => json("");
 export const sample = () => json("/sample");
 
 /** `pictures`, `masks`: lists of `{name, blob}`. */
-export const learn = (name, classes, images, masks) =>
-  send("/concepts", "POST", { name, classes: JSON.stringify(classes), images, masks });
-export const relearn = (id, images, masks) => send(`/concepts/${id}/supports`, "PUT", { images, masks });
+export const learn = (name, classes, unpainted, images, masks) =>
+  send("/concepts", "POST", { name, classes: JSON.stringify(classes), unpainted, images, masks });
+export const relearn = (id, unpainted, images, masks) =>
+  send(`/concepts/${id}/supports`, "PUT", { unpainted, images, masks });
 export const forget = (id) => ask(`/concepts/${id}`, { method: "DELETE" });
 export const concept = (id) => json(`/concepts/${id}`);
 export const supports = async (id) => (await json(`/concepts/${id}/supports`)).supports;
@@ -77,6 +78,9 @@ export const propose = async (picture, clicks, box) => {
   const fields = { picture, ...(clicks.length && { clicks: JSON.stringify(clicks) }), ...(box && { box: JSON.stringify(box) }) };
   return (await ask("/propose", { method: "POST", body: form(fields) })).blob();
 };
+/** What a concept finds in a picture: a grey PNG of class indices. */
+export const segment = async (concept, picture) =>
+  (await ask("/segment", { method: "POST", body: form({ concept, format: "png", picture }) })).blob();
 export const view = async (picture) => (await ask("/view", { method: "POST", body: form({ picture }) })).blob();
 
 export const downloadAddress = (id, format, threshold, absent) =>

@@ -1,6 +1,6 @@
 // What lies over a picture on the screen, pixel by pixel: only what is visible is computed, whatever the picture's size.
 
-import { colourOf, heat, partColour, patternOf } from "./palette.js";
+import { colourOf, heat, IGNORE, partColour, patternOf } from "./palette.js";
 
 export const VIEWS = ["overlay", "outline", "cutout", "guide", "probability"];
 
@@ -77,11 +77,28 @@ export function compose(out, labels, view, extra = null, line = 2) {
   if (view !== "cutout") outlined(pixels, labels, out.width, out.height, line, view);
 }
 
+/** What a mask's labels are called on the screen, where 255 is no picture: ignored pixels, and pieces to be asked for. */
+export const IGNORED = 253;
+export const MAYBE = 252;
+const SPECIAL = 252; // from here on labels are no classes
+
+/** Labels of a mask and pieces beside it (both as seen) as the screen has them; `outside` where `mask` shows nothing. */
+export function asSeen(mask, maybe, columns, rows) {
+  for (let j = 0, k = 0; j < rows.length; j++) {
+    for (let i = 0; i < columns.length; i++, k++) {
+      if (rows[j] < 0 || columns[i] < 0) mask[k] = OUTSIDE;
+      else if (mask[k] === IGNORE) mask[k] = IGNORED;
+      else if (!mask[k] && maybe?.[k]) mask[k] = MAYBE;
+    }
+  }
+  return mask;
+}
+
 const rgba = ([r, g, b], alpha) => ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const OUTSIDE = 255;
 
 function tinted(pixels, labels, width) {
-  const inks = inksOf(labels, (label) => [rgba(colourOf(label), 105), rgba(colourOf(label), 190), patternOf(label)]);
+  const inks = inksOf(labels, inkOf);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i];
     if (label === 0 || label === OUTSIDE) continue;
@@ -90,6 +107,15 @@ function tinted(pixels, labels, width) {
     pixels[i] = pattern[(((i - x) / width) % 12) * 12 + (x % 12)] ? strong : soft;
   }
 }
+
+/** `[soft, strong, pattern]` of a label. */
+function inkOf(label) {
+  const special = { [IGNORED]: [20, 20, 20], [MAYBE]: [255, 255, 255], 254: [225, 70, 70] }[label];
+  if (!special) return [rgba(colourOf(label), 105), rgba(colourOf(label), 190), patternOf(label)];
+  return [rgba(special, label === MAYBE ? 40 : 90), rgba(special, 190), STRIPES];
+}
+
+const STRIPES = Uint8Array.from({ length: 144 }, (_, i) => ((i % 12) + Math.floor(i / 12)) % 6 < 2);
 
 function cutOut(pixels, labels, width) {
   const light = rgba([236, 236, 236], 255);
@@ -124,7 +150,7 @@ function guided(pixels, labels, extra) {
 /** A line in the class's colour on both sides of which a dark seam keeps it visible on any picture. */
 function outlined(pixels, labels, width, height, line, view) {
   const plain = view === "probability" || view === "guide";
-  const inks = inksOf(labels, (label) => rgba(plain ? [255, 255, 255] : colourOf(label), 255));
+  const inks = inksOf(labels, (label) => rgba(plain || label >= SPECIAL ? [255, 255, 255] : colourOf(label), 255));
   const seam = rgba([20, 20, 20], 200);
   const far = line + Math.max(1, line >> 1);
   for (let y = 0, i = 0; y < height; y++) {

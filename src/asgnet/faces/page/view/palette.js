@@ -21,6 +21,10 @@ const PATTERNS = [
   (x, y) => x % 12 < 2 || y % 12 < 2,
 ];
 
+/** Labels of a mask that are no class: painted background, and what counts for neither side. */
+export const GROUND = 254;
+export const IGNORE = 255;
+
 /** `[red, green, blue]` of a class, 1 the first. */
 export function colourOf(label) {
   return OKABE_ITO[(label - 1) % OKABE_ITO.length];

@@ -1,7 +1,7 @@
 // The large picture: drawing it with what lies over it, zooming, panning. What is done to it: see paint/.
 
 import { Frame } from "./frame.js";
-import { compose, decided, largest, lookup, sampled } from "./lens.js";
+import { asSeen, compose, decided, largest, lookup, sampled } from "./lens.js";
 
 /**
  * What the stage shows: an example or a result.
@@ -135,7 +135,7 @@ export class Stage {
     const columns = lookup(across, this.frame.x, this.frame.scale, width);
     const rows = lookup(down, this.frame.y, this.frame.scale, height);
     const seen = (values, outside) => sampled(values, width, columns, rows, outside);
-    const { mask, layers, guide } = this.item;
+    const { mask, layers, guide, maybe } = this.item;
     const out = new ImageData(across, down);
     let likely = null;
     let labels = null;
@@ -144,7 +144,7 @@ export class Stage {
       likely = largest(near);
       labels = masked(decided(near, this.threshold), columns, rows);
     }
-    if (mask) labels = seen(mask, 255);
+    if (mask) labels = asSeen(seen(mask, 0), maybe && seen(maybe, 0), columns, rows);
     if (!labels) return void this.#over.getContext("2d").clearRect(0, 0, across, down);
     const extra = this.view === "probability" ? likely : this.view === "guide" && guide ? seen(guide, 255) : null;
     compose(out, labels, this.view, extra, Math.max(2, Math.round(2 * (window.devicePixelRatio || 1))));
