@@ -38,6 +38,16 @@ def polygons(region: NDArray[np.bool_], simplify: float = 0) -> list[NDArray[np.
     YOLO expects. Points on a straight line between others are left out; with ``simplify`` also those without
     which the outline moves by at most so many pixels.
     """
+    joined = []
+    for outline, *holes in outlines(region, simplify):
+        for hole in holes:
+            outline = _joined(outline, hole)
+        joined.append(outline)
+    return joined
+
+
+def outlines(region: NDArray[np.bool_], simplify: float = 0) -> list[list[NDArray[np.float64]]]:
+    """As :func:`polygons`, but of each piece its outline and, behind it, its holes as rings of their own."""
     edges = window(region)
     if edges is None:
         return []
@@ -50,15 +60,14 @@ def polygons(region: NDArray[np.bool_], simplify: float = 0) -> list[NDArray[np.
     areas = [_signed_area(ring) for ring in rings]
     sign = np.sign(max(areas, key=abs))  # the largest ring is an outline; holes wind the other way
     order = sorted(range(len(rings)), key=lambda i: abs(areas[i]))
-    outlines = {i: rings[i] for i in order if areas[i] * sign > 0}  # the smallest first
-    holders = dict(outlines)
+    pieces = {i: [rings[i]] for i in order if areas[i] * sign > 0}  # the smallest first
     for i in order:
-        if i not in outlines:
-            inside = (k for k, ring in holders.items() if points_in_poly(rings[i][:1], ring)[0])
+        if i not in pieces:
+            inside = (k for k in pieces if points_in_poly(rings[i][:1], rings[k])[0])
             holder = next(inside, None)
             if holder is not None:
-                outlines[holder] = _joined(outlines[holder], rings[i])
-    return list(outlines.values())
+                pieces[holder].append(rings[i])
+    return list(pieces.values())
 
 
 def _bends(ring: NDArray[np.float64]) -> NDArray[np.float64]:

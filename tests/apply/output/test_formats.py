@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,7 +19,7 @@ from skimage.draw import polygon2mask
 from asgnet.apply.output.formats import ENTRIES, WRITERS, shared_files
 from asgnet.apply.output.names import FORMATS, OVERLAY
 from asgnet.apply.output.objects import ResultView
-from asgnet.data.annotations import brush_region, coco_region
+from asgnet.data.annotations import brush_region, coco_region, read_annotations
 from asgnet.data.names import read_names
 from asgnet.data.read import read_mask
 from asgnet.errors import OutputError
@@ -171,6 +172,39 @@ def test_yolo_comes_back(mask):
         ring = np.array(values, float).reshape(-1, 2) * (w, h)
         back[polygon2mask(mask.shape, ring[:, ::-1] - 0.5)] = int(index) + 1
     np.testing.assert_array_equal(back, mask)
+
+
+def read_back(path, mask: np.ndarray) -> np.ndarray:
+    """``h w``: how many regions of a file cover each pixel, those of the second class ten times."""
+    (picture,) = read_annotations(path).pictures
+    drawn = np.zeros(mask.shape, int)
+    for region in picture.regions:
+        drawn += region.paint(mask.shape) * (10 if region.label in (NAMES[1], "group 2") else 1)
+    return drawn
+
+
+@pytest.mark.parametrize("kind", ["geojson", "imagej"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mask=masks, instances=st.booleans())
+def test_regions_for_qupath_and_fiji_come_back(tmp_path, kind, mask, instances):
+    if not mask.any():
+        return
+    one = view(mask, instances)
+    path = tmp_path / FORMATS[kind][kind].replace("{stem}", "a")
+    path.write_bytes(WRITERS[kind](one))
+    np.testing.assert_array_equal(read_back(path, mask), np.array([0, 1, 10])[mask])
+    (picture,) = read_annotations(path).pictures
+    assert len(picture.regions) == len(one.objects)
+
+
+def test_touching_objects_are_lines_of_their_own_in_yolo_s_labels():
+    mask = np.zeros((4, 10), np.int32)
+    mask[1:3, 1:9] = 1
+    one = view(mask, True, classes=("mug",))
+    halves = replace(one.prediction, separate=lambda region, _: region * (1 + (np.arange(10) > 5)))
+    assert WRITERS["yolo"](one).count(b"\n") == 1
+    assert WRITERS["yolo"](replace(one, prediction=halves)).count(b"\n") == 2
+    assert WRITERS["yolo"](replace(one, prediction=halves, apart=False)).count(b"\n") == 1
 
 
 def test_simpler_outlines_have_fewer_points_and_stay_near():

@@ -100,7 +100,7 @@ def segment_all(
         overwrite: do every picture again and replace what exists.
         threshold: as :func:`asgnet.apply.inference.postprocess.postprocess`.
         absent: as :func:`asgnet.apply.inference.postprocess.postprocess`.
-        instances: each connected piece is an object of its own.
+        instances: the objects are those of ``prediction.instances``; else all of a class in a picture is one.
         min_area: pieces of fewer pixels are dropped everywhere.
         simplify: as :func:`asgnet.apply.output.save.save_prediction`.
         report: write ``report.html``: thumbnails and figures, the uncertain first.

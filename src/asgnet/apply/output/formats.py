@@ -20,7 +20,7 @@ from asgnet import __version__
 from asgnet.apply.output.measure import Measures, measure
 from asgnet.apply.output.objects import ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
-from asgnet.data.annotations import coco_annotation, yolo_lines
+from asgnet.data.annotations import coco_annotation, geojson_feature, roi_zip, yolo_lines
 from asgnet.data.png import png_bytes
 from asgnet.errors import OutputError
 from asgnet.imaging.regions import polygons
@@ -64,10 +64,26 @@ def voc_object_png(view: ResultView) -> bytes:
 
 
 def yolo_txt(view: ResultView) -> bytes:
-    """A line a polygon."""
-    return "".join(
-        yolo_lines(found.region, i, view.simplify) for i, found in enumerate(view.classes)
-    ).encode()
+    """A line a polygon: a piece of an object."""
+    index = view.prediction.classes.index
+    return "".join(yolo_lines(one.mask, index(one.name), view.simplify) for one in view.objects).encode()
+
+
+def geojson(view: ResultView) -> bytes:
+    """A feature an object, as QuPath imports it."""
+    features = (
+        geojson_feature(one.mask, one.name, one.score, number, view.simplify)
+        for number, one in enumerate(view.objects, 1)
+    )
+    content = {"type": "FeatureCollection", "features": [one for one in features if one is not None]}
+    return json.dumps(content, ensure_ascii=True).encode()
+
+
+def imagej_rois(view: ResultView) -> bytes:
+    """A region an object, for ImageJ's ROI manager; of several classes each is a group."""
+    classes = view.prediction.classes
+    groups = {name: i if len(classes) > 1 else 0 for i, name in enumerate(classes, 1)}
+    return roi_zip(((one.mask, one.name, groups[one.name]) for one in view.objects), view.simplify)
 
 
 def labelme_json(view: ResultView) -> bytes:
@@ -153,6 +169,8 @@ WRITERS: dict[str, Callable[[ResultView], bytes]] = {
     "instances": instances_png,
     "yolo": yolo_txt,
     "labelme": labelme_json,
+    "geojson": geojson,
+    "imagej": imagej_rois,
     "voc_objects": voc_object_png,
     "voc": voc_class_png,
     "png": mask_png,

@@ -17,6 +17,8 @@ FORMATS: dict[str, dict[str, str]] = {
     "instances": {"instances": "{stem}_instances.png"},
     "yolo": {"yolo": "{stem}.txt"},
     "labelme": {"labelme": "{stem}.json"},
+    "geojson": {"geojson": "{stem}.geojson"},
+    "imagej": {"imagej": "{stem}_rois.zip"},
     "voc": {"voc_objects": "SegmentationObject/{stem}.png", "voc": "SegmentationClass/{stem}.png"},
     "png": {"png": "{stem}.png"},
     "coco": {},

@@ -47,6 +47,8 @@ def save_prediction(
     - ``yolo``: ``<stem>.txt``, a line a polygon (class from 0, then x y in [0, 1]), holes joined to their
       outline by a cut; empty if nothing was found. ``data.yaml`` beside it names the classes.
     - ``labelme``: ``<stem>.json``, polygons; pieces of one object share their ``group_id``.
+    - ``geojson``: ``<stem>.geojson``, polygons as QuPath imports them; ``imagej``: ``<stem>_rois.zip``, regions for
+      ImageJ's ROI manager.
     - ``voc``: the devkit's ``SegmentationClass/<stem>.png`` and ``SegmentationObject/<stem>.png``, palette
       PNGs, and CVAT's ``labelmap.txt``.
     - ``coco``, ``coco-polygons``, ``labelstudio``: no file, but an entry for
@@ -63,7 +65,7 @@ def save_prediction(
         overwrite: replace what exists.
         source: the picture's file: its name in annotations, and never overwritten, whatever ``overwrite``
             says.
-        instances: each connected piece is an object of its own; else all of a class in a picture is one.
+        instances: the objects are those of ``prediction.instances``; else all of a class in a picture is one.
         simplify: how many pixels the outlines of polygons may stray from the mask; 0 is exact.
 
     Returns:

@@ -1,4 +1,4 @@
-"""GeoJSON in pixels, as QuPath writes it: polygons with holes, and what each is classified as."""
+"""GeoJSON in pixels, as QuPath writes and reads it: polygons with holes, and what each is classified as."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import Annotated, Annotations, Paint, Region, checked_points, polygon
 from asgnet.data.annotations.skipped import Skipped, skipping
+from asgnet.imaging.regions import outlines
 
 UNNAMED = "object"
 """What is classified as nothing."""
@@ -71,3 +72,38 @@ def _painter(parts: Sequence[Sequence[Any]]) -> Paint:
         return region
 
     return paint
+
+
+def geojson_feature(
+    region: NDArray[np.bool_], name: str, score: float, number: int, simplify: float = 0
+) -> dict[str, Any] | None:
+    """A region as QuPath imports it, ready for ``json.dumps``; None if empty.
+
+    Args:
+        region: ``h w``.
+        name: its class.
+        score: in [0, 1], a measurement of it.
+        number: of the object in its picture, its name.
+        simplify: how many pixels outlines may stray; 0 is exact.
+    """
+    parts = [[_closed(ring) for ring in rings] for rings in outlines(region, simplify)]
+    if not parts:
+        return None
+    several = len(parts) > 1
+    return {
+        "type": "Feature",
+        "geometry": {
+            "type": "MultiPolygon" if several else "Polygon",
+            "coordinates": parts if several else parts[0],
+        },
+        "properties": {
+            "objectType": "annotation",
+            "name": str(number),
+            "classification": {"name": name},
+            "measurements": {"score": score},
+        },
+    }
+
+
+def _closed(ring: NDArray[np.float64]) -> list[list[float]]:
+    return np.concatenate([ring, ring[:1]]).round(2).tolist()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import Annotated, Annotations, Paint, Region, checked_points, polygon
 from asgnet.data.annotations.skipped import Skipped, skipping
-from asgnet.errors import SupportError
+from asgnet.errors import SupportError, UsageError
+from asgnet.imaging.regions import outlines
 
 MOST_BYTES = 50_000_000
 """Of one region."""
@@ -75,3 +78,45 @@ def _painter(roi: Any) -> Paint:
         return region
 
     return paint
+
+
+def roi_zip(objects: Iterable[tuple[NDArray[np.bool_], str, int]], simplify: float = 0) -> bytes:
+    """Regions as ImageJ's and Fiji's ROI manager opens them: an archive of ``.roi``.
+
+    Args:
+        objects: of each its region ``h w``, its class and the class's number, which becomes the group (ImageJ's
+            from 1; 0: none).
+        simplify: how many pixels outlines may stray; 0 is exact.
+
+    Raises:
+        UsageError: roifile is not installed.
+    """
+    try:
+        import roifile
+    except ImportError as error:
+        raise UsageError("ImageJ's regions take roifile to write: pip install 'asgnet[microscopy]'.") from error
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, (region, name, group) in enumerate(objects, 1):
+            rings = [ring for piece in outlines(region, simplify) for ring in piece]
+            if not rings:
+                continue
+            roi = roifile.ImagejRoi.frompoints(np.concatenate(rings), name=f"{name} {number}")
+            roi.roitype = roifile.ROI_TYPE.POLYGON
+            roi.group = min(group, 255)
+            if len(rings) > 1:  # holes, or several pieces: a path of all rings
+                roi.roitype, roi.n_coordinates, roi.options = roifile.ROI_TYPE.RECT, 0, roifile.ROI_OPTIONS(0)
+                roi.integer_coordinates = roi.subpixel_coordinates = None
+                roi.multi_coordinates = _path(rings)
+                roi.shape_roi_size = roi.multi_coordinates.size
+            safe = re.sub(r"[^\w .-]+", "_", name)  # it is a file's name there
+            archive.writestr(zipfile.ZipInfo(f"{number:05} {safe}.roi"), roi.tobytes(), zipfile.ZIP_DEFLATED)
+    return data.getvalue()
+
+
+def _path(rings: Iterable[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Java's path: 0 x y moves there, 1 x y draws a line to there, 4 closes the ring."""
+    parts: list[float] = []
+    for (x, y), *others in rings:
+        parts += [0, x, y, *(value for point in others for value in (1, *point)), 4]
+    return np.array(parts, np.float32)

@@ -42,7 +42,8 @@ def segment(
             metavar="FORMAT",
             help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
             "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
-            "voc, labelme, labelstudio, measures (a table of the objects), counts (of the pictures).",
+            "voc, labelme, labelstudio, geojson (QuPath), imagej (regions for Fiji), measures (a table of the "
+            "objects), counts (of the pictures).",
             show_default=False,
         ),
     ] = None,
@@ -84,7 +85,7 @@ def segment(
         typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
     ] = "mark",
     instances: Annotated[
-        bool, typer.Option("--instances", help="Each connected piece is an object of its own.")
+        bool, typer.Option("--instances", help="Each object is an entry of its own; the examples teach to separate touching ones.")
     ] = False,
     min_area: Annotated[
         str, typer.Option(metavar="AREA", help="Drop smaller pieces everywhere: pixels, or 20um2, say.")
