@@ -32,18 +32,37 @@ class PixelSize:
             raise UsageError(f"A pixel size is a length such as 0.25um, with its unit, not {text!r}.")
         return PixelSize(side, unit)
 
+    @staticmethod
+    def has(unit: str) -> bool:
+        """Is it a unit of length that is known here?"""
+        return unit in _UNITS
+
+    @property
+    def metres(self) -> float:
+        """The side in metres; of pixels that nothing is known of there is none: KeyError."""
+        return self.side * _UNITS[self.unit]
+
     def pixels(self, area: str) -> float:
         """``20um2`` or ``20`` (pixels) -> how many pixels an area has.
 
         Raises:
             UsageError: it is no area, or has a unit while pixels have none.
         """
-        value, unit = _parsed(area, "An area is a number of pixels, or such as 20um2")
+        value, unit = check_area(area)
         if not unit or unit == "px":
             return value
         if self.unit == "px":
             raise UsageError(f"An area of {area} needs the size of a pixel; give --pixel-size 0.25um, say.")
-        return value * (_UNITS[unit] / (_UNITS[self.unit] * self.side)) ** 2
+        return value * (_UNITS[unit] / self.metres) ** 2
+
+
+PIXELS = PixelSize()
+"""Nothing is known of them."""
+
+
+def check_area(area: str) -> tuple[float, str]:
+    """Its number and its unit of length, ``px`` or none for pixels; UsageError if it is no area."""
+    return _parsed(area, "An area is a number of pixels, or such as 20um2")
 
 
 def _parsed(text: str, form: str) -> tuple[float, str]:

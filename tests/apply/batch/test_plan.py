@@ -72,16 +72,18 @@ def test_frames_of_a_file_stay_together():
 def test_the_key_tells_what_is_in_the_files():
     concept = Concept(("object",), {}, "a stand-in")
     options = [RunOptions(), RunOptions(threshold=0.5), RunOptions(absent="empty"), RunOptions(instances=True),
-               RunOptions(min_area=3), RunOptions(simplify=1)]  # fmt: skip
+               RunOptions(min_area=3), RunOptions(min_area="3um2"), RunOptions(simplify=1)]  # fmt: skip
     assert len({run_key(concept, one) for one in options}) == len(options)
     other = RunOptions(("coco",), overlay=True, report=True, every=2, workers=3)
     assert run_key(concept, other) == run_key(concept, RunOptions())
+    assert run_key(concept, RunOptions(min_area="0")) == run_key(concept, RunOptions())
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_area": -1}, "min_area"),
+        ({"min_area": -1}, "An area is a number of pixels"),
+        ({"min_area": "20 acres"}, "An area is a number of pixels"),
         ({"simplify": float("nan")}, "simplify"),
         ({"every": 0}, "At least 1"),
         ({"executor": "spark"}, "no engine 'spark'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -104,8 +105,9 @@ class Pipeline:
         prediction = self.segmenter.predict(loaded.picture)
         if self.options.threshold is not None or self.options.absent != "mark":
             prediction = postprocess(prediction, self.options.threshold, self.options.absent)
-        if self.options.min_area > 1:
-            prediction = without_specks(prediction, self.options.min_area)
+        least = math.ceil(loaded.pixel_size.pixels(str(self.options.min_area)))
+        if least > 1:
+            prediction = without_specks(prediction, least)
         return PredictedPicture(loaded, prediction, time.perf_counter() - began)
 
     def write(
@@ -119,7 +121,7 @@ class Pipeline:
         options = self.options
         source = task.picture if task.frame is None else f"{task.picture}#{task.frame:06}"
         view = ResultView(
-            prediction, loaded.picture, source, "", options.instances, options.simplify, options.pixel_size
+            prediction, loaded.picture, source, "", options.instances, options.simplify, loaded.pixel_size
         )
         manifest.begin(task.name, self.key, task.missing.values(), task.resumed)
         write_files(

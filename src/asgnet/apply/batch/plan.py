@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asgnet.apply.inference.postprocess import Absent, check_decision
-from asgnet.apply.output.names import FORMATS, check_formats, outputs_of
+from asgnet.apply.output.measure import parquet_module
+from asgnet.apply.output.names import FORMATS, TABLES, check_formats, outputs_of
 from asgnet.data.folder import Folder, is_url, plain_path
 from asgnet.data.read import FRAMED, frame_count
 from asgnet.errors import OutputError, PictureError, UsageError, note
-from asgnet.imaging.units import PixelSize
+from asgnet.imaging.units import PixelSize, check_area
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class RunOptions:
     threshold: float | None = None
     absent: Absent = "mark"
     instances: bool = False
-    min_area: int = 0
+    min_area: float | str = 0
     simplify: float = 0.0
     report: bool = False
     every: int = 1
@@ -35,11 +36,19 @@ class RunOptions:
     workers: int | None = None
     pixel_size: str = ""
 
+    @property
+    def in_units(self) -> bool:
+        """The size of a picture's pixels matters."""
+        return bool({*TABLES} & {*self.formats}) or check_area(str(self.min_area))[1] not in ("", "px")
+
     def __post_init__(self) -> None:
         if not set(self.formats) <= set(FORMATS):
             check_formats(self.formats)
-        if not (self.min_area >= 0 and self.simplify >= 0):  # so written, NaN is refused too
-            raise UsageError("min_area and simplify are numbers of pixels, not less than 0.")
+        check_area(str(self.min_area))
+        if any(form.endswith("-parquet") for form in self.formats):
+            parquet_module()
+        if not self.simplify >= 0:  # so written, NaN is refused too
+            raise UsageError("simplify is a number of pixels, not less than 0.")
         if self.threshold is not None or self.absent != "mark":
             check_decision(self.threshold, self.absent)
         if self.pixel_size:

@@ -73,7 +73,7 @@ class Worker:
         with suppress(OSError):  # on another machine names must be absolute or addresses
             os.chdir(here)
         found = quiet.ray().get(segmenter[0])
-        reader = PictureReader(found.concept.rendering)
+        reader = PictureReader(found.concept.rendering, options)
         self.pipeline = Pipeline(found, folder_at(place), options, key, shared, reader)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:

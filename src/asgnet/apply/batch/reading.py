@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from asgnet.apply.batch.plan import PictureTask
+from asgnet.apply.batch.plan import PictureTask, RunOptions
 from asgnet.data.folder import Remote, is_url, plain_path, read_source, store_of
-from asgnet.data.read import VIDEOS, FrameReader, read_picture
+from asgnet.data.read import VIDEOS, FrameReader, read_picture, read_pixel_size
 from asgnet.data.results import ManifestEntry
-from asgnet.errors import OutputError
+from asgnet.errors import OutputError, PictureError, note
+from asgnet.imaging.units import PIXELS, PixelSize
 from asgnet.types import Picture, Rendering
 
 _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
@@ -26,6 +28,7 @@ class LoadedPicture(NamedTuple):
     digest: str = ""
     version: str = ""
     time: float | None = None
+    pixel_size: PixelSize = PIXELS
 
 
 @dataclass
@@ -34,9 +37,12 @@ class PictureReader:
 
     Attributes:
         rendering: of deep values and other channels, the concept's.
+        options: of the run.
     """
 
     rendering: Rendering | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+    _said: bool = False
     _last: tuple[str, str, str] = ("", "", "")  # of the last file with many frames: path, version, digest
 
     def read(self, task: PictureTask, entry: ManifestEntry | None) -> LoadedPicture:
@@ -60,13 +66,28 @@ class PictureReader:
             return LoadedPicture(None, entry)
         if framed:
             frame = self._frames.read(path, task.frame or 0)
-            return LoadedPicture(frame.picture, entry, digest, version, frame.time)
-        return LoadedPicture(
-            read_picture(path if data is None else Remote(data, path), rendering=self.rendering),
-            entry,
-            digest,
-            version,
-        )
+            size = self._pixel_size(path, path)
+            return LoadedPicture(frame.picture, entry, digest, version, frame.time, size)
+        picture = read_picture(path if data is None else Remote(data, path), rendering=self.rendering)
+        size = self._pixel_size(path, path if data is None else Remote(data, path))
+        return LoadedPicture(picture, entry, digest, version, pixel_size=size)
+
+    def _pixel_size(self, path: str, source: Any) -> PixelSize:
+        """As the run's options have it, else the file's tags; pixels where both say nothing, or nobody asks."""
+        given = PixelSize.parse(self.options.pixel_size) if self.options.pixel_size else None
+        if not self.options.in_units:
+            return given or PIXELS
+        if given is None:
+            return read_pixel_size(source, name=path) or PIXELS
+        with suppress(PictureError):  # pixels that are not square: the options know better
+            tagged = read_pixel_size(source, name=path)
+            if tagged and not self._said and not 0.99 <= tagged.metres / given.metres <= 1.01:
+                self._said = True  # once, not of each of thousands of pictures
+                note(
+                    f"{path!r} says that a pixel is {tagged.side:g} {tagged.unit} wide, --pixel-size that it is "
+                    f"{self.options.pixel_size}; the latter is used, here and for all others."
+                )
+        return given
 
     @cached_property
     def _frames(self) -> FrameReader:

@@ -29,6 +29,7 @@ from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import HALF, UNFINISHED
+from asgnet.imaging.units import check_area
 
 if TYPE_CHECKING:
     from asgnet.apply.concept.file import Concept
@@ -74,7 +75,7 @@ def segment_all(
     threshold: float | None = None,
     absent: Absent = "mark",
     instances: bool = False,
-    min_area: int = 0,
+    min_area: float | str = 0,
     simplify: float = 0.0,
     report: bool = False,
     every: int = 1,
@@ -101,14 +102,15 @@ def segment_all(
         threshold: as :func:`asgnet.apply.inference.postprocess.postprocess`.
         absent: as :func:`asgnet.apply.inference.postprocess.postprocess`.
         instances: the objects are those of ``prediction.instances``; else all of a class in a picture is one.
-        min_area: pieces of fewer pixels are dropped everywhere.
+        min_area: smaller pieces are dropped everywhere: pixels, or such as ``20um2``.
         simplify: as :func:`asgnet.apply.output.save.save_prediction`.
         report: write ``report.html``: thumbnails and figures, the uncertain first.
         every: of files with frames, take every so many.
         engine: ``"local"``, or ``"ray"`` for a cluster (:mod:`asgnet.apply.batch.ray_cluster`).
         ray_address: of the cluster; None starts one on this machine.
         workers: Segmenters on the cluster; None: one a core (or a GPU).
-        pixel_size: of a side, such as ``0.25um``: what the formats ``measures`` and ``counts`` measure in.
+        pixel_size: of a side, such as ``0.25um``: what the formats ``measures`` and ``counts`` measure in; by
+            default what each file's tags say, pixels where they say nothing.
         on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
             that were finished before come first.
         on_planned: told once, before the first result, how many there will be: pictures, and frames of files.
@@ -148,7 +150,9 @@ def run_batch(
             _sweep(folder.path)
         if on_planned is not None:
             on_planned(len(tasks))
-        pipeline = Pipeline(segmenter, folder, options, key, shared, PictureReader(concept.rendering))
+        pipeline = Pipeline(
+            segmenter, folder, options, key, shared, PictureReader(concept.rendering, options)
+        )
         todo = [task for task in tasks if task.refusal is None]
         results = _executed(pipeline, todo, resume.known, manifest)
         summary, broken = _told(tasks, results, on_result)
@@ -165,7 +169,8 @@ def run_batch(
 
 def run_key(concept: Concept, options: RunOptions) -> str:
     """All that decides what is in the files of a picture."""
-    pieces = (options.instances, options.min_area, options.simplify)
+    least = options.min_area if check_area(str(options.min_area))[0] else 0
+    pieces = (options.instances, least, options.simplify)
     tail = " ".join(["", *map(str, pieces)]) if any(pieces) else ""
     tail += f" {options.pixel_size}" if options.pixel_size else ""
     return f"{fingerprint(concept)} {options.threshold} {options.absent}{tail}"

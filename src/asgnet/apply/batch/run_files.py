@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from asgnet.apply.output.measure import OBJECT_COLUMNS, PICTURE_COLUMNS, csv_parts
+from asgnet.apply.output import names
+from asgnet.apply.output.measure import OBJECT_COLUMNS, PICTURE_COLUMNS, csv_parts, parquet_bytes
 from asgnet.data.annotations import coco_file
 from asgnet.data.folder import Folder, is_url
 
@@ -23,10 +24,11 @@ RUN_FILES = {
     "voc": "ImageSets/Segmentation/default.txt",
     "measures": "measures.csv",
     "counts": "counts.csv",
+    "measures-parquet": "measures.parquet",
+    "counts-parquet": "counts.parquet",
 }
 """The formats that have a file for a run, and its name."""
-TABLES = {"measures": OBJECT_COLUMNS, "counts": PICTURE_COLUMNS}
-"""Those that are tables, and their columns."""
+_COLUMNS = {"measures": OBJECT_COLUMNS, "counts": PICTURE_COLUMNS}
 REPORT = "report.html"
 
 Entry = dict[str, Any]
@@ -49,8 +51,10 @@ def write_run_file(
         )
     elif form == "labelstudio":
         parts = _tasks(events)
-    elif form in TABLES:
-        parts = csv_parts((row for event in events() for row in event["entries"][form]["rows"]), TABLES[form])
+    elif form in names.TABLES:
+        rows = (row for event in events() for row in event["entries"][form]["rows"])
+        columns = _COLUMNS[form.removesuffix("-parquet")]
+        parts = csv_parts(rows, columns) if form in _COLUMNS else iter([parquet_bytes(rows, columns)])
     else:
         images = (event["entries"][form]["image"] for event in events())
         annotations = (event["entries"][form]["annotations"] for event in events())

@@ -181,6 +181,8 @@ ENTRIES: dict[str, Callable[[ResultView], dict[str, Any]]] = {
     "labelstudio": labelstudio_entry,
     "measures": measures_entry,
     "counts": counts_entry,
+    "measures-parquet": measures_entry,
+    "counts-parquet": counts_entry,
 }
 
 

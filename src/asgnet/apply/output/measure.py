@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asgnet.errors import UsageError
-from asgnet.imaging.units import PixelSize
+from asgnet.imaging.units import PIXELS, PixelSize
 from asgnet.types import Picture, Prediction
 
 Row = dict[str, Any]
@@ -24,6 +24,9 @@ OBJECT_COLUMNS = (
 PICTURE_COLUMNS = (
     *("picture", "class", "count", "total_area", "mean_area", "share", "density", "presence", "unit"),
 )
+_TEXT, _WHOLE = ("picture", "class", "unit"), ("object", "count", "box_x", "box_y", "box_width", "box_height")
+_ROWS = 10_000
+"""Written at a time."""
 _LARGE = 1024
 """Longest side of an object's box, in pixels, up to which skimage compares all points of the outline."""
 
@@ -44,7 +47,7 @@ def measure(
     prediction: Prediction,
     picture: Picture | None = None,
     *,
-    pixel_size: str | PixelSize = "",
+    pixel_size: str | PixelSize | None = None,
     min_area: str | float = 0,
     name: str = "",
 ) -> Measures:
@@ -63,7 +66,8 @@ def measure(
     Args:
         prediction: at the picture's own size.
         picture: ``h w 3`` uint8; None: without intensities.
-        pixel_size: of a side, such as ``0.25um``; by default everything is in pixels.
+        pixel_size: of a side, such as ``0.25um``, or what :func:`asgnet.data.read.read_pixel_size` found in a
+            file's tags; by default everything is in pixels.
         min_area: objects below it are not counted: pixels, or such as ``20um2``.
         name: of the picture.
 
@@ -75,8 +79,8 @@ def measure(
             f"The prediction is {prediction.mask.shape} and its picture {picture.shape[:2]} (h, w); give the "
             "picture that was segmented."
         )
-    scale = PixelSize.parse(pixel_size) if isinstance(pixel_size, str) and pixel_size else pixel_size
-    scale = scale if isinstance(scale, PixelSize) else PixelSize()
+    given = PixelSize.parse(pixel_size) if isinstance(pixel_size, str) and pixel_size else pixel_size
+    scale = given if isinstance(given, PixelSize) else PIXELS
     least = scale.pixels(str(min_area)) if min_area else 0.0
     objects = _rows(prediction, picture, scale, least, name)
     return Measures(objects, [_total(objects, prediction, c, scale, name) for c in prediction.classes])
@@ -153,17 +157,38 @@ def csv_parts(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[bytes]:
         yield line.getvalue().encode("utf-8", "surrogateescape")
 
 
-def parquet_bytes(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    """Rows as a Parquet file.
+def parquet_bytes(rows: Iterable[Row], columns: Sequence[str]) -> bytes:
+    """Rows as a Parquet file; only the compressed file is in memory.
 
     Raises:
         UsageError: pyarrow is not installed.
     """
+    parquet = parquet_module()
+    import pyarrow
+
+    kinds = {**dict.fromkeys(_TEXT, pyarrow.string()), **dict.fromkeys(_WHOLE, pyarrow.int64())}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in columns])
+    sink, left = io.BytesIO(), iter(rows)
+    with parquet.ParquetWriter(sink, schema) as writer:
+        while group := list(itertools.islice(left, _ROWS)):
+            values = {name: [_unicode(row.get(name)) for row in group] for name in columns}
+            writer.write_table(pyarrow.table(values, schema=schema))
+    return sink.getvalue()
+
+
+def _unicode(value: Any) -> Any:
+    """Names of files may hold bytes that are no text."""
+    return (
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if isinstance(value, str)
+        else value
+    )
+
+
+def parquet_module() -> Any:
+    """What writes Parquet; UsageError if it is not installed."""
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow (pip install 'asgnet[parquet]'); or write CSV.") from error
-    sink = io.BytesIO()
-    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in columns}), sink)
-    return sink.getvalue()
+    return parquet

@@ -26,8 +26,13 @@ FORMATS: dict[str, dict[str, str]] = {
     "labelstudio": {},
     "measures": {},
     "counts": {},
+    "measures-parquet": {},
+    "counts-parquet": {},
 }
 """The formats, and each one's files of a picture; those without have one file for a run."""
+
+TABLES = ("measures", "counts", "measures-parquet", "counts-parquet")
+"""Those that are tables of what was measured."""
 
 EXPLANATION = {"explain": "{stem}_explained.png"}
 OVERLAY = {"overlay": "{stem}_overlay.jpg"}

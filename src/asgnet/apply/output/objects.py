@@ -13,7 +13,8 @@ from asgnet.apply.inference.postprocess import PRESENT
 from asgnet.apply.inference.prediction import with_separations
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import box
-from asgnet.types import Instance, Picture, Prediction
+from asgnet.imaging.units import PIXELS, PixelSize
+from asgnet.types import Instance, Picture, Prediction, Separate
 
 
 class ClassRegion(NamedTuple):
@@ -36,7 +37,7 @@ class ResultView:
         link: the way to the picture from where its own files lie, if there is one.
         apart: the objects are those of ``prediction.instances``, else all of a class in a picture is one.
         simplify: how many pixels an outline may stray from the mask; 0 is exact.
-        pixel_size: of a side, such as ``0.25um``; empty where it is not known.
+        pixel_size: what its measures are in.
     """
 
     prediction: Prediction
@@ -45,7 +46,7 @@ class ResultView:
     link: str = ""
     apart: bool = False
     simplify: float = 0.0
-    pixel_size: str = ""
+    pixel_size: PixelSize = PIXELS
 
     @cached_property
     def classes(self) -> list[ClassRegion]:
@@ -73,8 +74,20 @@ def _whole(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray
     return mask.astype(np.int32)
 
 
+@dataclass(frozen=True)
+class _Larger:
+    """Tells objects apart as another does; those of fewer than ``least`` pixels are none."""
+
+    separate: Separate
+    least: int
+
+    def __call__(self, mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.integer]:
+        labels = self.separate(mask, probability)
+        return np.where(np.bincount(labels.ravel()) >= self.least, np.arange(labels.max() + 1), 0)[labels]
+
+
 def without_specks(prediction: Prediction, least: int) -> Prediction:
-    """The same prediction without pieces of fewer than ``least`` pixels; pieces are connected by sides."""
+    """The same prediction without objects, and connected pieces of the mask, of fewer than ``least`` pixels."""
     if least <= 1:
         return prediction
     mask = prediction.mask.copy()
@@ -82,9 +95,10 @@ def without_specks(prediction: Prediction, least: int) -> Prediction:
         region = prediction.mask == i
         mask[small_pieces(region, least)] = 0
     by_class = {
-        name: replace(one, mask=mask == i) for i, (name, one) in enumerate(prediction.by_class.items(), 1)
+        name: replace(one, mask=mask == i, separate=_Larger(one.separate, least))
+        for i, (name, one) in enumerate(prediction.by_class.items(), 1)
     }
-    return replace(prediction, mask=mask, by_class=by_class)
+    return replace(prediction, mask=mask, by_class=by_class, separate=_Larger(prediction.separate, least))
 
 
 def confidence(region: NDArray[np.bool_], probability: NDArray[np.float32]) -> float | None:

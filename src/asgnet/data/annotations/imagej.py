@@ -94,7 +94,9 @@ def roi_zip(objects: Iterable[tuple[NDArray[np.bool_], str, int]], simplify: flo
     try:
         import roifile
     except ImportError as error:
-        raise UsageError("ImageJ's regions take roifile to write: pip install 'asgnet[microscopy]'.") from error
+        raise UsageError(
+            "ImageJ's regions take roifile to write: pip install 'asgnet[microscopy]'."
+        ) from error
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, (region, name, group) in enumerate(objects, 1):

@@ -7,6 +7,7 @@ from asgnet.data.read.images import begins_like_a_picture, read_picture, read_ra
 from asgnet.data.read.labels import read_labels
 from asgnet.data.read.masks import index_values, read_instances, read_mask, read_support
 from asgnet.data.read.parts import ArrayParts, large_size, open_parts
+from asgnet.data.read.pixel_size import read_pixel_size
 from asgnet.data.read.raw import Raw, decide, render
 from asgnet.data.read.tiff import geo_tags
 
@@ -33,6 +34,7 @@ __all__ = [
     "read_labels",
     "read_mask",
     "read_picture",
+    "read_pixel_size",
     "read_raw",
     "read_support",
     "render",

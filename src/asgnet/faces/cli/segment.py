@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from pathlib import Path
@@ -43,7 +42,7 @@ def segment(
             help="Repeat for several: png (0 and 255, or class indices; the default), probability (16 bits), "
             "cutout (transparent around), instances (objects numbered), coco (RLE), coco-polygons, yolo, "
             "voc, labelme, labelstudio, geojson (QuPath), imagej (regions for Fiji), measures (a table of the "
-            "objects), counts (of the pictures).",
+            "objects), counts (of the pictures), both also with -parquet.",
             show_default=False,
         ),
     ] = None,
@@ -60,7 +59,10 @@ def segment(
         ),
     ] = False,
     pixel_size: Annotated[
-        str, typer.Option(metavar="LENGTH", help="Of a pixel's side, 0.25um, say: measure in that unit.")
+        str,
+        typer.Option(
+            metavar="LENGTH", help="Of a pixel's side: 0.25um, say. Default: the file's tags, or pixels."
+        ),
     ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Also draw how each result came about.")] = False,
     as_json: given.AsJson = False,
@@ -85,7 +87,11 @@ def segment(
         typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
     ] = "mark",
     instances: Annotated[
-        bool, typer.Option("--instances", help="Each object is an entry of its own; the examples teach to separate touching ones.")
+        bool,
+        typer.Option(
+            "--instances",
+            help="Each object is an entry of its own; the examples teach to separate touching ones.",
+        ),
     ] = False,
     min_area: Annotated[
         str, typer.Option(metavar="AREA", help="Drop smaller pieces everywhere: pixels, or 20um2, say.")
@@ -130,7 +136,7 @@ def segment(
         raise UsageError("--ray-address and --workers belong to --engine ray; add it or leave them out.")
     formats = (*(form or ["png"]), *(("measures", "counts") if measure else ()))
     options = RunOptions(
-        formats, overlay, explain, overwrite, threshold, absent, instances, _least(min_area, pixel_size),
+        formats, overlay, explain, overwrite, threshold, absent, instances, min_area,
         simplify, report, every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
     files = list_sources(_listed(pictures))
@@ -168,15 +174,6 @@ def _listed(pictures: list[str]) -> list[str]:
 
     names = read_list(sys.stdin.buffer.read())
     return [name for word in pictures for name in (names if word == "-" else [word])]
-
-
-def _least(area: str, pixel_size: str) -> int:
-    """So many pixels an area is at least, given with or without a unit."""
-    if area == "0":
-        return 0
-    from asgnet.imaging.units import PixelSize
-
-    return math.ceil((PixelSize.parse(pixel_size) if pixel_size else PixelSize()).pixels(area))
 
 
 def _say_missing(files: list[Path | str]) -> set[str]:

@@ -20,7 +20,7 @@ from asgnet.serving.store.jobs import Jobs, KeptJob, KeptPicture
 from asgnet.serving.store.names import file_name
 from asgnet.types import Picture, Prediction
 
-FORMATS = tuple(form for form in names.FORMATS if form not in ("cutout", "measures", "counts"))
+FORMATS = tuple(form for form in names.FORMATS if form not in ("cutout", *names.TABLES))
 """What :func:`archive` writes: all of :data:`asgnet.apply.output.names.FORMATS` that need no pixels."""
 
 
