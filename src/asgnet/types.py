@@ -163,6 +163,8 @@ class Prediction:
         classes: the classes' names in order; ``("object",)`` for a single unnamed one.
         by_class: the same per class, for several classes; empty for a single one.
         separate: tells the objects in a class's mask apart; by default each connected piece is one.
+        count_ratios: how the true counts of examples left out compare with the found ones, the least and the
+            largest ratio; None where there were too few.
     """
 
     mask: NDArray
@@ -172,6 +174,7 @@ class Prediction:
     classes: tuple[str, ...] = ("object",)
     by_class: dict[str, Prediction] = field(default_factory=dict)
     separate: Separate = connected_pieces
+    count_ratios: tuple[float, float] | None = None
 
     @cached_property
     def instances(self) -> list[Instance]:

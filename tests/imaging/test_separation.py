@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from asgnet.imaging.separation import Separation, f1_at_half, match_iou
+from asgnet.imaging.interior import FEATURES, READOUT
+from asgnet.imaging.separation import Separation, f1_at_half, match_iou, small_grey
 
 
 def discs(
@@ -33,10 +34,26 @@ def test_all_sizes_are_relative(scale):
     assert not found[: 9 * scale, : 9 * scale].any()
 
 
+INTERIOR = tuple(np.random.default_rng(0).normal(0, 0.1, 2 * FEATURES + READOUT).tolist())
+
+
 def test_nothing_is_no_object():
     empty = np.zeros((5, 7), bool)
-    for separation in (Separation(), Separation(0.2, 0.1, 0.1)):
-        assert not separation(empty).any()
+    for separation in (Separation(), Separation(0.2, 0.1, 0.1), Separation(0.2, 2, 0.1, interior=INTERIOR)):
+        assert not separation(empty, empty.astype(np.float32), np.zeros((5, 7), np.uint8)).any()
+
+
+@pytest.mark.parametrize("side", [400, 900])
+def test_by_the_interior_all_of_the_mask_is_some_object_s(side):
+    mask = np.zeros((side, side + 50), bool)
+    mask[20:200, 30:300] = mask[250:254, 10:200] = mask[-1, -1] = True
+    picture = np.random.default_rng(1).integers(0, 255, (*mask.shape, 3)).astype(np.uint8)
+    grey = small_grey(picture)
+    assert max(grey.shape) == min(side + 50, 768)
+    found = Separation(0.3, 2, interior=INTERIOR)(mask, mask.astype(np.float32), grey)
+    assert ((found > 0) == mask).all()
+    assert set(np.unique(found)) == set(range(found.max() + 1))
+    assert found[-1, -1] not in found[:300]
 
 
 def test_two_hundred_touching_discs():

@@ -258,8 +258,9 @@ class Segmenter:
         how = None if self._concept is None else self._concept.rendering
 
         def find(one: Any) -> Prediction:
-            found = predict(self.backend, fits, classes, read_picture(one, rendering=how), self.edges)
-            return with_separations(found, separations)
+            picture = read_picture(one, rendering=how)
+            found = predict(self.backend, fits, classes, picture, self.edges)
+            return with_separations(found, separations, picture)
 
         if is_one(image):
             return find(image)

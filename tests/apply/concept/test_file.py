@@ -16,6 +16,7 @@ from asgnet import Concept
 from asgnet.apply.concept.file import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT
 from asgnet.apply.concept.shots import Shot
 from asgnet.errors import OutputError, WeightsError
+from asgnet.imaging.interior import FEATURES, READOUT
 from asgnet.imaging.separation import Separation
 
 
@@ -159,6 +160,7 @@ def test_a_concept_that_may_not_be_read(tmp_path, nobody):
         {"separations": '{"cat": ["a"]}'},
         {"separations": '{"cat": [1, 2, 3, 4]}'},
         {"separations": '{"cat": 1}'},
+        {"separations": '{"cat": [1, 2, 3, null, [1, 2]]}'},
     ],
 )
 def test_headers_that_say_something_else(tmp_path, facts):
@@ -289,7 +291,8 @@ def test_any_other_sizes_are_refused(tmp_path_factory, sizes):
 
 
 def test_separations_come_back(tmp_path):
-    separations = {"cat": Separation(0.1, 0.15, 0.05)}
+    interior = tuple(np.linspace(-1, 1, 2 * FEATURES + READOUT, dtype=np.float32).tolist())
+    separations = {"cat": Separation(0.1, 0.15, 0.05, (0.5, 1.25), interior)}
     path = tmp_path / "c.concept"
     replace(concept(), separations=separations).save(path)
     assert Concept.load(path).separations == separations

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.draw import disk
+from skimage.segmentation import find_boundaries
 
 from asgnet import Concept
-from asgnet.apply.fitting.separation import NO_SPECKS, PIECES, USUAL, choose_separation, learn_separations
-from asgnet.imaging.separation import Separation, f1_at_half
+from asgnet.apply.fitting.separation import NO_SPECKS, PIECES, Shown, choose_separation, learn_separations
+from asgnet.imaging.separation import Separation, f1_at_half, renumbered
 from asgnet.types import Prediction, connected_pieces
 
 SHAPE = (100, 140)
@@ -20,30 +23,82 @@ def sheet(seed: int, apart: bool = False) -> np.ndarray:
     return labels
 
 
+def choose(masks, objects) -> Separation:
+    """Of examples whose pictures show nothing."""
+    return choose_separation(
+        [
+            Shown(m, m.astype(np.float32), o, np.full(SHAPE, 99, np.uint8), np.ones(SHAPE, bool))
+            for m, o in zip(masks, objects, strict=True)
+        ]
+    )
+
+
+def plain(chosen: Separation) -> Separation:
+    return replace(chosen, ratios=None)
+
+
 def test_touching_objects_are_told_apart():
     true = [sheet(seed) for seed in range(4)]
-    chosen = choose_separation([one > 0 for one in true], true)
-    assert chosen == USUAL
+    chosen = choose([one > 0 for one in true], true)
+    assert chosen.depth
+    assert not chosen.interior  # the outline tells all
+    assert chosen.ratios == (1, 1)
     assert f1_at_half(chosen(sheet(9) > 0), sheet(9)) == 1
+
+
+def tiles(seed: int) -> tuple[Shown, np.ndarray]:
+    """A picture without background: tiles of several sizes with a dark line between them; their numbers."""
+    rng = np.random.default_rng(seed)
+    rows, columns = (np.cumsum(rng.integers(18, 34, 8)) for _ in range(2))
+    labels = (
+        np.searchsorted(rows, np.arange(100))[:, None] * 9 + np.searchsorted(columns, np.arange(140))
+    ) + 1
+    labels = renumbered(labels.astype(np.int32))
+    grey = rng.integers(150, 200, SHAPE).astype(np.uint8)
+    grey[find_boundaries(labels)] = 40
+    mask = np.ones(SHAPE, bool)
+    return Shown(mask, mask.astype(np.float32), labels, grey, mask), labels
+
+
+def test_a_line_in_the_picture_tells_objects_apart_where_the_outline_does_not():
+    chosen = choose_separation([tiles(seed)[0] for seed in range(4)])
+    assert chosen.interior
+    other, true = tiles(9)
+    assert f1_at_half(chosen(other.mask, other.probability, other.grey), true) > 0.9
+    assert chosen(other.mask).max() == 1
+
+
+def test_a_single_example_teaches_no_interior_and_no_ratio():
+    chosen = choose_separation([tiles(0)[0]])
+    assert not chosen.interior
+    assert chosen.ratios is None
+
+
+def test_the_ratios_of_counts():
+    true = [sheet(seed, apart=True) for seed in range(4)]
+    masks = [one > 0 for one in true]
+    masks[0][true[0] == 5] = False  # one of five is missed
+    assert choose(masks, true).ratios == (1, 1.25)
+    assert choose(masks[:3], true[:3]).ratios is None
 
 
 def test_pieces_stay_pieces_where_nothing_touches():
     true = [sheet(seed, apart=True) for seed in range(3)]
-    assert choose_separation([one > 0 for one in true], true) == NO_SPECKS
+    assert plain(choose([one > 0 for one in true], true)) == NO_SPECKS
 
 
 def test_small_objects_are_no_specks_where_they_are_painted():
     true = [sheet(seed, apart=True) for seed in range(3)]
     for labels in true:
         labels[80, ::4] = np.arange(6, 41)
-    assert choose_separation([one > 0 for one in true], true) == PIECES
+    assert plain(choose([one > 0 for one in true], true)) == PIECES
 
 
 def test_what_helps_one_example_alone_is_not_chosen():
     """Dumbbells are one object each: a watershed cuts them, whatever a single sheet of discs shows."""
     dumbbells = [(sheet(seed) > 0).astype(np.int32) for seed in range(3)]
     true = [*dumbbells, sheet(9)]
-    assert not choose_separation([one > 0 for one in true], true).depth
+    assert not choose([one > 0 for one in true], true).depth
 
 
 def test_specks_are_no_objects():
@@ -51,7 +106,7 @@ def test_specks_are_no_objects():
     masks = [one > 0 for one in true]
     for mask in masks:
         mask[70::4, ::4] = True
-    chosen = choose_separation(masks, true)
+    chosen = choose(masks, true)
     assert chosen(masks[0]).max() == 5
 
 
@@ -71,7 +126,8 @@ def test_each_class_has_its_own_and_single_objects_ask_for_nothing():
     objects = {"disc": [both, None], "cat": [None, one]}
     known = {name: [None if o is None else (o > 0) * 1 for o in own] for name, own in objects.items()}
     found = learn_separations(predict, [picture, picture], objects, known)
-    assert found == {"disc": USUAL}
+    assert found["disc"].depth
+    assert [*found] == ["disc"]
     assert len(asked) == 1
 
 

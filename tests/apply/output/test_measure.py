@@ -89,6 +89,15 @@ def test_a_picture_is_summed_up():
     assert asgnet.measure(empty).pictures[0]["mean_area"] is None
 
 
+def test_counts_have_an_interval_where_examples_taught_one():
+    (row,) = asgnet.measure(prediction(count_ratios=(0.5, 1.5))).pictures
+    assert (row["count"], row["count_low"], row["count_high"]) == (3, 1, 5)
+    (row,) = asgnet.measure(prediction(count_ratios=(1.2, 1.4))).pictures
+    assert (row["count_low"], row["count_high"]) == (3, 5)
+    (row,) = asgnet.measure(prediction()).pictures
+    assert row["count_low"] is row["count_high"] is None
+
+
 def test_several_classes_are_counted_apart():
     one = prediction()
     mask = np.where(one.mask, 1, 0).astype(np.int32)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from asgnet.apply.concept.shots import Shot, packed, unpacked
 from asgnet.errors import WeightsError
 from asgnet.files import named, save_bytes
+from asgnet.imaging.interior import Interior
 from asgnet.imaging.separation import Separation
 from asgnet.types import Rendering, Unpainted
 
@@ -174,7 +175,7 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         header.get("made", ""),
         header.get("version", ""),
         _rendering_of(_listed(header["rendering"])) if "rendering" in header else None,
-        {str(name): Separation(*map(float, numbers)) for name, numbers in separations.items()},
+        {str(name): _separation_of(*numbers) for name, numbers in separations.items()},
         _unpainted_of(_listed(header.get("unpainted", "[]"))),
     )
 
@@ -183,6 +184,18 @@ def _unpainted_of(said: list[Any]) -> tuple[Unpainted, ...]:
     if not set(said) <= set(get_args(Unpainted)):
         raise ValueError(said)
     return tuple(said)
+
+
+def _separation_of(
+    depth: Any, smooth: Any, least: Any, ratios: Any = None, interior: Sequence[Any] = ()
+) -> Separation:
+    if ratios is not None:
+        low, high = map(float, ratios)
+        ratios = (low, high)
+    numbers = tuple(map(float, interior))
+    if numbers:
+        Interior.of(numbers)  # checks them
+    return Separation(float(depth), float(smooth), float(least), ratios, numbers)
 
 
 def _rendering_of(said: list[Any]) -> Rendering:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.fitting.learn import Painted
+from asgnet.imaging.interior import learn, lesson
 from asgnet.imaging.resize import nearest
-from asgnet.imaging.separation import Separation, f1_at_half, renumbered
+from asgnet.imaging.separation import FEWEST_RATIOS, Separation, f1_at_half, renumbered, small_grey
 from asgnet.types import IGNORE, Picture, Prediction
 
 PIECES = Separation()
 NO_SPECKS = Separation(least=0.01)
 NO_SMALL = Separation(least=0.05)
 USUAL = Separation(0.1, 0.15, 0.05)
-"""Best on electron micrographs (benchmarks/accuracy/instances.py)."""
-CANDIDATES = (
-    PIECES,
-    NO_SPECKS,
-    NO_SMALL,
-    Separation(0.05, 0.3, 0.05),
-    USUAL,
-    Separation(0.2, 0.15, 0.05),
-    Separation(0.2, 0.3, 0.05),
-)
+"""Best of those that see only the outline, on electron micrographs (benchmarks/accuracy/instances.py)."""
+CANDIDATES = (PIECES, NO_SPECKS, NO_SMALL, USUAL, Separation(0.2, 0.3, 0.05))
+BY_INTERIOR = (Separation(0.12, 5, 0.1), Separation(0.2, 3, 0.1))
+"""With what the examples teach of an object's interior, where there are two or more; the first is the usual one."""
 MARGIN = 0.03
 """By how much F1 another one must be better on the examples than the usual one."""
 
@@ -33,6 +29,19 @@ MOST = 8
 """So many examples of a class are asked."""
 Objects = Mapping[str, Sequence[NDArray[np.int32] | None]]
 """Of each class the objects ``h w`` of every example, numbered; None where it is not shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An example: what was predicted in it (``h w``), its objects, numbered from 1 without gaps, its luminance, and of which
+    pixels it is known what they are.
+    """
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    objects: NDArray[np.int32]
+    grey: NDArray[np.uint8]
+    known: NDArray[np.bool_]
 
 
 def learn_separations(
@@ -55,42 +64,72 @@ def learn_separations(
         shown = {i: one for i, one in enumerate(labels) if one is not None}
         if all(one.max(initial=0) < 2 for one in shown.values()):
             continue
-        masks, true = [], []
+        examples = []
         for i, one in list(shown.items())[:MOST]:
             found[i] = found[i] if i in found else predict(pictures[i])
-            masks.append((found[i].mask == found[i].classes.index(name) + 1) & (known[name][i] != IGNORE))
-            true.append(renumbered(nearest(one, pictures[i].shape[:2])))
-        separation = choose_separation(masks, true)
+            seen = known[name][i] != IGNORE
+            mask = (found[i].mask == found[i].classes.index(name) + 1) & seen
+            probability = found[i].by_class.get(name, found[i]).probability
+            true = renumbered(nearest(one, pictures[i].shape[:2]))
+            examples.append(Shown(mask, probability, true, small_grey(pictures[i]), seen))
+        separation = choose_separation(examples)
         if separation != PIECES:
             chosen[name] = separation
     return chosen
 
 
-def choose_separation(masks: Sequence[NDArray[np.bool_]], objects: Sequence[NDArray[np.int32]]) -> Separation:
+def choose_separation(examples: Sequence[Shown]) -> Separation:
     """The separation that finds the examples' objects best; connected pieces unless it is better.
 
-    Args:
-        masks: ``h w`` each, what was predicted in the examples.
-        objects: ``h w`` each, what is painted there, numbered from 1 without gaps.
+    What an interior teaches is asked about examples that it was not learned from.
 
     Returns:
         What is best on all examples, if a choice on the others alone is better than connected pieces for the
         example left out; else connected pieces, without specks or small ones if that is no worse. On the
         examples it is never worse than connected pieces.
     """
+    everyone, tried = _candidates(examples)
+    labels = [
+        [one(e.mask, e.probability, e.grey) for one in own] for e, own in zip(examples, tried, strict=True)
+    ]
     f1 = np.array(
-        [[f1_at_half(one(m), o) for one in CANDIDATES] for m, o in zip(masks, objects, strict=True)]
+        [[f1_at_half(found, e.objects) for found in row] for e, row in zip(examples, labels, strict=True)]
     )
     folds = [np.delete(f1, i, axis=0) for i in range(len(f1))] if len(f1) > 1 else [f1]
     tested = np.mean([row[_best(others)] for row, others in zip(f1, folds, strict=True)])
-    means, best = dict(zip(CANDIDATES, f1.mean(0), strict=True)), CANDIDATES[_best(f1)]
-    if tested > means[PIECES] and means[best] >= means[PIECES]:
-        return best
-    return max((NO_SPECKS, NO_SMALL, PIECES), key=lambda one: means[one])  # of equals the first
+    means, best = f1.mean(0), _best(f1)
+    pieces = means[everyone.index(PIECES)]
+    if not (tested > pieces and means[best] >= pieces):
+        best = max((everyone.index(one) for one in (NO_SPECKS, NO_SMALL, PIECES)), key=lambda i: means[i])
+    return replace(everyone[best], ratios=_ratios(examples, [row[best] for row in labels]))
+
+
+def _candidates(examples: Sequence[Shown]) -> tuple[list[Separation], list[list[Separation]]]:
+    """All of them; and for each example the same ones as its others teach them."""
+    if len(examples) < 2:
+        return [*CANDIDATES], [[*CANDIDATES] for _ in examples]
+    lessons = [lesson(e.grey, e.mask, e.probability, e.objects, e.known) for e in examples]
+    everyone, *tried = (
+        [*CANDIDATES, *(replace(one, interior=interior.numbers) for one in BY_INTERIOR)]
+        for interior in learn(lessons)
+    )
+    return everyone, tried
 
 
 def _best(f1: NDArray[np.float64]) -> int:
-    """Which candidate has the best mean over ``k c``; the usual one unless another is better by a margin."""
-    means = f1.mean(0)
-    usual = CANDIDATES.index(USUAL)
+    """Which candidate has the best mean over ``k c``; the usual one unless another is better by a margin.
+
+    The usual one sees the interior where that is better than the outline alone.
+    """
+    means, usual, interior = f1.mean(0), CANDIDATES.index(USUAL), len(CANDIDATES)
+    if len(means) > interior and means[interior] > means[usual]:
+        usual = interior
     return usual if means[usual] >= means.max() - MARGIN else int(means.argmax())
+
+
+def _ratios(examples: Sequence[Shown], labels: Sequence[NDArray[np.int32]]) -> tuple[float, float] | None:
+    """The least and the largest true count as a multiple of the found one."""
+    ratios = [
+        float(e.objects.max() / found.max()) for e, found in zip(examples, labels, strict=True) if found.any()
+    ]
+    return (min(ratios), max(ratios)) if len(ratios) >= FEWEST_RATIOS else None

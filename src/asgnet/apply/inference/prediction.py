@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from asgnet.apply.engines.features import Decoded
 from asgnet.apply.inference.edges import close_specks, follow_edges
 from asgnet.apply.inference.preprocess import encode
 from asgnet.imaging.resize import bilinear, nearest
+from asgnet.imaging.separation import Separation, small_grey
 from asgnet.model.default.calibration import Calibration
-from asgnet.types import Picture, Prediction, Separate
+from asgnet.types import Picture, Prediction
 
 
 def predict(
@@ -70,13 +72,21 @@ def merge_classes(found: Mapping[str, Prediction]) -> Prediction:
     return Prediction(winner, best, max(p.presence for p in found.values()), guide, tuple(found), dict(found))
 
 
-def with_separations(prediction: Prediction, separations: Mapping[str, Separate]) -> Prediction:
+def with_separations(
+    prediction: Prediction, separations: Mapping[str, Separation], picture: Picture
+) -> Prediction:
     """The same, the objects of these classes told apart so."""
     if not separations:
         return prediction
-    by_class = {
-        name: replace(one, separate=separations.get(name, one.separate))
-        for name, one in prediction.by_class.items()
-    }
-    separate = separations.get(prediction.classes[0], prediction.separate)
-    return replace(prediction, by_class=by_class, separate=separate)
+    grey = small_grey(picture) if any(one.interior for one in separations.values()) else None
+
+    def apart(found: Prediction, name: str) -> Prediction:
+        one = separations.get(name)
+        return (
+            found
+            if one is None
+            else replace(found, separate=partial(one, grey=grey), count_ratios=one.ratios)
+        )
+
+    by_class = {name: apart(one, name) for name, one in prediction.by_class.items()}
+    return apart(replace(prediction, by_class=by_class), prediction.classes[0])

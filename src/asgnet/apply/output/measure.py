@@ -22,9 +22,9 @@ OBJECT_COLUMNS = (
     *("x", "y", "box_x", "box_y", "box_width", "box_height", "mean_red", "mean_green", "mean_blue", "unit"),
 )
 PICTURE_COLUMNS = (
-    *("picture", "class", "count", "total_area", "mean_area", "share", "density", "presence", "unit"),
+    *("picture", "class", "count", "count_low", "count_high", "total_area", "mean_area", "share", "density", "presence", "unit"),
 )
-_TEXT, _WHOLE = ("picture", "class", "unit"), ("object", "count", "box_x", "box_y", "box_width", "box_height")
+_TEXT, _WHOLE = ("picture", "class", "unit"), ("object", "count", "count_low", "count_high", "box_x", "box_y", "box_width", "box_height")
 _ROWS = 10_000
 """Written at a time."""
 _LARGE = 1024
@@ -60,7 +60,8 @@ def measure(
     :func:`skimage.measure.regionprops_table`. Positions and boxes are in pixels. With a picture the row has
     ``mean_red``, ``mean_green`` and ``mean_blue``, too.
 
-    A class's row has ``picture``, ``class``, ``count``, ``total_area``, ``mean_area``, ``share`` (of the
+    A class's row has ``picture``, ``class``, ``count``, ``count_low`` and ``count_high`` (where the true count lies, as
+    far as the examples tell; None if there were fewer than four with several objects), ``total_area``, ``mean_area``, ``share`` (of the
     picture), ``density`` (objects per unit of area), ``presence``, and ``unit``.
 
     Args:
@@ -136,15 +137,19 @@ def _total(objects: list[Row], prediction: Prediction, label: str, scale: PixelS
     """What a picture's objects of a class come to."""
     areas = [row["area"] for row in objects if row["class"] == label]
     whole = prediction.mask.size * scale.side**2
+    one = prediction.by_class.get(label, prediction)
+    low, high = one.count_ratios or (None, None)
     return {
         "picture": name,
         "class": label,
         "count": len(areas),
+        "count_low": None if low is None else math.floor(min(low, 1) * len(areas)),
+        "count_high": None if high is None else math.ceil(max(high, 1) * len(areas)),
         "total_area": float(sum(areas)),
         "mean_area": float(sum(areas) / len(areas)) if areas else None,
         "share": float(sum(areas) / whole),
         "density": len(areas) / whole,
-        "presence": float(prediction.by_class.get(label, prediction).presence),
+        "presence": float(one.presence),
         "unit": scale.unit,
     }
 

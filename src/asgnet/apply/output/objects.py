@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.inference.postprocess import PRESENT
-from asgnet.apply.inference.prediction import with_separations
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import box
 from asgnet.imaging.units import PIXELS, PixelSize
@@ -64,9 +63,10 @@ class ResultView:
     def objects(self) -> list[Instance]:
         """What was found: class by class, the larger ones first."""
         found = self.prediction
-        return (
-            found if self.apart else with_separations(found, dict.fromkeys(found.classes, _whole))
-        ).instances
+        if self.apart:
+            return found.instances
+        whole = {name: replace(one, separate=_whole) for name, one in found.by_class.items()}
+        return replace(found, by_class=whole, separate=_whole).instances
 
 
 def _whole(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.integer]:
