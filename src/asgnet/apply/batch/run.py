@@ -27,9 +27,8 @@ from asgnet.apply.inference.postprocess import Absent
 from asgnet.apply.output.formats import shared_files
 from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.data.results import ManifestEntry
-from asgnet.errors import AsgnetError, UsageError, note
+from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import HALF, UNFINISHED
-from asgnet.imaging.separation import FEWEST_RATIOS
 from asgnet.imaging.units import check_area
 
 if TYPE_CHECKING:
@@ -140,8 +139,6 @@ def run_batch(
     concept = segmenter.concept
     if concept is None:
         raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
-    if {"counts", "counts-parquet"} & {*options.formats}:
-        _say_too_few(concept)
     folder, key = folder_at(out_dir), run_key(concept, options)
     shared = shared_files(concept.classes, set(options.formats))
     run_files = [name for form, name in RUN_FILES.items() if form in options.formats]
@@ -168,15 +165,6 @@ def run_batch(
 
         _write_run_files(folder, run_files, [task.name for task in tasks], entry, concept.classes, summary)
     return summary
-
-
-def _say_too_few(concept: Concept) -> None:
-    known = {name for name, one in concept.separations.items() if one.ratios}
-    if known != {*concept.classes}:
-        note(
-            f"Counts have no interval: it takes {FEWEST_RATIOS} examples of a class with several objects each, given "
-            "to fit at once."
-        )
 
 
 def run_key(concept: Concept, options: RunOptions) -> str:

@@ -22,9 +22,11 @@ OBJECT_COLUMNS = (
     *("x", "y", "box_x", "box_y", "box_width", "box_height", "mean_red", "mean_green", "mean_blue", "unit"),
 )
 PICTURE_COLUMNS = (
-    *("picture", "class", "count", "count_low", "count_high", "total_area", "mean_area", "share", "density", "presence", "unit"),
+    *("picture", "class", "count", "count_low", "count_high", "total_area", "mean_area", "share"),
+    *("density", "presence", "unit"),
 )
-_TEXT, _WHOLE = ("picture", "class", "unit"), ("object", "count", "count_low", "count_high", "box_x", "box_y", "box_width", "box_height")
+_TEXT = ("picture", "class", "unit")
+_WHOLE = ("object", "count", "count_low", "count_high", "box_x", "box_y", "box_width", "box_height")
 _ROWS = 10_000
 """Written at a time."""
 _LARGE = 1024
@@ -60,9 +62,9 @@ def measure(
     :func:`skimage.measure.regionprops_table`. Positions and boxes are in pixels. With a picture the row has
     ``mean_red``, ``mean_green`` and ``mean_blue``, too.
 
-    A class's row has ``picture``, ``class``, ``count``, ``count_low`` and ``count_high`` (where the true count lies, as
-    far as the examples tell; None if there were fewer than four with several objects), ``total_area``, ``mean_area``, ``share`` (of the
-    picture), ``density`` (objects per unit of area), ``presence``, and ``unit``.
+    A class's row has ``picture``, ``class``, ``count``, ``count_low`` and ``count_high`` (where the true count
+    lies, as far as the examples tell; None with fewer than four that show several objects), ``total_area``,
+    ``mean_area``, ``share`` (of the picture), ``density`` (objects per unit of area), ``presence``, and ``unit``.
 
     Args:
         prediction: at the picture's own size.

@@ -15,6 +15,7 @@ from asgnet.faces.cli import segment_options as given
 
 if TYPE_CHECKING:
     from asgnet.apply.batch.run import Result, Summary
+    from asgnet.apply.concept.file import Concept
 
 
 def segment(
@@ -162,6 +163,8 @@ def segment(
     for _, reason in summary.failed:
         if reason not in said:
             console.say(f"asgnet: {reason}")
+    if {"counts", "counts-parquet"} & {*formats} and segmenter.concept is not None:
+        _say_too_few(segmenter.concept)
     console.say(_in_words(summary, out))
     return 3 if summary.failed else 0
 
@@ -174,6 +177,15 @@ def _listed(pictures: list[str]) -> list[str]:
 
     names = read_list(sys.stdin.buffer.read())
     return [name for word in pictures for name in (names if word == "-" else [word])]
+
+
+def _say_too_few(concept: Concept) -> None:
+    """Counts of a class whose examples were too few to say how far off they may be have no interval."""
+    from asgnet.imaging.separation import FEWEST_RATIOS
+
+    known = {name for name, one in concept.separations.items() if one.ratios}
+    if known != {*concept.classes}:
+        console.say(f"counts have no interval: it takes {FEWEST_RATIOS} examples with several objects each")
 
 
 def _say_missing(files: list[Path | str]) -> set[str]:
