@@ -85,10 +85,17 @@ def test_the_least_area_has_a_unit(photos, capsys):
     ] * 3
 
 
+def test_a_unit_without_the_size_of_a_pixel(photos, capsys):
+    assert main([*SEGMENT, "photos", "--min-area", "2um2"]) == 3
+    assert "An area of 2um2 needs the size of a pixel; give --pixel-size" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not list(Path("out").rglob("*.png"))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--min-area", "2um2"], "--pixel-size"),
         (["--min-area", "-1"], "An area is a number of pixels"),
         (["--min-area", "large"], "An area is a number of pixels"),
         (["--pixel-size", "0.5"], "A pixel size is a length"),
