@@ -25,7 +25,8 @@ def test_depths_count_from_the_border_and_not_from_the_frame():
 
 def test_the_depth_of_an_unseen_picture_is_lowest_between_the_objects():
     lessons = [
-        lesson(grey, mask, mask.astype(np.float32), labels, mask) for grey, mask, labels in map(stripes, range(3))
+        lesson(grey, mask, mask.astype(np.float32), labels, mask)
+        for grey, mask, labels in map(stripes, range(3))
     ]
     everyone, *left_out = learn(lessons)
     assert len(left_out) == 3

@@ -84,7 +84,7 @@ def lesson(
     known: NDArray[np.bool_],
     seed: int = 0,
 ) -> Lesson:
-    """Of an example ``h w``, with what was predicted in it and its objects, numbered from 1; what is not known is left out."""
+    """Of an example ``h w``: what was predicted in it, its objects, numbered from 1, and which pixels are known."""
     rng = np.random.default_rng(seed)
     inside = (mask | (objects > 0)).ravel()
     chosen = np.concatenate(

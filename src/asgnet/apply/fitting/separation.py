@@ -33,8 +33,8 @@ Objects = Mapping[str, Sequence[NDArray[np.int32] | None]]
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """An example: what was predicted in it (``h w``), its objects, numbered from 1 without gaps, its luminance, and of which
-    pixels it is known what they are.
+    """An example, ``h w``: what was predicted in it, its objects, numbered from 1 without gaps, its luminance,
+    and of which pixels it is known what they are.
     """
 
     mask: NDArray[np.bool_]
@@ -67,7 +67,7 @@ def learn_separations(
         examples = []
         for i, one in list(shown.items())[:MOST]:
             found[i] = found[i] if i in found else predict(pictures[i])
-            seen = known[name][i] != IGNORE
+            seen = np.asarray(known[name][i] != IGNORE)
             mask = (found[i].mask == found[i].classes.index(name) + 1) & seen
             probability = found[i].by_class.get(name, found[i]).probability
             true = renumbered(nearest(one, pictures[i].shape[:2]))
