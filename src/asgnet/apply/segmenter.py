@@ -254,7 +254,6 @@ class Segmenter:
         classes, fits, separations = self._fitted  # what is learned now, whatever is fitted meanwhile
         if not fits:
             raise UsageError("Nothing is learned yet: call fit(images, masks), or set a concept.")
-
         how = None if self._concept is None else self._concept.rendering
 
         def find(one: Any) -> Prediction:
