@@ -21,6 +21,7 @@ from benchmarks.common import ROOT, arguments, table
 from benchmarks.speed.measure import interleaved, machine, machine_peak, peak_bytes
 
 from asgnet import Segmenter
+from asgnet.apply.concept.scale import USUAL
 from asgnet.files import save_bytes
 from benchmarks.accuracy import growth
 from benchmarks.speed import paper as episodes
@@ -138,7 +139,7 @@ def int8() -> str:
         found = [export(None, "onnx", path, scenes, int8=int8) for int8, path in paths.items()][1]
         whole, graph = (path.read_bytes() for path in paths.values())
     rows: list[Row] = [["IoU", f"{found['iou_fp32']:.3f}", f"{found['iou']:.3f}"]]
-    tensors = tensors_of(work.segmenter("torch").fits[False])
+    tensors = tensors_of(work.segmenter("torch").fits[USUAL])
     pictures = torch.from_numpy(work.scene()[1].transpose(2, 0, 1)[None].copy())
     pictures = pictures[..., : pictures.shape[2] // 32 * 32, : pictures.shape[3] // 32 * 32]
     for engine in [name for name in work.engines() if name != "torch"]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from benchmarks.common import arguments
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from asgnet import Segmenter
 from asgnet.imaging.iou import iou
@@ -87,7 +87,8 @@ def _asked(segmenter: Segmenter, folder: Path, episode: dict, shots: int) -> lis
 
 
 def picture(folder: Path, name: str) -> NDArray:
-    return np.asarray(Image.open(folder / "images" / f"{name}.jpg").convert("RGB"))
+    upright = ImageOps.exif_transpose(Image.open(folder / "images" / f"{name}.jpg"))
+    return np.asarray(upright.convert("RGB"))
 
 
 def mask(folder: Path, name: str, number: int) -> NDArray:

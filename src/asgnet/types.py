@@ -102,6 +102,25 @@ class Episode:
         return (self.supports,)
 
 
+Thoroughness = Literal["fast", "auto", "full"]
+"""Of classes that are seen in windows: one view of the whole; windows, but where there is surely nothing; all."""
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: each is itself
+class Strip:
+    """Some rows of a picture, finished, as wide as the picture.
+
+    Attributes:
+        top: the first row.
+        probability: ``n r W`` float32 in [0, 1], of n classes.
+        guide: ``n r W`` int32: which prototype of the class each pixel chose.
+    """
+
+    top: int
+    probability: NDArray[np.float32]
+    guide: NDArray[np.int32]
+
+
 Separate = Callable[[NDArray[np.bool_], NDArray[np.float32]], NDArray[np.integer]]
 """``h w`` mask and probability -> ``h w`` objects numbered from 1; 0 is no object."""
 

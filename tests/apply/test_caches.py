@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from asgnet.apply.cached_fits import CachedFits
+from asgnet.apply.concept.scale import LARGER
 from asgnet.apply.inference.preprocess import encode
 from asgnet.apply.inference.working_scale import working_side
 from asgnet.apply.segmenter import SIDE, Segmenter
@@ -33,7 +34,7 @@ def encoded(monkeypatch):
 
     def counting(self, images, indices):
         counted[0] += len(images) * (images.shape[-1] == SIDE)
-        counted[1] += len(images) * (images.shape[-1] == working_side(SIDE, fine=True))
+        counted[1] += len(images) * (images.shape[-1] == working_side(SIDE, LARGER))
         return honest(self, images, indices)
 
     monkeypatch.setattr(Backbone, "maps_at", counting)

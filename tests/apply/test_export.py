@@ -2,6 +2,7 @@
 
 import pytest
 
+from asgnet.apply.concept.scale import USUAL
 from asgnet.apply.engines import choose
 from asgnet.apply.examples.samples import SCENES
 from asgnet.apply.export import export
@@ -27,7 +28,7 @@ def needs(to):
 @pytest.fixture(scope="module")
 def tensors(net, paint, coarse):
     picture, mask = paint(80, 110)
-    return tensors_of(Segmenter(net).fit(picture, mask, adapt=False).fits[False])
+    return tensors_of(Segmenter(net).fit(picture, mask, adapt=False).fits[USUAL])
 
 
 @pytest.mark.parametrize("to", [needs("onnx"), needs("openvino"), "torch"])

@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 
+def pieces(region: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The pieces of ``h w``, numbered from 1."""
+    return label(region)[0]
+
+
 def small_pieces(region: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
     """The pieces of ``h w`` that have fewer than ``least`` pixels."""
     numbers, _ = label(region)

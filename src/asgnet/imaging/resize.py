@@ -33,6 +33,29 @@ def bilinear(maps: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float
     return found.reshape(*maps.shape[:-2], *size)
 
 
+def stretched(
+    maps: NDArray[np.float32], rows: tuple[int, int], size: Sequence[int], top: int = 0, height: int = 0
+) -> NDArray[np.float32]:
+    """Some rows of what :func:`bilinear` makes of ``c h w``: ``c r w'``.
+
+    Args:
+        maps: of the whole picture, or ``h`` rows of its ``height`` from ``top`` on: those that the wanted ones lie
+            between.
+        rows: the first one wanted, and the one behind the last.
+        size: ``(h', w')`` of the whole.
+        top: see ``maps``.
+        height: see ``maps``; 0: they are the whole.
+    """
+    first, last = rows
+    scale = (height or maps.shape[1]) / size[0]
+    box = (0, first * scale - top, maps.shape[2], last * scale - top)
+    found = np.empty((len(maps), last - first, size[1]), np.float32)
+    for own, part in zip(maps, found, strict=True):
+        image = Image.fromarray(np.ascontiguousarray(own))
+        part[:] = np.asarray(image.resize(part.shape[::-1], Image.Resampling.BILINEAR, box=box))
+    return found
+
+
 def nearest(labels: NDArray, size: Sequence[int]) -> NDArray:
     """``h w`` of any dtype -> ``h' w'``: each new pixel takes the old one under its centre, no new values.
 

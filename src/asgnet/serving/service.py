@@ -258,22 +258,20 @@ class Service:
     def _fitted(
         self, classes: Sequence[str], adapt: str, examples: Sequence[Example], unpainted: Unpainted
     ) -> tuple[Segmenter, Concept]:
-        from asgnet.serving.shrink import SmallExample, fit_small, small_masks, small_picture
+        from asgnet.serving.shrink import fit_small, small_example
         from asgnet.serving.uploads import labels_in
 
         check_total((example.size for example in examples), self.bounds.request_pixels)
         segmenter, small = self.models.another(), []
-        side = segmenter.backend.side
         for example in examples:
+            labels = labels_in(example.mask, example.name)
             with self.decoder.picture(example.picture, example.name) as picture:
-                shrunk, digest = small_picture(picture, side)
-            masks, ground = small_masks(labels_in(example.mask, example.name), classes, side)
-            small.append(SmallExample(shrunk, masks, digest, ground))
-        unseen = [name for i, name in enumerate(classes) if all(one.masks[i] is None for one in small)]
+                small.append(small_example(segmenter.backend, picture, labels, classes, unpainted))
+        unseen = [name for name in classes if all(one.kept.masks[name] is None for one in small)]
         if unseen:
             raise SupportError(f"No example shows {unseen[0]!r}: paint it in at least one picture.")
         self.tally["fits"] += 1
-        return segmenter, fit_small(segmenter, classes, small, adapt != "false", unpainted)
+        return segmenter, fit_small(segmenter, classes, small, adapt != "false")
 
     def _diagnose(self, kept: KeptConcept) -> dict[str, Any]:
         from asgnet.apply.doctor.diagnosis import diagnose

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from asgnet.apply.concept.file import Concept
-from asgnet.apply.fitting.examples import picture_hash, stored_examples
-from asgnet.apply.inference.working_scale import stored_size
+from asgnet.apply.concept.file import Concept, stated_words
+from asgnet.apply.examples.unpainted import three_valued
+from asgnet.apply.fitting.examples import Example, picture_hash, stored_example
+from asgnet.imaging.components import pieces
 from asgnet.imaging.resize import nearest, resized
 from asgnet.types import GROUND, IGNORE, Mask, Picture, Unpainted
 
 if TYPE_CHECKING:
+    from asgnet.apply.engines.backend import Backend
     from asgnet.apply.segmenter import Segmenter
     from asgnet.serving.decoding import Decoder
     from asgnet.serving.store.kept import KeptExample
@@ -25,37 +25,29 @@ class SmallExample(NamedTuple):
     """An example of several classes.
 
     Attributes:
-        picture: ``h w 3``, as a Concept keeps it.
-        masks: of each class, of that size, None where it is not shown.
+        kept: as a Concept keeps it.
         digest: of the picture as it was.
-        ground: ``h w`` bool, where background is painted.
+        unpainted: what its unpainted pixels are.
     """
 
-    picture: Picture
-    masks: list[Mask | None]
+    kept: Example
     digest: str
-    ground: NDArray[np.bool_]
+    unpainted: Unpainted
 
 
-def small_picture(picture: Picture, side: int) -> tuple[Picture, str]:
-    """A picture as a network of that side sees it, and the digest of what it was."""
-    (small,), _ = stored_examples([picture], {}, side)
-    return small, picture_hash(picture)
-
-
-def small_masks(
-    labels: Mask, classes: Sequence[str], side: int
-) -> tuple[list[Mask | None], NDArray[np.bool_]]:
-    """Class indices ``h w`` as a mask of each class, None: not shown; and the painted background.
-
-    All are of the size of :func:`small_picture`.
-    """
-    _, masks = stored_examples([], {name: [_mask_of(labels, i)] for i, name in enumerate(classes, 1)}, side)
-    painted = [masks[name][0] for name in classes]
-    ground = nearest((labels == GROUND).astype(np.uint8), stored_size(labels.shape, side)) > 0
-    for mask in painted:
-        ground &= True if mask is None else mask != 1
-    return painted, ground
+def small_example(
+    backend: Backend, picture: Picture, labels: Mask, classes: Sequence[str], unpainted: Unpainted
+) -> SmallExample:
+    """A picture and its class indices ``h w`` as a network sees them."""
+    ground = labels == GROUND
+    masks, word = three_valued(
+        [_mask_of(labels, i) for i in range(1, len(classes) + 1)],
+        ground if ground.any() else None,
+        unpainted,
+        "",
+    )
+    kept = stored_example(picture, dict(zip(classes, masks, strict=True)), backend.side, backend.numbers)
+    return SmallExample(kept, picture_hash(picture), word)
 
 
 def object_or_not(labels: Mask) -> Mask:
@@ -68,20 +60,18 @@ def fit_small(
     classes: Sequence[str],
     examples: Sequence[SmallExample],
     adapt: bool,
-    unpainted: Unpainted,
 ) -> Concept:
     """Fit as on the examples as they were; the Concept keeps no pictures."""
-    masks = {name: [example.masks[i] for example in examples] for i, name in enumerate(classes)}
-    segmenter.fit(
-        [example.picture for example in examples],
-        masks,
-        adapt=adapt,
-        keep_pictures=False,
-        unpainted=unpainted,
-        background=[example.ground for example in examples],
-    )
+    digests = tuple(example.digest for example in examples)
+    kept = [example.kept for example in examples]
+    objects = {
+        name: [None if mask is None else pieces(mask == 1) for mask in (one.masks[name] for one in kept)]
+        for name in classes
+    }
+    words = stated_words([example.unpainted for example in examples])
+    blank = Concept(tuple(classes), {}, "", digests, adapt=adapt, unpainted=words)
+    segmenter.fit_kept(kept, blank, objects if adapt else {})
     assert segmenter.concept is not None
-    segmenter.concept = replace(segmenter.concept, supports=tuple(example.digest for example in examples))
     return segmenter.concept
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from asgnet.apply.concept.edit import about, merged, without_class, without_pictures
 from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import scales_of
 from asgnet.apply.concept.shots import Shot
 from asgnet.apply.fitting.refit import without_shot
 from asgnet.errors import UsageError, WeightsError
@@ -191,10 +192,10 @@ def test_what_cannot_be_meant_is_said(loaded, painted, red, both):
 
 def test_about_is_plain_and_complete(both):
     facts = json.loads(json.dumps(about(both)))
-    near = both.tensors["closer"].tolist()
+    scales = [str(one) for one in scales_of(both.tensors, 2)]
     assert facts["classes"] == [
-        {"name": "mug", "shots": 3, "closer": near[0]},
-        {"name": "cat", "shots": 1, "closer": near[1]},
+        {"name": "mug", "shots": 3, "scale": scales[0]},
+        {"name": "cat", "shots": 1, "scale": scales[1]},
     ]
     assert facts["pictures_kept"]
     assert facts["network"] == both.network
@@ -203,7 +204,7 @@ def test_about_is_plain_and_complete(both):
         "shows": ["cat"],
     }  # fmt: skip
     bare = about(Concept(("mug",), {}, "abc", ("1f",)))
-    assert bare["classes"] == [{"name": "mug", "shots": None, "closer": False}]
+    assert bare["classes"] == [{"name": "mug", "shots": None, "scale": "longer side at 512"}]
     assert bare["pictures"][0]["width"] is bare["made"] is None
 
 
@@ -226,15 +227,32 @@ def test_damaged_pictures_are_refused_in_a_sentence(loaded, red, data):
         without_shot(loaded.backend, replace(red, shots=(broken, *red.shots[1:])), 3)
 
 
-def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped):
-    """How closely a class is seen is decided by all of its examples, whenever they come."""
-    assert fitted(loaded, striped[:1]).tensors["closer"].tolist() == [False]
+def test_windows_are_kept_and_added_to_as_if_fitted_at_once(loaded, striped, tmp_path):
+    """Lines of a pixel in pictures of nearly two views."""
+    first = fitted(loaded, striped[:1])
+    assert first.tensors["scale"].tolist() == [[0, 1, 1]]
+    first.save(tmp_path / "lines.concept")
+    loaded.concept = Concept.load(tmp_path / "lines.concept")
+    assert loaded.concept.shots[0].patches == first.shots[0].patches != ()
     lines = loaded.add(*striped[1]).concept
     equal(lines, fitted(loaded, striped))
-    assert lines.tensors["closer"].tolist() == [True]
+    equal(without_shot(loaded.backend, lines, 2), first)
+    cat = replace(first, classes=("cat",), supports=("f" * 64,))
+    assert [p.place for p in merged([cat, lines], ["cat", "line"]).shots[1].patches] == [1] * len(
+        lines.shots[0].patches
+    )
+
+
+def test_a_fine_class_joined_and_added_to_is_as_if_fitted_at_once(loaded, painted, striped):
+    """How closely a class is seen is decided by all of its examples, whenever they come."""
+    striped = [(picture[:120, :160], mask[:120, :160]) for picture, mask in striped]
+    assert fitted(loaded, striped[:1]).tensors["scale"].tolist() == [[1, 0, 1]]
+    lines = loaded.add(*striped[1]).concept
+    equal(lines, fitted(loaded, striped))
+    assert lines.tensors["scale"].tolist() == [[1.5, 0, 1.5]]
     disc = fitted(loaded, painted[:3], adapt=False)
     both = merged([disc, lines], ["disc", "line"])
-    assert both.tensors["closer"].tolist() == [False, True]
+    assert both.tensors["scale"].tolist() == [[1, 0, 1], [1.5, 0, 1.5]]
     loaded.concept = both
     together = loaded.predict(striped[1][0])
     for name, one in (("disc", disc), ("line", lines)):

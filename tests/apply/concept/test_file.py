@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch_file
 
 from asgnet import Concept
-from asgnet.apply.concept.file import CLOSER_FORMAT, CONCEPT_FORMAT, SHOTS_FORMAT
+from asgnet.apply.concept.file import CONCEPT_FORMAT, SCALE_FORMAT, SHOTS_FORMAT
+from asgnet.apply.concept.scale import LARGER, USUAL, Scale, scales_to_arrays
 from asgnet.apply.concept.shots import Shot
 from asgnet.errors import OutputError, WeightsError
 from asgnet.imaging.interior import FEATURES, READOUT
@@ -222,18 +223,20 @@ def with_shots(classes=("mug", "cat")):
 
 
 @pytest.mark.parametrize(
-    ("closer", "kept", "kind"),
+    ("scales", "kept", "kind"),
     [
-        ([False, False], False, CONCEPT_FORMAT),
-        ([False, False], True, SHOTS_FORMAT),
-        ([False, True], False, CLOSER_FORMAT),
-        ([False, True], True, CLOSER_FORMAT),
+        ([USUAL, USUAL], False, CONCEPT_FORMAT),
+        ([USUAL, USUAL], True, SHOTS_FORMAT),
+        ([USUAL, LARGER], False, SCALE_FORMAT),
+        ([Scale(0.0, 0.5), USUAL], True, SCALE_FORMAT),
     ],
 )
-def test_its_format_is_the_oldest_that_says_all(tmp_path, closer, kept, kind):
-    """An asgnet that knows nothing of seeing closer must not apply a concept that needs it."""
+def test_its_format_is_the_oldest_that_says_all(tmp_path, scales, kept, kind):
+    """An asgnet that knows nothing of working scales must not apply a concept that needs it."""
     path, one = tmp_path / "mug.concept", with_shots()
-    one = replace(one, tensors=one.tensors | {"closer": np.array(closer)}, shots=one.shots if kept else ())
+    one = replace(
+        one, tensors=one.tensors | scales_to_arrays(scales, [0.0, 0.0]), shots=one.shots if kept else ()
+    )
     one.save(path)
     whole = path.read_bytes()
     header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])

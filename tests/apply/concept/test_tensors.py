@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asgnet.apply.concept.file import Concept
-from asgnet.apply.concept.tensors import CLOSER, check_concept, concept_tensors
+from asgnet.apply.concept.scale import LARGER, USUAL, scales_to_arrays
+from asgnet.apply.concept.tensors import check_concept, concept_tensors
 from asgnet.apply.fitting.learn import expected_of
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
@@ -80,7 +81,7 @@ def test_every_tensor_is_checked(loaded, one, two):
         check_concept(concept, expected)
         for name, array in concept.tensors.items():
             broken = [
-                *([None] if name != CLOSER else []),
+                None,
                 array[..., None],
                 np.concatenate([array, array]),
                 array[:0],
@@ -97,10 +98,9 @@ def test_every_tensor_is_checked(loaded, one, two):
 
 
 def test_a_concept_of_the_first_version_is_at_the_usual_working_scale(loaded, two, query):
-    assert two.tensors[CLOSER].dtype == bool
-    loaded.concept = changed(two, closer=np.array([False, False]))
+    loaded.concept = changed(two, **scales_to_arrays([USUAL, USUAL], [0.0, 0.0]))
     expected = loaded.predict(query)
-    loaded.concept = changed(two, closer=None)
+    loaded.concept = changed(two, scale=None, breadth=None)
     found = loaded.predict(query)
     np.testing.assert_array_equal(found.probability, expected.probability)
     np.testing.assert_array_equal(found.mask, expected.mask)
@@ -110,15 +110,15 @@ def test_thin_structures_are_told_by_pixels_and_like_their_surroundings(two):
     kinds = two.tensors["kinds"].copy()
     kinds[0, 1], kinds[1, 1] = kinds[0, 0], -kinds[1, 0]
     for weights, thin in (((0.75, 0.75), [True, False]), ((0.25, 0.75), [False, False])):
-        concept = changed(two, kinds=kinds, adapted_share=np.array(weights, np.float32), closer=None)
-        assert concept_tensors(concept)[False].thin(Calibration()) == thin
+        concept = changed(two, kinds=kinds, adapted_share=np.array(weights, np.float32), scale=None)
+        assert concept_tensors(concept)[USUAL].thin(Calibration()) == thin
 
 
 def test_classes_are_parted_by_working_scale(two):
-    found = concept_tensors(changed(two, closer=np.array([True, False])))
-    assert {closer: part.classes for closer, part in found.items()} == {False: ("cat",), True: ("mug",)}
-    whole = concept_tensors(changed(two, closer=None))[False]
-    for number, part in enumerate((found[True], found[False])):
+    found = concept_tensors(changed(two, **scales_to_arrays([LARGER, USUAL], [0.0, 0.0])))
+    assert {scale: part.classes for scale, part in found.items()} == {USUAL: ("cat",), LARGER: ("mug",)}
+    whole = concept_tensors(changed(two, scale=None))[USUAL]
+    for number, part in enumerate((found[LARGER], found[USUAL])):
         assert np.array_equal(part.inputs["fusion_weight"][0], whole.inputs["fusion_weight"][number])
         assert np.array_equal(part.inputs["head_weights"][0], whole.inputs["head_weights"][number])
         for own, both in zip(part.statistics, whole.statistics, strict=True):

@@ -6,11 +6,14 @@ from skimage.draw import disk
 from skimage.segmentation import find_boundaries
 
 from asgnet import Concept
+from asgnet.apply.concept.scale import USUAL as USUAL_SCALE
+from asgnet.apply.fitting.examples import Example
 from asgnet.apply.fitting.separation import NO_SPECKS, PIECES, Shown, choose_separation, learn_separations
 from asgnet.imaging.separation import Separation, f1_at_half, renumbered
 from asgnet.types import Prediction, connected_pieces
 
 SHAPE = (100, 140)
+SCALES = {"cat": USUAL_SCALE, "disc": USUAL_SCALE}
 
 
 def sheet(seed: int, apart: bool = False) -> np.ndarray:
@@ -119,13 +122,13 @@ def test_each_class_has_its_own_and_single_objects_ask_for_nothing():
         mask = (both > 0).astype(np.int32)
         return Prediction(mask, mask.astype(np.float32), 1.0, mask, ("disc", "cat"), {})
 
-    picture = np.zeros((*SHAPE, 3), np.uint8)
+    example = Example(np.zeros((*SHAPE, 3), np.uint8), {}, SHAPE, {})
     one = (both == 1).astype(np.int32)
-    assert learn_separations(predict, [picture], {"cat": [one]}, {"cat": [one]}) == {}
+    assert learn_separations(predict, [example], {"cat": [one]}, {"cat": [one]}, SCALES) == {}
     assert not asked
     objects = {"disc": [both, None], "cat": [None, one]}
     known = {name: [None if o is None else (o > 0) * 1 for o in own] for name, own in objects.items()}
-    found = learn_separations(predict, [picture, picture], objects, known)
+    found = learn_separations(predict, [example, example], objects, known, SCALES)
     assert found["disc"].depth
     assert [*found] == ["disc"]
     assert len(asked) == 1

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from asgnet.apply.concept.scale import LARGER
 from asgnet.apply.engines.features import Features
 from asgnet.apply.fitting.support_features import SupportFeatures
 
@@ -21,7 +22,7 @@ def test_each_view_is_encoded_once_and_only_if_asked():
     first = features(1)
     assert features(1) is first
     assert features(0) is not first
-    assert features(1, fine=True) is features(1, fine=True)
+    assert features(1, LARGER) is features(1, LARGER)
     assert features(1, gamma=1.5) is not first
     assert [one.shape for one in encoded] == [(96, 128, 3), (96, 128, 3), (128, 192, 3), (96, 128, 3)]
     assert [int(one.mean()) for one in encoded] == [128, 64, 128, 91]  # darker: 255 · (128 / 255) ^ 1.5

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asgnet.apply.inference import edges
-from asgnet.apply.inference.edges import close_specks, follow_edges
+from asgnet.apply.inference.edges import close_specks, follow_edges, speck_size
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.resize import bilinear
 from asgnet.model.default.calibration import Calibration
@@ -118,7 +118,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
     probability[60, 2:10] = 0.8  # eight
     probability[30, 40:47] = 0.4
     probability[40, 40:48] = 0.4
-    found = close_specks(probability.copy(), (16, 24), NUMBERS)
+    found = close_specks(probability.copy(), speck_size((64, 96), (16, 24), NUMBERS), NUMBERS)
     changed = found != probability
     assert changed.sum() == 14
     assert (found[2, 2:9] == np.float32(0.49)).all()
@@ -128,7 +128,7 @@ def test_specks_and_pinholes_are_closed_and_larger_ones_stay():
 def test_in_a_small_picture_a_pixel_may_be_an_object():
     probability = np.zeros((16, 16), np.float32)
     probability[5, 5] = 1
-    assert close_specks(probability, (16, 16), NUMBERS)[5, 5] == 1
+    assert close_specks(probability, speck_size((16, 16), (16, 16), NUMBERS), NUMBERS)[5, 5] == 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,8 +140,9 @@ def test_in_a_small_picture_a_pixel_may_be_an_object():
 def test_no_small_piece_is_left_but_what_was_beside_one(mask, grid, scale):
     """As labelling the whole picture would have it, specks first, then holes."""
     mask = mask.repeat(scale, 0).repeat(scale, 1)
-    found = close_specks(np.where(mask, 0.9, 0.1).astype(np.float32), (grid, grid), NUMBERS) > 0.5
     least = NUMBERS.speck * mask.size / grid**2
+    assert least == speck_size(mask.shape, (grid, grid), NUMBERS)
+    found = close_specks(np.where(mask, 0.9, 0.1).astype(np.float32), least, NUMBERS) > 0.5
     wanted = mask
     if least > 1 and mask.any():
         wanted = mask & ~small_pieces(mask, least)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import USUAL, scales_of
 from asgnet.faces.cli.app import main
 
 
@@ -63,7 +64,8 @@ def test_add_remove_merge_and_look(files, cup, capsys):
     capsys.readouterr()
     assert main(["concept", "info", both]) == 0
     told = capsys.readouterr().out
-    cup_, cat_ = (", seen closer" * near for near in Concept.load(both).tensors["closer"].tolist())
+    scales = scales_of(Concept.load(both).tensors, 2)
+    cup_, cat_ = (f", {scale}" * (scale != USUAL) for scale in scales)
     assert f"cup: 2 examples{cup_}\ncat: 1 example{cat_}\n" in told
     assert "100×80  cat" in told
 

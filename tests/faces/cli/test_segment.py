@@ -8,6 +8,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class Segmenter:
     """Whatever is bright is the object."""
 
     supports = ()
+    fits: ClassVar = {}
     concept = Concept(("object",), {}, "a stand-in")
 
     def fit(self, images, masks, **options):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import LARGER, USUAL, scales_to_arrays
 from asgnet.apply.doctor import diagnosis as doctor
 from asgnet.apply.doctor import suggest
 from asgnet.faces.cli import doctor as doctor_command
@@ -59,11 +60,11 @@ def painted(masks):
 
 def test_who_waits_longer_is_told_why(told, capsys, monkeypatch):
     main(["fit", "--out", "new.concept", "--support", "cup.jpg", "drawn/cup.json"])
-    assert "closer" not in capsys.readouterr().err
+    assert "is seen" not in capsys.readouterr().err
     fitted = given.load_segmenter(None, "cpu").concept
-    fitted.classes, fitted.tensors = ("cup", "crack"), {"closer": np.array([False, True])}
+    fitted.classes, fitted.tensors = ("cup", "crack"), scales_to_arrays([USUAL, LARGER], [0.0, 0.0])
     main(["fit", "--out", "new.concept", "--support", "cup.jpg", "drawn/cup.json", "--overwrite"])
-    assert "looking closer for crack, which finds more" in capsys.readouterr().err
+    assert "crack is seen longer side at 768; a picture takes longer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 import asgnet
 from asgnet.apply.concept.file import Concept, stated_words
-from asgnet.apply.concept.shots import Shot
-from asgnet.apply.concept.tensors import PER_PROTOTYPE, at_fine_scale, stacked
+from asgnet.apply.concept.scale import scales_of, with_scale
+from asgnet.apply.concept.shots import Shot, of_classes, packed
+from asgnet.apply.concept.tensors import PER_PROTOTYPE, WINDOW, stacked
 from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
 from asgnet.imaging.separation import Separation
@@ -29,11 +31,11 @@ def about(concept: Concept) -> dict[str, Any]:
     kept: Sequence[Any] = concept.shots or [None] * len(concept.supports)
     return {
         "classes": [
-            {"name": name, "shots": shots, "closer": closer}
-            for name, shots, closer in zip(
+            {"name": name, "shots": shots, "scale": scale}
+            for name, shots, scale in zip(
                 concept.classes,
                 concept.counts or [None] * len(concept.classes),
-                at_fine_scale(concept),
+                [str(one) for one in scales_of(concept.tensors, len(concept.classes))],
                 strict=True,
             )
         ],
@@ -57,7 +59,7 @@ def about(concept: Concept) -> dict[str, Any]:
             )
         ],
         "bytes": sum(array.nbytes for array in concept.tensors.values())
-        + sum(len(shot.picture) + sum(len(m) for m in shot.masks if m) for shot in concept.shots),
+        + sum(array.nbytes for array in packed(concept.shots).values()),
     }
 
 
@@ -94,19 +96,22 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
             "The concepts show values of more than 8 bits, or channels, in different ways; fit them again "
             "with the same --range and --channels."
         )
-    if len({frozenset(one.tensors) for one in concepts}) > 1:
+    parts = _alike(concepts)
+    if len({frozenset(one) for one in parts}) > 1:
         raise WeightsError("The concepts are of different versions of asgnet; fit them again.")
     try:
-        tensors = {name: stacked([one.tensors[name] for one in concepts]) for name in first.tensors}
+        tensors = {name: stacked([one[name] for one in parts]) for name in parts[0]}
     except (ValueError, RuntimeError, TypeError) as error:
         raise WeightsError("A concept is damaged; fit it again from its examples.") from error
     shots: list[Shot] = []
     keep = all(one.shots for one in concepts) and len({(c.adapt, c.seed) for c in concepts}) == 1
     before = 0
     for one in concepts if keep else ():
-        after = len(classes) - before - len(one.classes)
-        shots += [replace(s, masks=(None,) * before + s.masks + (None,) * after) for s in one.shots]
-        before += len(one.classes)
+        own = range(len(one.classes))
+        after = len(classes) - before - len(own)
+        places = [*[None] * before, *own, *[None] * after]
+        shots += [of_classes(shot, places) for shot in one.shots]
+        before += len(own)
     counts = tuple(count for one in concepts for count in one.counts)
     return replace(
         first,
@@ -120,6 +125,17 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
         separations=_renamed(concepts, classes),
         **origin(),
     )
+
+
+def _alike(concepts: Sequence[Concept]) -> list[dict[str, NDArray]]:
+    """The concepts' tensors, with zeros for windows where only others' classes are seen in any."""
+    windows = {k: a for one in concepts for k, a in one.tensors.items() if k.startswith(WINDOW)}
+    blank = {name: np.zeros_like(array[:1]) for name, array in windows.items()}
+    return [
+        {name: np.repeat(array, len(one.classes), 0) for name, array in blank.items()}
+        | with_scale(one.tensors, len(one.classes))
+        for one in concepts
+    ]
 
 
 def _renamed(concepts: Sequence[Concept], classes: Sequence[str]) -> dict[str, Separation]:
@@ -143,11 +159,14 @@ def without_class(concept: Concept, name: str) -> Concept:
         raise UsageError(f"{name!r} is the only class; delete the file instead.")
     left = [i for i, other in enumerate(concept.classes) if other != name]
     tensors = {key: array[left] for key, array in concept.tensors.items()}
-    for vectors, valid in PER_PROTOTYPE:  # as many places as the class with most prototypes needs
-        places = np.flatnonzero(tensors[valid].any(0))
-        for key in (vectors, valid):
+    if not any(scale.in_windows for scale in scales_of(tensors, len(left))):
+        tensors = {key: array for key, array in tensors.items() if not key.startswith(WINDOW)}
+    pairs = [*PER_PROTOTYPE, *((WINDOW + one, WINDOW + other) for one, other in PER_PROTOTYPE)]
+    for vectors, valid in pairs:  # as many places as the class with most prototypes needs
+        places = np.flatnonzero(tensors[valid].any(0)) if valid in tensors else np.zeros(0, int)
+        for key in {vectors, valid} & set(tensors):
             tensors[key] = np.ascontiguousarray(tensors[key][:, : places.max(initial=0) + 1])
-    shots = [replace(shot, masks=tuple(shot.masks[i] for i in left)) for shot in concept.shots]
+    shots = [of_classes(shot, left) for shot in concept.shots]
     stay = [i for i, shot in enumerate(shots) if any(mask is not None for mask in shot.masks)]
     return replace(
         concept,

@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.apply.concept.shots import Shot, packed, unpacked
+from asgnet.apply.concept.scale import CLOSER, Scale, is_usual, with_scale
+from asgnet.apply.concept.shots import Shot, packed, patch_boxes, unpacked
 from asgnet.errors import WeightsError
 from asgnet.files import named, save_bytes
 from asgnet.imaging.interior import Interior
@@ -27,7 +28,10 @@ CONCEPT_FORMAT = "asgnet-concept-1"
 SHOTS_FORMAT = "asgnet-concept-2"
 """Of a concept that keeps its supports."""
 CLOSER_FORMAT = "asgnet-concept-3"
-"""Of a concept with a class at the fine working scale, whether it keeps its supports or not."""
+"""Of earlier asgnets: with a class at the larger view, whether it keeps its supports or not."""
+SCALE_FORMAT = "asgnet-concept-4"
+"""Of a concept with a class at another working scale than the usual one, or that keeps windows."""
+FORMATS = (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT, SCALE_FORMAT)
 
 
 def stated_words(words: Sequence[Unpainted]) -> tuple[Unpainted, ...]:
@@ -50,6 +54,7 @@ class Concept:
         made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
         rendering: how deep values and other channels were shown, and are in every later picture; None: all
             supports were of 8 bits.
+        scale: the working scale that was asked for; None: each class has the one that was best.
         separations: how the objects of a class are told apart, by its name; of the others each connected
             piece is one.
         unpainted: of each support, what its unpainted pixels are, see ``Segmenter.fit``; empty: background.
@@ -67,6 +72,7 @@ class Concept:
     version: str = ""
     rendering: Rendering | None = None
     separations: Mapping[str, Separation] = field(default_factory=dict)
+    scale: Scale | None = None
     unpainted: tuple[Unpainted, ...] = ()
 
     @property
@@ -85,12 +91,15 @@ class Concept:
             "supports": json.dumps(self.supports),
             "counts": json.dumps(self.counts),
             "sizes": json.dumps([shot.size for shot in self.shots]),
+            "patches": json.dumps(patch_boxes(self.shots)),
             "fitting": json.dumps([bool(self.adapt), int(self.seed)]),
             "made": self.made,
             "version": self.version,
         }
         if self.rendering is not None:
             header["rendering"] = json.dumps([self.rendering.channels, self.rendering.values])
+        if self.scale is not None:
+            header["scale"] = json.dumps(astuple(self.scale))
         if self.separations:
             header["separations"] = json.dumps({name: astuple(one) for name, one in self.separations.items()})
         if self.unpainted:
@@ -112,7 +121,7 @@ class Concept:
         name = named(path, "concept")
         header, tensors = _read(path, name)
         kind = header.get("format", "")
-        if kind.startswith("asgnet-concept-") and kind not in (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT):
+        if kind.startswith("asgnet-concept-") and kind not in FORMATS:
             raise WeightsError(f"{name} was written by a newer asgnet ({kind}); update asgnet.")
         # Files of older versions have none.
         if "checksum" in header and header["checksum"] != _checksum(header, tensors):
@@ -124,8 +133,11 @@ class Concept:
             concept = _concept_of(header, tensors)
         except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise WeightsError(stranger) from error
-        if kind != _format_of(concept.tensors, concept.shots) or not _is_consistent(concept):
+        expected = CLOSER_FORMAT if np.any(tensors.get(CLOSER, False)) else _format_of(tensors, concept.shots)
+        if kind != expected or not _is_consistent(concept):
             raise WeightsError(stranger)
+        if CLOSER in concept.tensors:
+            return replace(concept, tensors=with_scale(concept.tensors, len(concept.classes)))
         return concept
 
 
@@ -159,7 +171,9 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
     classes, supports = (tuple(map(str, _listed(header[key]))) for key in ("classes", "supports"))
     "".join(classes).encode("utf-8", "surrogateescape")  # half a character is no name
     adapt, seed = _listed(header.get("fitting", "[true, 0]"))
-    shots, tensors = unpacked(tensors, _listed(header.get("sizes", "[]")), len(classes))
+    shots, tensors = unpacked(
+        tensors, _listed(header.get("sizes", "[]")), len(classes), _listed(header.get("patches", "[]"))
+    )
     separations = json.loads(header.get("separations", "{}"))
     if not isinstance(separations, dict) or not set(separations) <= set(classes):
         raise ValueError("separations of other classes")
@@ -176,6 +190,7 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         header.get("version", ""),
         _rendering_of(_listed(header["rendering"])) if "rendering" in header else None,
         {str(name): _separation_of(*numbers) for name, numbers in separations.items()},
+        Scale(*map(float, _listed(header["scale"]))) if "scale" in header else None,
         _unpainted_of(_listed(header.get("unpainted", "[]"))),
     )
 
@@ -225,8 +240,8 @@ def _is_consistent(concept: Concept) -> bool:
 
 def _format_of(tensors: dict[str, NDArray], shots: tuple[Shot, ...]) -> str:
     """The oldest one that says all: earlier asgnets refuse what they would misunderstand."""
-    if np.any(tensors.get("closer", np.array(False))):
-        return CLOSER_FORMAT
+    if not is_usual(tensors) or any(shot.patches for shot in shots):
+        return SCALE_FORMAT
     return SHOTS_FORMAT if shots else CONCEPT_FORMAT
 
 

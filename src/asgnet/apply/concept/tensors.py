@@ -10,12 +10,23 @@ from numpy.typing import NDArray
 
 from asgnet.apply.concept.adaptation import Adaptation, is_thin
 from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import (
+    BREADTH,
+    SCALE,
+    USUAL,
+    Scale,
+    check_scale,
+    scales_of,
+    scales_to_arrays,
+    with_scale,
+)
 from asgnet.errors import WeightsError
 from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.pooling import PooledStatistics
 
-CLOSER = "closer"
-"""Tensor ``n``, bool: the classes at the fine working scale, see :mod:`asgnet.apply.inference.working_scale`."""
+REMEDY = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
+WINDOW = "window."
+"""Begins the names of the tensors that classes have for windows, beside those for one view; zeros for others."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
 """Tensors that have as many entries as there are prototypes, in pairs."""
 
@@ -27,11 +38,15 @@ class ClassFit(NamedTuple):
         classes: n names.
         statistics: of n classes.
         adaptations: n.
+        breadths: n; how broad their objects are at their working scale, in network pixels; 0: unknown.
+        whole: of classes that are seen in windows what one view of the whole picture needs.
     """
 
     classes: tuple[str, ...]
     statistics: PooledStatistics
     adaptations: tuple[Adaptation, ...]
+    breadths: tuple[float, ...]
+    whole: ClassFit | None = None
 
     @property
     def inputs(self) -> dict[str, NDArray]:
@@ -55,23 +70,42 @@ def decode_inputs(statistics: PooledStatistics, adaptations: Sequence[Adaptation
     }
 
 
-def concept_tensors(concept: Concept) -> dict[bool, ClassFit]:
-    """A concept's tensors, of the classes at the usual working scale (False) and the fine one."""
-    adaptations, fine = Adaptation.from_arrays(concept.tensors), at_fine_scale(concept)
+def concept_tensors(concept: Concept) -> dict[Scale, ClassFit]:
+    """A concept's tensors, of the classes at each working scale."""
+    tensors = with_scale(concept.tensors, len(concept.classes))
+    scales = scales_of(tensors, len(concept.classes))
     found = {}
-    for scale in sorted(set(fine)):
-        those = [i for i, own in enumerate(fine) if own == scale]
-        found[scale] = ClassFit(
-            tuple(concept.classes[i] for i in those),
-            PooledStatistics(*(concept.tensors[name][those] for name in PooledStatistics._fields)),
-            tuple(adaptations[i] for i in those),
-        )
+    for scale in sorted(set(scales)):
+        those = [i for i, own in enumerate(scales) if own == scale]
+        fit = _class_fit(tensors, concept.classes, those, tensors[BREADTH])
+        if scale.in_windows:
+            fit = _class_fit(in_windows(tensors), concept.classes, those, tensors[BREADTH])._replace(
+                whole=fit
+            )
+        found[scale] = fit
     return found
 
 
-def at_fine_scale(concept: Concept) -> list[bool]:
-    """Which classes are at the fine working scale; concepts of the first version do not say: none is."""
-    return concept.tensors[CLOSER].tolist() if CLOSER in concept.tensors else [False] * len(concept.classes)
+def _class_fit(
+    arrays: Mapping[str, NDArray], classes: Sequence[str], those: Sequence[int], breadths: NDArray
+) -> ClassFit:
+    adaptations = Adaptation.from_arrays(arrays)
+    return ClassFit(
+        tuple(classes[i] for i in those),
+        PooledStatistics(*(arrays[name][those] for name in PooledStatistics._fields)),
+        tuple(adaptations[i] for i in those),
+        tuple(map(float, breadths[those])),
+    )
+
+
+def in_windows(tensors: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Those for windows, by the names of the others; empty if no class is seen so."""
+    return {name[len(WINDOW) :]: array for name, array in tensors.items() if name.startswith(WINDOW)}
+
+
+def for_windows(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """The other way round."""
+    return {WINDOW + name: array for name, array in arrays.items()}
 
 
 def stacked(parts: Sequence[NDArray]) -> NDArray:
@@ -94,24 +128,34 @@ def check_concept(concept: Concept, expected: Mapping[str, NDArray]) -> None:
     Raises:
         WeightsError: one is missing, of another shape or type, or holds numbers that are not finite.
     """
-    remedy = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
+    n, arrays = len(concept.classes), concept.tensors
+    unsaid = {SCALE, BREADTH} - set(arrays)  # of an earlier asgnet
+    wanted = {name: one for name, one in expected.items() if len(unsaid) < 2 or name not in unsaid}
+    _check_tensors(arrays, wanted, n)
+    scales = scales_of(arrays, n)
+    if not all(map(check_scale, scales)):
+        raise WeightsError(f"The concept's {SCALE} is none{REMEDY}")
+    if any(scale.in_windows for scale in scales):
+        own = {name: one for name, one in expected.items() if name not in (SCALE, BREADTH)}
+        _check_tensors(in_windows(arrays), own, n)
+
+
+def _check_tensors(arrays: Mapping[str, NDArray], expected: Mapping[str, NDArray], classes: int) -> None:
     for name, example in expected.items():
-        if name not in concept.tensors and name == CLOSER:
-            continue  # of the first version
-        if name not in concept.tensors:
-            raise WeightsError(f"The concept lacks {name}{remedy}")
-        array = concept.tensors[name]
-        wanted = (len(concept.classes), *example.shape[1:])
+        if name not in arrays:
+            raise WeightsError(f"The concept lacks {name}{REMEDY}")
+        array = arrays[name]
+        wanted = (classes, *example.shape[1:])
         if any(name in pair for pair in PER_PROTOTYPE):  # any number of them
             wanted = (wanted[0], max((*array.shape, 1, 1)[1], 1), *wanted[2:])
         if array.shape != wanted or array.dtype != example.dtype:
             found = f"{array.dtype} of shape {array.shape}, not {example.dtype} of shape {wanted}"
-            raise WeightsError(f"The concept's {name} is {found}{remedy}")
+            raise WeightsError(f"The concept's {name} is {found}{REMEDY}")
         if not np.isfinite(array).all():
-            raise WeightsError(f"The concept's {name} holds numbers that are not finite{remedy}")
+            raise WeightsError(f"The concept's {name} holds numbers that are not finite{REMEDY}")
     for vectors, valid in PER_PROTOTYPE:
-        if concept.tensors[vectors].shape[1] != concept.tensors[valid].shape[1]:
-            raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{remedy}")
+        if arrays[vectors].shape[1] != arrays[valid].shape[1]:
+            raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{REMEDY}")
 
 
 def expected_tensors(statistics: PooledStatistics, head: NDArray) -> dict[str, NDArray]:
@@ -122,4 +166,4 @@ def expected_tensors(statistics: PooledStatistics, head: NDArray) -> dict[str, N
         head: ``1 d``, the pixel head's weights.
     """
     arrays = statistics._asdict() | Adaptation.to_arrays([Adaptation(1.0, 0.0, head[0], 0.0)])
-    return arrays | {CLOSER: np.array([False])}
+    return arrays | scales_to_arrays([USUAL], [0.0])

@@ -19,7 +19,7 @@ from asgnet.apply.export.graph import PICTURES, GraphEngine, tensors_of
 from asgnet.apply.export.onnx_graph import to_onnx
 from asgnet.apply.export.parity import parity, refuse_strangers
 from asgnet.apply.export.quantise import quantised
-from asgnet.apply.inference.prediction import each_class
+from asgnet.apply.inference.edges import close_specks, follow_edges, speck_size
 from asgnet.apply.inference.working_scale import stored_picture, working_picture
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError
@@ -95,8 +95,11 @@ def _masked(segmenter: Segmenter, picture: Picture, run: GraphEngine) -> NDArray
     output = run(_pixels(picture, segmenter.backend.side), tensors_of(fit))
     logits, presence, guide_map = (one[0].numpy() for one in output)
     decoded = Decoded(logits, presence, guide_map, logits, logits)
-    (found,) = each_class(decoded, fit, picture, segmenter.backend.numbers, edges=True).values()
-    return found.mask
+    numbers = segmenter.backend.numbers
+    logits = follow_edges(decoded.logits, picture, fit.thin(numbers), numbers)[0]
+    probability = fit.adaptations[0].calibrated(logits, numbers.background_gain)
+    least = speck_size(picture.shape[:2], decoded.logits.shape[-2:], numbers)
+    return close_specks(probability, least, numbers) > 0.5
 
 
 def _feed(picture: Picture, side: int, tensors: dict[str, Tensor]) -> dict[str, NDArray]:

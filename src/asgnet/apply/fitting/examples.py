@@ -1,68 +1,96 @@
-"""Supports as fitting uses them and a Concept keeps them: small, with their hashes and superpixels."""
+"""Supports as fitting uses them and a Concept keeps them: small, with windows of those whose objects are small."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from asgnet.apply.concept.shots import Shot
-from asgnet.apply.fitting.learn import Painted
-from asgnet.apply.fitting.support_features import SupportFeatures
-from asgnet.apply.inference.working_scale import stored_mask, stored_picture, working_mask, working_side
+from asgnet.apply.concept.scale import Scale
+from asgnet.apply.concept.shots import KeptPatch, Shot
+from asgnet.apply.fitting.patches import Patch, patches_of, small_scale
+from asgnet.apply.inference.working_scale import stored_mask, stored_picture
 from asgnet.data.png import png_bytes
-from asgnet.imaging.resize import spread_labels
-from asgnet.types import Mask, Picture, Support
+from asgnet.model.default.calibration import Calibration
+from asgnet.types import Mask, Picture
+
+Painted = Mapping[str, Sequence[Mask | None]]
+"""Of each class a mask ``h w`` per support, None where it is not shown."""
+
+
+class Example(NamedTuple):
+    """A support as it is kept: fitting uses nothing else of it.
+
+    Attributes:
+        picture: ``h w 3``, at :func:`~asgnet.apply.inference.working_scale.stored_size`.
+        masks: by class ``h w`` of the same size, None where it is not shown.
+        size: ``(h, w)`` of the picture itself.
+        patches: by class, windows of the picture itself; of classes whose objects are not small in it none.
+    """
+
+    picture: Picture
+    masks: Mapping[str, Mask | None]
+    size: tuple[int, int]
+    patches: Mapping[str, Sequence[Patch]]
 
 
 def stored_examples(
-    pictures: Sequence[Picture], painted: Painted, side: int
-) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
-    """Supports at :func:`~asgnet.apply.inference.working_scale.stored_size`: fitting uses nothing else of them."""
-    masks = {
-        name: [None if m is None else stored_mask(m, side) for m in own] for name, own in painted.items()
-    }
-    return [stored_picture(picture, side) for picture in pictures], masks
-
-
-def shots_of(
-    pictures: Sequence[Picture], painted: Painted, sizes: Sequence[Sequence[int]]
-) -> tuple[Shot, ...]:
-    """What a Concept keeps of :func:`stored_examples`; ``sizes`` are the pictures' own."""
-    return tuple(
-        Shot(
-            png_bytes(picture),
-            tuple(None if mask is None else png_bytes(mask) for mask in masks),
-            (int(size[0]), int(size[1])),
-        )
-        for picture, masks, size in zip(pictures, zip(*painted.values(), strict=True), sizes, strict=True)
-    )
-
-
-def superpixels_of(
-    features: SupportFeatures, fine: bool, masks: Sequence[Mask | None], supports: Sequence[Support]
-) -> list[NDArray[np.int32]]:
-    """Per support ``h w`` at its own size: the superpixel of its object, else -1.
+    pictures: Sequence[Picture], painted: Painted, side: int, numbers: Calibration, scale: Scale | None = None
+) -> list[Example]:
+    """Supports as they are kept.
 
     Args:
-        features: of the k supports.
-        fine: the class is at the fine working scale.
-        masks: theirs, as the Concept keeps them, None where there is no object.
-        supports: the same, at their own sizes.
+        pictures: ``h w 3`` each.
+        painted: of the pictures' sizes.
+        side: of the network's usual view.
+        numbers: of windows.
+        scale: of all classes; None: as each example's objects need it.
     """
-    backend = features.backend
-    parts = [np.full(support.mask.shape, -1, np.int32) for support in supports]
-    side = working_side(backend.side, fine)
-    shown = [(i, working_mask(mask, side)) for i, mask in enumerate(masks) if mask is not None]
-    first = 0
-    for i, mask in shown:
-        statistics, found = backend.statistics(features(i, fine), mask)
-        numbered = np.where(found < 0, -1, found + first)
-        first += len(statistics.object.prototypes)
-        parts[i] = spread_labels(numbered, supports[i].mask)
-    return parts
+    return [
+        stored_example(picture, {name: masks[i] for name, masks in painted.items()}, side, numbers, scale)
+        for i, picture in enumerate(pictures)
+    ]
+
+
+def stored_example(
+    picture: Picture,
+    masks: Mapping[str, Mask | None],
+    side: int,
+    numbers: Calibration,
+    scale: Scale | None = None,
+) -> Example:
+    """One support as it is kept, see :func:`stored_examples`."""
+    small: dict[str, Mask | None] = dict.fromkeys(masks)
+    patches = {}
+    for name, mask in masks.items():
+        if mask is not None:
+            small[name] = stored = stored_mask(mask, side)
+            own = small_scale(mask, stored, side, numbers) if scale is None else scale
+            if own is not None and own.in_windows:
+                patches[name] = patches_of(picture, mask, own, side, numbers)
+    return Example(stored_picture(picture, side), small, (picture.shape[0], picture.shape[1]), patches)
+
+
+def shots_of(examples: Sequence[Example], classes: Sequence[str]) -> tuple[Shot, ...]:
+    """What a Concept keeps of examples."""
+    return tuple(_shot(example, classes) for example in examples)
+
+
+def _shot(example: Example, classes: Sequence[str]) -> Shot:
+    masks = (example.masks.get(name) for name in classes)
+    patches = tuple(
+        KeptPatch(place, patch.box, png_bytes(patch.picture), png_bytes(patch.mask))
+        for place, name in enumerate(classes)
+        for patch in example.patches.get(name, ())
+    )
+    return Shot(
+        png_bytes(example.picture),
+        tuple(None if mask is None else png_bytes(mask) for mask in masks),
+        example.size,
+        patches,
+    )
 
 
 def picture_hash(picture: Picture) -> str:

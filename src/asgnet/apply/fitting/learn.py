@@ -2,87 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.concept.adaptation import Adaptation
-from asgnet.apply.concept.tensors import CLOSER, expected_tensors, stacked
+from asgnet.apply.concept.edit import origin
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import Scale, scales_of, scales_to_arrays
+from asgnet.apply.concept.tensors import expected_tensors, for_windows, stacked
 from asgnet.apply.engines.backend import Backend
-from asgnet.apply.fitting.rules import Measured, adapt_to_supports, closest, lights
+from asgnet.apply.fitting.class_supports import ClassSupports, LearnedClass
+from asgnet.apply.fitting.examples import Example
+from asgnet.apply.fitting.rules import best_scale
 from asgnet.apply.fitting.support_features import SupportFeatures
-from asgnet.apply.inference.working_scale import working_mask, working_side
+from asgnet.apply.fitting.unpainted import Filled, filled_examples
+from asgnet.errors import UsageError
 from asgnet.model.default.pooling import PooledStatistics, pixel_head, pooled
-from asgnet.model.default.support import SupportStatistics
-from asgnet.types import Mask
-
-Painted = Mapping[str, Sequence[Mask | None]]
-"""Of each class a mask ``h w`` per support, None where it is not shown."""
+from asgnet.types import Support
 
 
-class LearnedClass(NamedTuple):
-    """One class (n = 1): its supports' statistics, what was measured on them, and its working scale."""
+def check_options(adapt: object, seed: object) -> None:
+    """UsageError if these are none of ``Segmenter.fit``."""
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise UsageError(f"The seed is a whole number from 0 on, not {seed!r}.")
+    if adapt not in (True, False, "auto"):
+        raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
 
-    statistics: PooledStatistics
-    measured: Measured
-    fine: bool
 
-
-def learn_classes(features: SupportFeatures, painted: Painted, adapt: bool, seed: int) -> dict[str, NDArray]:
+def learn_classes(
+    backend: Backend,
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    adapt: bool,
+    seed: int,
+    scale: Scale | None = None,
+) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learned from the supports that show it, whatever others there are.
 
     Args:
-        features: of the k supports.
-        painted: k masks a class, at least one of them there, of the pictures' sizes.
+        backend: of the network.
+        examples: the supports.
+        classes: each is shown in one of them at least.
         adapt: as for ``Segmenter.fit``.
         seed: the same.
+        scale: of all classes; None: the best of each.
     """
-    classes, numbers = [], features.backend.numbers
-    for masks in painted.values():
-        shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
-        learn = partial(learn_class, features, shown, adapt, seed)
-        classes.append(closest(learn, list(shown.values()), numbers) if adapt else learn(False))
-    arrays = {
-        name: stacked([getattr(one.statistics, name) for one in classes]) for name in PooledStatistics._fields
+    features = SupportFeatures(backend, [example.picture for example in examples])
+    learned = []
+    for name in classes:
+        own = ClassSupports(features, examples, name, adapt, seed)
+        if scale is not None:
+            learned.append(own.learned(scale))
+        else:
+            learned.append(best_scale(own.learned, own.looks, backend.numbers, backend.side, adapt))
+    arrays = _arrays([one.whole or one for one in learned])
+    windows = [_arrays([one]) for one in learned if one.whole is not None]
+    if windows:
+        blank = {key: np.zeros_like(array) for key, array in windows[0].items()}
+        rows = [blank if one.whole is None else _arrays([one]) for one in learned]
+        arrays |= for_windows({key: stacked([row[key] for row in rows]) for key in blank})
+    return arrays | scales_to_arrays([one.scale for one in learned], [one.breadth for one in learned])
+
+
+def _arrays(learned: Sequence[LearnedClass]) -> dict[str, NDArray]:
+    """Statistics and adaptations of classes, by name."""
+    statistics = {
+        field: stacked([getattr(one.statistics, field) for one in learned])
+        for field in PooledStatistics._fields
     }
-    arrays |= Adaptation.to_arrays([one.measured.adaptation for one in classes])
-    return arrays | {CLOSER: np.array([one.fine for one in classes])}
-
-
-def learn_class(
-    features: SupportFeatures, masks: Mapping[int, Mask], adapt: bool, seed: int, fine: bool
-) -> LearnedClass:
-    """One class from the supports of those numbers, at a working scale.
-
-    Args:
-        features: of all supports.
-        masks: by the supports' numbers.
-        adapt: as for ``Segmenter.fit``.
-        seed: the same.
-        fine: at the fine working scale.
-    """
-    backend = features.backend
-    side = working_side(backend.side, fine)
-    small = {i: working_mask(mask, side) for i, mask in masks.items()}
-    supports = [backend.statistics(features(i, fine), mask, seed)[0] for i, mask in small.items()]
-    for gamma in lights(adapt, len(masks), backend.numbers):
-        supports = [
-            _with_grams(support, backend.pixel_grams(features(i, fine, gamma), mask, seed))
-            for support, (i, mask) in zip(supports, small.items(), strict=True)
-        ]
-    examples = [(features(i, fine), features.pictures[i], mask) for i, mask in masks.items()]
-    statistics = pooled(supports, backend.network.levels, backend.numbers)
-    return LearnedClass(statistics, adapt_to_supports(backend, supports, statistics, examples, adapt), fine)
-
-
-def _with_grams(support: SupportStatistics, grams: Sequence[NDArray]) -> SupportStatistics:
-    """The pixel head's gram matrices of another view added."""
-    return SupportStatistics(
-        *(side._replace(pixel_gram=side.pixel_gram + gram) for side, gram in zip(support, grams, strict=True))
-    )
+    return statistics | Adaptation.to_arrays([one.measured.adaptation for one in learned])
 
 
 def expected_of(backend: Backend) -> dict[str, NDArray]:
@@ -92,3 +84,53 @@ def expected_of(backend: Backend) -> dict[str, NDArray]:
         pooled(supports, backend.network.levels, backend.numbers),
         pixel_head(supports, backend.numbers.pixel_penalty)[0],
     )
+
+
+class Learned(NamedTuple):
+    """What was learned.
+
+    Attributes:
+        concept: without the supports themselves.
+        examples: the supports as they were learned from: what was unknown in them is filled in.
+        filled: what of them was.
+    """
+
+    concept: Concept
+    examples: list[Example]
+    filled: Filled
+
+
+def learned_concept(backend: Backend, examples: Sequence[Example], blank: Concept) -> Learned:
+    """What is learned from examples.
+
+    Args:
+        backend: of the network.
+        examples: the supports, as they are kept.
+        blank: says which classes, and how they are fitted.
+    """
+    classes = blank.classes
+    own, filled = filled_examples(backend, examples, classes, blank.of_each, blank.seed)
+    new = replace(
+        blank,
+        tensors=learn_classes(backend, own, classes, blank.adapt, blank.seed, blank.scale),
+        network=backend.fingerprint,
+        counts=tuple(sum(one.masks.get(name) is not None for one in examples) for name in classes),
+        **origin(),
+    )
+    return Learned(new, own, filled)
+
+
+def superpixels_of(
+    backend: Backend, learned: Learned, supports: Sequence[Support]
+) -> list[NDArray[np.int32]]:
+    """Per support ``h w`` at its own size: the superpixel of the first class's object, else -1.
+
+    Args:
+        backend: of the network.
+        learned: from the supports.
+        supports: as they were given.
+    """
+    concept, examples = learned.concept, learned.examples
+    features = SupportFeatures(backend, [example.picture for example in examples])
+    supports_of_class = ClassSupports(features, examples, concept.classes[0], True, 0)
+    return supports_of_class.superpixels(scales_of(concept.tensors, len(concept.classes))[0], supports)

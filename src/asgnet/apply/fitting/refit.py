@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from asgnet.apply.concept.edit import origin
 from asgnet.apply.concept.file import Concept, stated_words
-from asgnet.apply.concept.shots import Shot
+from asgnet.apply.concept.shots import KeptPatch, Shot, of_classes
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.examples.read import read_examples
-from asgnet.apply.fitting.examples import picture_hash, shots_of, stored_examples
-from asgnet.apply.fitting.learn import learn_classes
-from asgnet.apply.fitting.support_features import SupportFeatures
-from asgnet.apply.fitting.unpainted import Filled, filled, said
+from asgnet.apply.fitting.examples import Example, picture_hash, shots_of, stored_examples
+from asgnet.apply.fitting.learn import learned_concept
+from asgnet.apply.fitting.patches import Patch
 from asgnet.apply.inference.working_scale import stored_size, working_size
 from asgnet.data.names import check_chosen
 from asgnet.data.read import read_picture
 from asgnet.errors import AsgnetError, UsageError, WeightsError
 from asgnet.types import IGNORE, Mask, Picture, Unpainted
 
+MOST_PATCH = 4096 * 4096
+"""Pixels of a kept window, at most."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -54,7 +54,7 @@ def added(
         SupportError: an example teaches nothing.
         WeightsError: the concept was fitted with other weights, or is damaged.
     """
-    prepared, old = _unpacked(backend, concept)
+    before = _unpacked(backend, concept)
     if not isinstance(masks, Mapping):
         if len(concept.classes) > 1:
             raise UsageError(
@@ -70,13 +70,17 @@ def added(
     classes = (*concept.classes, *(name for name in shown if name not in concept.classes))
     check_chosen(classes)
     every = {name: shown.get(name, [None] * len(pictures)) for name in classes}
-    small, more = stored_examples(pictures, every, backend.side)
-    painted = {name: [*old.get(name, [None] * len(prepared)), *more[name]] for name in classes}
-    shots = tuple(replace(s, masks=s.masks + (None,) * (len(classes) - len(s.masks))) for s in concept.shots)
-    shots += shots_of(small, more, [p.shape[:2] for p in pictures])
-    seen, words = replace(concept, rendering=rendering), (*concept.of_each, *words)
-    features = SupportFeatures(backend, [*prepared, *small])
-    return fitted(features, seen, painted, concept.supports + digests, words, shots)[0]
+    more = stored_examples(pictures, every, backend.side, backend.numbers, concept.scale)
+    places = [*range(len(concept.classes)), *[None] * (len(classes) - len(concept.classes))]
+    seen = replace(
+        concept,
+        rendering=rendering,
+        classes=classes,
+        supports=concept.supports + digests,
+        unpainted=stated_words((*concept.of_each, *words)),
+        shots=(*(of_classes(shot, places) for shot in concept.shots), *shots_of(more, classes)),
+    )
+    return learned_concept(backend, [*before, *more], seen).concept
 
 
 def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concept:
@@ -91,20 +95,19 @@ def without_shot(backend: Backend, concept: Concept, which: int | str) -> Concep
         UsageError: there is no such example, or it is the last one of a class, or pictures were not kept.
         WeightsError: the concept was fitted with other weights, or is damaged.
     """
-    prepared, painted = _unpacked(backend, concept)
+    examples = _unpacked(backend, concept)
     gone = _position(concept, which)
     left = [i for i in range(len(concept.shots)) if i != gone]
-    for name, masks in painted.items():
-        if all(masks[i] is None for i in left):
+    for name in concept.classes:
+        if all(examples[i].masks[name] is None for i in left):
             raise UsageError(f"That is the only example of {name!r}; remove the class, or fit again.")
-    return fitted(
-        SupportFeatures(backend, [prepared[i] for i in left]),
+    seen = replace(
         concept,
-        {name: [masks[i] for i in left] for name, masks in painted.items()},
-        [concept.supports[i] for i in left],
-        [concept.of_each[i] for i in left],
-        tuple(concept.shots[i] for i in left),
-    )[0]
+        supports=tuple(concept.supports[i] for i in left),
+        unpainted=stated_words([concept.of_each[i] for i in left]),
+        shots=tuple(concept.shots[i] for i in left),
+    )
+    return learned_concept(backend, [examples[i] for i in left], seen).concept
 
 
 def _position(concept: Concept, which: int | str) -> int:
@@ -122,41 +125,8 @@ def _position(concept: Concept, which: int | str) -> int:
     return found[0]
 
 
-def fitted(
-    features: SupportFeatures,
-    concept: Concept,
-    painted: Mapping[str, Sequence[Mask | None]],
-    supports: Sequence[str],
-    unpainted: Sequence[Unpainted],
-    shots: tuple[Shot, ...] = (),
-) -> tuple[Concept, Filled]:
-    """A concept with what these examples show in place of what it knew, and the masks that it learned from.
-
-    Args:
-        features: of the k supports.
-        concept: says how it is fitted.
-        painted: k masks of each class.
-        supports: the pictures' hashes.
-        unpainted: k times, what unpainted pixels are.
-        shots: what is kept of the supports.
-    """
-    own = filled(features, painted, unpainted, concept.seed)
-    said(own, unpainted)
-    new = replace(
-        concept,
-        classes=tuple(painted),
-        tensors=learn_classes(features, own.masks, concept.adapt, concept.seed),
-        supports=tuple(supports),
-        counts=tuple(sum(m is not None for m in masks) for masks in painted.values()),
-        shots=shots,
-        unpainted=stated_words(unpainted),
-        **origin(),
-    )
-    return new, own
-
-
-def _unpacked(backend: Backend, concept: Concept) -> tuple[list[Picture], dict[str, list[Mask | None]]]:
-    """The supports as they are kept, and ``{class: masks}``, checked: the file may be anybody's."""
+def _unpacked(backend: Backend, concept: Concept) -> list[Example]:
+    """The supports as they are kept, checked: the file may be anybody's."""
     if concept.network != backend.fingerprint:
         raise WeightsError(
             "This concept was fitted with other weights than these; fit it again from its examples."
@@ -166,18 +136,31 @@ def _unpacked(backend: Backend, concept: Concept) -> tuple[list[Picture], dict[s
             "This concept keeps no pictures of its examples, so none can be added or removed; fit it again."
         )
     try:
-        pictures = [_stored_picture(shot, backend.side) for shot in concept.shots]
-        shots = list(zip(concept.shots, (p.shape[:2] for p in pictures), strict=True))
-        painted: dict[str, list[Mask | None]] = {
-            name: [None if s.masks[c] is None else _mask(s.masks[c], size) for s, size in shots]
-            for c, name in enumerate(concept.classes)
-        }
+        return [_example(shot, concept.classes, backend.side) for shot in concept.shots]
     except (AsgnetError, ValueError) as error:
         raise WeightsError(
             "The concept's pictures are damaged or of another version of asgnet; fit it again from its "
             "examples."
         ) from error
-    return pictures, painted
+
+
+def _example(shot: Shot, classes: Sequence[str], side: int) -> Example:
+    picture = _stored_picture(shot, side)
+    masks = {
+        name: None if data is None else _mask(data, picture.shape[:2])
+        for name, data in zip(classes, shot.masks, strict=True)
+    }
+    patches: dict[str, list[Patch]] = {}
+    for kept in shot.patches:
+        patches.setdefault(classes[kept.place], []).append(_patch(kept, shot.size))
+    return Example(picture, masks, shot.size, patches)
+
+
+def _patch(kept: KeptPatch, size: tuple[int, int]) -> Patch:
+    if kept.box[2] > size[0] or kept.box[3] > size[1]:
+        raise ValueError("a window outside of its picture")
+    picture = _read(kept.picture, MOST_PATCH)
+    return Patch(kept.box, picture, _mask(kept.mask, picture.shape[:2], empty=True))
 
 
 def _stored_picture(shot: Shot, side: int) -> Picture:
@@ -187,16 +170,20 @@ def _stored_picture(shot: Shot, side: int) -> Picture:
 
 def _picture(data: bytes, *sizes: tuple[int, int]) -> Picture:
     """Of one of these sizes."""
-    if not data.startswith(_PNG):
-        raise ValueError("no PNG")
-    picture = read_picture(io.BytesIO(data), most_pixels=max(h * w for h, w in sizes))
+    picture = _read(data, max(h * w for h, w in sizes))
     if picture.shape[:2] not in sizes:
         raise ValueError("of another size")
     return picture
 
 
-def _mask(data: bytes | None, size: tuple[int, int]) -> Mask:
+def _read(data: bytes, most_pixels: int) -> Picture:
+    if not data.startswith(_PNG):
+        raise ValueError("no PNG")
+    return read_picture(io.BytesIO(data), most_pixels=most_pixels)
+
+
+def _mask(data: bytes | None, size: tuple[int, int], empty: bool = False) -> Mask:
     mask = _picture(data or b"", size)[..., 0]  # grey: all channels are the same
-    if not np.isin(mask, (0, 1, IGNORE)).all() or not (mask == 1).any():
+    if not np.isin(mask, (0, 1, IGNORE)).all() or not (empty or (mask == 1).any()):
         raise ValueError("no mask")
     return np.ascontiguousarray(mask)

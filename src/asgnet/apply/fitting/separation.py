@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
-from asgnet.apply.fitting.learn import Painted
+from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.scale import Scale, scales_of
+from asgnet.apply.fitting.examples import Example, Painted
+from asgnet.apply.fitting.learn import Learned
 from asgnet.imaging.interior import learn, lesson
-from asgnet.imaging.resize import nearest
+from asgnet.imaging.resize import nearest, resized
 from asgnet.imaging.separation import FEWEST_RATIOS, Separation, f1_at_half, renumbered, small_grey
-from asgnet.types import IGNORE, Picture, Prediction
+from asgnet.types import IGNORE, Box, Mask, Picture, Prediction
 
 PIECES = Separation()
 NO_SPECKS = Separation(least=0.01)
@@ -46,36 +51,81 @@ class Shown:
 
 def learn_separations(
     predict: Callable[[Picture], Prediction],
-    pictures: Sequence[Picture],
+    examples: Sequence[Example],
     objects: Objects,
     known: Painted,
+    scales: Mapping[str, Scale],
 ) -> dict[str, Separation]:
     """The separation of each class whose examples show several objects in a picture, where one helps.
 
     Args:
         predict: with what was fitted.
-        pictures: ``h w 3`` uint8, the examples as they are kept.
-        objects: theirs, at the pictures' own sizes.
+        examples: as they are kept.
+        objects: theirs, at the pictures' own sizes or as the examples are kept.
         known: masks ``h w`` as they are kept; pixels of 255 are not judged.
+        scales: of each class: of one with a zoom the window with most object is asked about.
     """
     chosen = {}
-    found: dict[int, Prediction] = {}
-    for name, labels in objects.items():
-        shown = {i: one for i, one in enumerate(labels) if one is not None}
+    found: dict[tuple[int, Box | None], Prediction] = {}
+    for name, own in objects.items():
+        shown = {i: one for i, one in enumerate(own) if one is not None}
         if all(one.max(initial=0) < 2 for one in shown.values()):
             continue
-        examples = []
+        told = []
         for i, one in list(shown.items())[:MOST]:
-            found[i] = found[i] if i in found else predict(pictures[i])
-            seen = np.asarray(known[name][i] != IGNORE)
-            mask = (found[i].mask == found[i].classes.index(name) + 1) & seen
-            probability = found[i].by_class.get(name, found[i]).probability
-            true = renumbered(nearest(one, pictures[i].shape[:2]))
-            examples.append(Shown(mask, probability, true, small_grey(pictures[i]), seen))
-        separation = choose_separation(examples)
+            asked = _asked(examples[i], one, known[name][i], scales[name], i, name)
+            if asked.key not in found:
+                found[asked.key] = predict(asked.picture)
+            here = found[asked.key]
+            mask = (here.mask == here.classes.index(name) + 1) & asked.judged
+            probability = here.by_class.get(name, here).probability
+            true = renumbered(nearest(asked.objects, asked.picture.shape[:2]))
+            told.append(Shown(mask, probability, true, small_grey(asked.picture), asked.judged))
+        separation = choose_separation(told)
         if separation != PIECES:
             chosen[name] = separation
     return chosen
+
+
+class Asked(NamedTuple):
+    """What is predicted of an example: the whole picture, or a window.
+
+    Attributes:
+        picture: ``h w 3``.
+        objects: numbered, of any size.
+        judged: ``h w``, where it is known what is there.
+        key: which it is.
+    """
+
+    picture: Picture
+    objects: NDArray[np.int32]
+    judged: NDArray[np.bool_]
+    key: tuple[int, Box | None]
+
+
+def _asked(
+    example: Example, objects: NDArray[np.int32], known: Mask | None, scale: Scale, number: int, name: str
+) -> Asked:
+    patches = example.patches.get(name, ())
+    if not scale.zoom or not patches:
+        judged = np.ones(example.picture.shape[:2], bool) if known is None else known != IGNORE
+        return Asked(example.picture, objects, judged, (number, None))
+    patch = max(patches, key=lambda one: np.count_nonzero(one.mask == 1))
+    top, left, bottom, right = patch.box
+    picture = resized(patch.picture, (bottom - top, right - left))
+    judged = nearest(patch.mask, picture.shape[:2]) != IGNORE
+    inside = objects[top:bottom, left:right] if objects.shape == example.size else label(patch.mask == 1)[0]
+    return Asked(picture, inside, judged, (number, patch.box))
+
+
+def with_separations_of(
+    predict: Callable[[Picture], Prediction], learned: Learned, objects: Objects
+) -> Concept:
+    """What was learned with its :func:`learn_separations`."""
+    concept = learned.concept
+    scales = dict(zip(concept.classes, scales_of(concept.tensors, len(concept.classes)), strict=True))
+    found = learn_separations(predict, learned.examples, objects, learned.filled.known, scales)
+    return replace(concept, separations=found)
 
 
 def choose_separation(examples: Sequence[Shown]) -> Separation:

@@ -14,12 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.apply.concept.scale import USUAL
 from asgnet.apply.concept.tensors import decode_inputs
-from asgnet.apply.fitting.learn import Painted, learn_class
+from asgnet.apply.engines.backend import Backend
+from asgnet.apply.fitting.class_supports import ClassSupports
+from asgnet.apply.fitting.examples import Example, Painted
 from asgnet.apply.fitting.partial import partial_ones
+from asgnet.apply.fitting.patches import Patch
 from asgnet.apply.fitting.support_features import SupportFeatures
+from asgnet.apply.inference.working_scale import picture_box
 from asgnet.errors import note
-from asgnet.imaging.resize import bilinear
+from asgnet.imaging.resize import bilinear, nearest
 from asgnet.types import IGNORE, Mask, Unpainted
 
 LEVELS = 64
@@ -61,6 +66,49 @@ def filled(features: SupportFeatures, painted: Painted, unpainted: Sequence[Unpa
         for i, (before, after) in _filled_class(features, shown, unpainted, seed).items():
             known[name][i], masks[name][i], partial[i] = before, after, True
     return Filled(masks, known, partial)
+
+
+def filled_examples(
+    backend: Backend,
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    unpainted: Sequence[Unpainted],
+    seed: int,
+) -> tuple[list[Example], Filled]:
+    """Examples with what is unknown filled in, in their windows as in the whole pictures.
+
+    Args:
+        backend: of the network.
+        examples: as they are kept.
+        classes: all of them.
+        unpainted: as for :func:`filled`.
+        seed: the same.
+    """
+    features = SupportFeatures(backend, [one.picture for one in examples])
+    own = filled(
+        features, {name: [one.masks.get(name) for one in examples] for name in classes}, unpainted, seed
+    )
+    said(own, unpainted)
+    new = []
+    for i, one in enumerate(examples):
+        masks = {name: own.masks[name][i] for name in classes}
+        patches = one.patches
+        if own.partial[i]:
+            patches = {
+                name: [_filled_patch(patch, masks[name], one.size) for patch in windows]
+                for name, windows in one.patches.items()
+            }
+        new.append(one._replace(masks=masks, patches=patches))
+    return new, own
+
+
+def _filled_patch(patch: Patch, whole: Mask | None, size: tuple[int, int]) -> Patch:
+    """A window filled in as the whole picture is."""
+    if whole is None:
+        return patch
+    top, left, bottom, right = picture_box(patch.box, whole.shape, size)
+    inside = nearest(whole[top:bottom, left:right], patch.mask.shape)
+    return patch._replace(mask=np.where(patch.mask == 1, 1, inside).astype(np.uint8))
 
 
 def said(completed_masks: Filled, unpainted: Sequence[Unpainted]) -> None:
@@ -126,7 +174,11 @@ def own_logits(
     features: SupportFeatures, masks: Masks, asked: Masks, seed: int
 ) -> dict[int, NDArray[np.float32]]:
     """``h w`` each: how a class that was learned from these masks is found in some of the same pictures."""
-    fit = learn_class(features, masks, False, seed, False)
+    examples = [
+        Example(picture, {"": masks.get(i)}, (picture.shape[0], picture.shape[1]), {})
+        for i, picture in enumerate(features.pictures)
+    ]
+    fit = ClassSupports(features, examples, "", False, seed).learned(USUAL)
     adaptation = fit.measured.adaptation
     inputs = decode_inputs(fit.statistics, [adaptation])
     found = {}

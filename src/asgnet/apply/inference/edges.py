@@ -13,12 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from asgnet.imaging.averages import cell_means, mean_around
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import window
-from asgnet.imaging.resize import resized
+from asgnet.imaging.resize import resized, stretched
 from asgnet.model.default.calibration import Calibration
 from asgnet.types import Picture
 
@@ -40,38 +39,87 @@ def follow_edges(
     Returns:
         ``n H W``.
     """
-    narrow = np.asarray(thin, bool)
-    grid = [-(-side // numbers.window_step) for side in logits.shape[-2:]]
-    colours = _channels(resized(picture, logits.shape[-2:]))
+    grid = logits.shape[-2:]
+    linear = edge_functions(resized(picture, grid), logits, thin, max(_coarse(grid, numbers)), numbers)
+    return along_edges(linear, picture, (0, len(picture)), picture.shape[:2])
+
+
+def edge_functions(
+    colours: Picture,
+    logits: NDArray[np.float32],
+    thin: Sequence[bool],
+    longest: int,
+    numbers: Calibration,
+) -> NDArray[np.float32]:
+    """``n 4 h' w'``: per cell of a coarser grid, slopes and offset of the logits as a function of colours.
+
+    Args:
+        colours: ``h w 3``, the picture on the logits' grid.
+        logits: ``n h w``.
+        thin: as for :func:`follow_edges`.
+        longest: cells of the coarser grid along the longer side of a view; windows of the filter are parts of it.
+        numbers: of the windows.
+    """
+    narrow, grid = np.asarray(thin, bool), _coarse(logits.shape[-2:], numbers)
+    values = _channels(colours)
     linear = np.empty((len(logits), 4, *grid), np.float32)
     for radius, those in ((numbers.wide_window, ~narrow), (numbers.narrow_window, narrow)):
         if those.any():
-            cells = max(round(radius * max(grid)), 1)
-            linear[those] = _explained(colours, logits[those], grid, cells, numbers)
-    height, width = picture.shape[:2]
-    found = np.empty((len(logits), height, width), np.float32)
-    rows = max(AT_ONCE // width, 1)
-    for first in range(0, height, rows):
-        part = _channels(picture[first : first + rows])  # 3 r W
-        for own, whole in zip(linear, found[:, first : first + rows], strict=True):
-            *slopes, offset = _stretched(own, first, part.shape[1], height, width)
+            cells = max(round(radius * longest), 1)
+            linear[those] = _explained(values, logits[those], grid, cells, numbers)
+    return linear
+
+
+def along_edges(
+    linear: NDArray[np.float32],
+    picture: Picture,
+    rows: tuple[int, int],
+    size: Sequence[int],
+    top: int = 0,
+    height: int = 0,
+) -> NDArray[np.float32]:
+    """``n r W``: some rows of a picture, by the functions that :func:`edge_functions` made.
+
+    Args:
+        linear: ``n 4 h' w'``: all rows of the coarser grid, or those from ``top`` on of its ``height``.
+        picture: ``r W 3``, those rows of it.
+        rows: the first one, and the one behind the last.
+        size: ``(H, W)`` of the whole.
+        top: see ``linear``.
+        height: see ``linear``; 0: it is all rows.
+    """
+    found = np.empty((len(linear), *picture.shape[:2]), np.float32)
+    at_once = max(AT_ONCE // size[1], 1)
+    for first in range(rows[0], rows[1], at_once):
+        own = (first, min(first + at_once, rows[1]))
+        inside = slice(first - rows[0], own[1] - rows[0])
+        part = _channels(picture[inside])  # 3 r W
+        for one, whole in zip(linear, found[:, inside], strict=True):
+            *slopes, offset = stretched(one, own, size, top, height)
             whole[:] = offset
             for slope, colour in zip(slopes, part, strict=True):
                 whole += slope * colour
     return found
 
 
-def close_specks(
-    probability: NDArray[np.float32], grid: Sequence[int], numbers: Calibration
-) -> NDArray[np.float32]:
+def _coarse(grid: Sequence[int], numbers: Calibration) -> list[int]:
+    """``h' w'`` of the grid of functions, of logits on a grid ``h w``."""
+    return [-(-side // numbers.window_step) for side in grid]
+
+
+def speck_size(size: Sequence[int], grid: Sequence[int], numbers: Calibration) -> float:
+    """In pixels of a picture of ``(H, W)`` whose logits have a grid ``h w``."""
+    return numbers.speck * size[0] * size[1] / (grid[0] * grid[1])
+
+
+def close_specks(probability: NDArray[np.float32], least: float, numbers: Calibration) -> NDArray[np.float32]:
     """The same probabilities without specks and pinholes where they are cut at one half.
 
     Args:
         probability: ``H W``, changed in place.
-        grid: ``h w`` of the logits that it was made of.
-        numbers: how small specks are.
+        least: specks are of fewer pixels, see :func:`speck_size`.
+        numbers: what is closed is how far from one half.
     """
-    least = numbers.speck * probability.size / (grid[0] * grid[1])
     found = probability > 0.5
     around = window(found)
     if least <= 1 or around is None:
@@ -131,15 +179,3 @@ def _inverse(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
         ]
     )
     return cofactors / (a * cofactors[0, 0] + b * cofactors[0, 1] + c * cofactors[0, 2])
-
-
-def _stretched(
-    maps: NDArray[np.float32], first: int, rows: int, height: int, width: int
-) -> NDArray[np.float32]:
-    """Rows from ``first`` on of ``c h w`` enlarged, bilinear, to ``height`` and ``width``: ``c r W``."""
-    scale = maps.shape[1] / height
-    box = (0, first * scale, maps.shape[2], (first + rows) * scale)
-    found = np.empty((len(maps), rows, width), np.float32)
-    for own, whole in zip(maps, found, strict=True):
-        whole[:] = np.asarray(Image.fromarray(own).resize((width, rows), Image.Resampling.BILINEAR, box=box))
-    return found

@@ -1,4 +1,4 @@
-"""From the engine's logits to a Prediction at the picture's own size; several classes share out the pixels."""
+"""From strips to a Prediction of the whole picture; several classes share out the pixels."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from functools import partial
 
 import numpy as np
 
+from asgnet.apply.concept.scale import Scale
 from asgnet.apply.concept.tensors import ClassFit
 from asgnet.apply.engines.backend import Backend
-from asgnet.apply.engines.features import Decoded
-from asgnet.apply.inference.edges import close_specks, follow_edges
-from asgnet.apply.inference.preprocess import encode
-from asgnet.imaging.resize import bilinear, nearest
+from asgnet.apply.inference.strips import Strips
+from asgnet.data.read import ArrayParts
 from asgnet.imaging.separation import Separation, small_grey
-from asgnet.model.default.calibration import Calibration
-from asgnet.types import Picture, Prediction
+from asgnet.types import Picture, Prediction, Thoroughness
 
 
 def predict(
-    backend: Backend, fits: Mapping[bool, ClassFit], classes: Sequence[str], picture: Picture, edges: bool
+    backend: Backend,
+    fits: Mapping[Scale, ClassFit],
+    classes: Sequence[str],
+    picture: Picture,
+    edges: bool,
+    thoroughness: Thoroughness = "auto",
 ) -> Prediction:
     """Find the classes in one picture.
 
@@ -29,33 +32,21 @@ def predict(
         fits: as :func:`~asgnet.apply.concept.tensors.concept_tensors`.
         classes: all of them, in the order that the Prediction counts them in.
         picture: ``h w 3`` uint8.
-        edges: the masks follow its edges (:mod:`asgnet.apply.inference.edges`), or are only enlarged.
+        edges: see :class:`~asgnet.apply.inference.strips.Strips`.
+        thoroughness: the same.
     """
-    found: dict[str, Prediction] = {}
-    for fine, fit in fits.items():
-        decoded = backend.decode(encode(backend, picture, fine), fit.inputs)
-        found |= each_class(decoded, fit, picture, backend.numbers, edges)
-    return merge_classes({name: found[name] for name in classes}) if len(found) > 1 else found[classes[0]]
-
-
-def each_class(
-    decoded: Decoded, fit: ClassFit, picture: Picture, numbers: Calibration, edges: bool
-) -> dict[str, Prediction]:
-    """What the decoding graph found in a picture, of each class."""
-    size, grid = picture.shape[:2], decoded.logits.shape[-2:]
-    full = (
-        follow_edges(decoded.logits, picture, fit.thin(numbers), numbers)
-        if edges
-        else bilinear(decoded.logits, size)
+    strips = Strips(backend, fits, classes, ArrayParts(picture), edges, thoroughness)
+    found = list(strips)
+    probability, guide = (
+        np.concatenate(both, 1) if len(found) > 1 else both[0]
+        for both in zip(*((one.probability, one.guide) for one in found), strict=True)
     )  # n h w
-    found = {}
-    for i, (name, adaptation) in enumerate(zip(fit.classes, fit.adaptations, strict=True)):
-        probability = adaptation.calibrated(full[i], numbers.background_gain)  # h w
-        probability = close_specks(probability, grid, numbers) if edges else probability
-        here = adaptation.presence(float(decoded.presence[i]))
-        guide = nearest(decoded.guide_map[i].astype(np.int32), size)
-        found[name] = Prediction(probability > 0.5, probability, here, guide, (name,))
-    return found
+    presence = strips.presence
+    ones = {
+        name: Prediction(probability[i] > 0.5, probability[i], presence[name], guide[i], (name,))
+        for i, name in enumerate(classes)
+    }
+    return merge_classes(ones) if len(ones) > 1 else ones[classes[0]]
 
 
 def merge_classes(found: Mapping[str, Prediction]) -> Prediction:

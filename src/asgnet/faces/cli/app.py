@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asgnet import __version__
-from asgnet.faces.cli import console, study
+from asgnet.faces.cli import console, scales, study
 from asgnet.faces.cli import segment_options as given
 from asgnet.faces.cli.concept import app as concept_app
 from asgnet.faces.cli.concept import save_concept
@@ -98,6 +98,8 @@ def fit(
             help="Keep no pictures in the file: it can be given to anybody, but no example be added to it.",
         ),
     ] = False,
+    scale: scales.Scale = "auto",
+    window: scales.Window = None,
     device: given.Device = "cpu",
     weights: given.Weights = None,
 ) -> None:
@@ -110,7 +112,13 @@ def fit(
     rendering = given.rendering_of(channels, values)
     examples = given.examples(support, support_dir, name)
     segmenter = given.fitted(
-        examples, adapt, (weights, device), rendering, not forget_pictures, (unpainted, background)
+        examples,
+        adapt,
+        (weights, device),
+        rendering,
+        not forget_pictures,
+        (unpainted, background),
+        (scale, window),
     )
     save_concept(segmenter.concept, out)
 

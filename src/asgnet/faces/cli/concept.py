@@ -173,10 +173,13 @@ def save_concept(concept: Concept | None, target: Path) -> None:
 
 
 def _in_words(known: dict[str, Any]) -> list[str]:
+    from asgnet.apply.concept.scale import USUAL
+
+    usual = str(USUAL)
     made = " with asgnet ".join(part for part in (known["made"], known["asgnet"]) if part)
     lines = [
         f"{one['name']}: {'examples unknown' if one['shots'] is None else _number(one['shots'], 'example')}"
-        + ", seen closer" * one["closer"]
+        + f", {one['scale']}" * (one["scale"] != usual)
         for one in known["classes"]
     ]
     lines.append(f"made     {made or 'unknown'}, {'' if known['adapted'] else 'not '}adapted")

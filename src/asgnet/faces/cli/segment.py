@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from asgnet.errors import UsageError
-from asgnet.faces.cli import console
+from asgnet.faces.cli import console, scales
 from asgnet.faces.cli import segment_options as given
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def segment(
     background: given.Backgrounds = None,
     channels: given.Channels = "",
     values: given.Range = None,
+    scale: scales.Scale = "auto",
+    window: scales.Window = None,
     absent: Annotated[
         Literal["mark", "empty"],
         typer.Option(help="Object seems not there: empty the mask, or leave it and mark it in --json."),
@@ -146,7 +148,9 @@ def segment(
         check_writable(plain_path(out))
     model = (weights, device, runtime, precision)
     partly = (unpainted, background)
-    segmenter = given.learned(concept, support, support_dir, adapt, model, (channels, values), partly)
+    shown = (channels, values)
+    segmenter = given.learned(concept, support, support_dir, adapt, model, shown, partly, (scale, window))
+    scales.tell_cost(segmenter, files)
 
     def told(result: Result) -> None:
         step()

@@ -10,9 +10,9 @@ import typer
 
 from asgnet.errors import UsageError
 from asgnet.faces.cli import console
+from asgnet.faces.cli.scales import said_of_scales, side_of, thoroughness_of
 
 if TYPE_CHECKING:
-    from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
     from asgnet.types import Rendering
 
@@ -149,6 +149,7 @@ def learned(
     model: tuple[Any, ...],
     shown: tuple[str, str | None] = ("", None),
     partly: Partly = ("auto", None),
+    scale: tuple[str, int | None] = ("auto", None),
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
 
@@ -159,16 +160,21 @@ def learned(
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     rendering = rendering_of(*shown)
     if concept is None:
-        return fitted(examples(support, support_dir), adapt, model, rendering, partly=partly)
+        return fitted(examples(support, support_dir), adapt, model, rendering, partly=partly, scale=scale)
     if partly != ("auto", None):
         raise UsageError("--unpainted and --background belong to examples, not to a concept; leave them out.")
     if rendering is not None:
         raise UsageError("The concept holds its channels and range; leave --channels and --range out.")
     from asgnet.apply.concept.file import Concept
 
+    if scale[1] is not None or side_of(scale[0]) is not None:
+        raise UsageError(
+            "The concept holds its scale; take --scale auto, fast or full, and leave --window out."
+        )
     known = Concept.load(concept)
     segmenter = load_segmenter(*model)
     segmenter.concept = known
+    segmenter.thoroughness = thoroughness_of(scale[0])
     return segmenter
 
 
@@ -179,10 +185,11 @@ def fitted(
     rendering: Rendering | None = None,
     keep_pictures: bool = False,
     partly: Partly = ("auto", None),
+    scale: tuple[str, int | None] = ("auto", None),
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`), fitted on examples."""
     images, masks, _ = given
-    said = partly_painted(given, *partly)
+    said, side = partly_painted(given, *partly), side_of(scale[0])
     segmenter = load_segmenter(*model)
     with console.phase(f"learning from {len(images)} example{'s' * (len(images) > 1)}"):
         segmenter.fit(
@@ -191,14 +198,12 @@ def fitted(
             adapt="auto" if adapt is None else adapt,
             keep_pictures=keep_pictures,
             rendering=rendering,
+            scale=(side, scale[1]),
             **said,
         )
-    near = _seen_closer(segmenter.concept)
-    if near:
-        console.say(
-            f"looking closer for {', '.join(near)}, which finds more; "
-            "a picture takes two to three times as long"
-        )
+    segmenter.thoroughness = thoroughness_of(scale[0])
+    for line in said_of_scales(segmenter.concept):
+        console.say(line)
     return segmenter
 
 
@@ -269,10 +274,3 @@ def examples(
     if name is not None:
         named = {name: next(iter(named.values()))}
     return Examples(images, named, [is_annotations(mask) for _, mask in listed])
-
-
-def _seen_closer(concept: Concept | None) -> list[str]:
-    from asgnet.apply.concept.tensors import at_fine_scale
-
-    assert concept is not None
-    return [name for name, fine in zip(concept.classes, at_fine_scale(concept), strict=True) if fine]

@@ -21,6 +21,10 @@ SCENES = "python -m benchmarks.accuracy.scenes --episodes 12 --shots 1 --shots 2
 FACADES = "asgnet evaluate folder:LabelMeFacade --split all --protocol all --min-pictures 20 -k 1 -k 5"
 CLOTHES = "asgnet evaluate folder:CCP --split all --protocol all --min-pictures 20 -k 5"
 SINGLE = SCENES.split(" --shots 2")[0]
+WEEDS = "python -m benchmarks.accuracy.worlds --data DATA --only weeds"
+"""Chooses by field photographs of 8 megapixels with small plants."""
+DOTS = "python -m benchmarks.accuracy.dots --size 1024 --size 2048 --size 4096"
+"""Chooses by dots of 21 pixels, made on textures, in pictures of several sizes."""
 UNRECORDED = ""
 """No command is recorded: the number is of the first experiments."""
 
@@ -139,6 +143,35 @@ class Calibration:
     )
     scale_margin: float = _number(
         1.1, "ratio of IoU", "by which the larger working scale must be better in leave-one-out", CLOTHES
+    )
+    window_breadth: float = _number(
+        32.0, "of 512 network pixels", "windows show small objects so broad, but never enlarged", WEEDS
+    )
+    window_gain: float = _number(
+        1.4, "ratio", "by which windows must be closer than one view to be worth their time", WEEDS
+    )
+    window_margin: float = _number(
+        1.03, "ratio of IoU", "by which windows must be better in leave-one-out than one view", WEEDS
+    )
+    window_supports: int = _number(8, "windows", "of a picture that a class is learned from, at most", WEEDS)
+    window_overlap: float = _number(0.25, "of a window", "that neighbouring windows share", DOTS)
+    window_edges: float = _number(
+        2.0,
+        "ratio",
+        "by which the windows along edges are larger, in network pixels, than in one view",
+        WEEDS,
+    )
+    context_weight: float = _number(
+        0.4, "weight", "of the view of the whole picture beside its windows", WEEDS
+    )
+    context_breadths: tuple[float, ...] = _number(
+        (4.0, 8.0),
+        "network pixels",
+        "narrower objects are not seen in the view of the whole picture, and from the second on well",
+        DOTS,
+    )
+    window_skip: float = _number(
+        -3.0, "logits", "of the whole view, below which a window is passed over", WEEDS
     )
     logit_shift: float = _number(0.3, "logits", "added to the decoder's, which finds too little", FOLD_2)
     background_gain: float = _number(

@@ -54,8 +54,17 @@ class PooledStatistics(NamedTuple):
     kinds: Array
 
 
-def pooled(supports: Sequence[SupportStatistics], levels: Levels, numbers: Calibration) -> PooledStatistics:
-    """The statistics of a class from those of its supports, at least one."""
+def pooled(
+    supports: Sequence[SupportStatistics], levels: Levels, numbers: Calibration, shots: int = 0
+) -> PooledStatistics:
+    """The statistics of a class from those of its supports, at least one.
+
+    Args:
+        supports: of each.
+        levels: roles of the maps.
+        numbers: of the readouts and the bank.
+        shots: how many pictures they are of, where some are windows of the same; 0: each is another's.
+    """
     sides = list(zip(*supports, strict=True))  # object, background: of k supports each
     prototypes = [_prototypes(side) for side in sides]
     there = [any(len(one.prototypes) for one in side) for side in sides]
@@ -72,7 +81,8 @@ def pooled(supports: Sequence[SupportStatistics], levels: Levels, numbers: Calib
     )  # fmt: skip
     maps = _own_maps(supports, known, levels)  # e ks
     areas = [float(gram[-1, -1]) for gram in grams]
-    centre, spread, facts = _standardising(maps, supports, areas, levels, numbers.similarity_limit)
+    shots = shots or len(supports)
+    centre, spread, facts = _standardising(maps, supports, areas, levels, numbers.similarity_limit, shots)
     known = known._replace(centre=centre, spread=spread, facts=facts)
     return known._replace(
         **{k: a[None] if a.dtype == bool else a[None].astype(np.float32) for k, a in known._asdict().items()}
@@ -150,7 +160,12 @@ def _own_maps(supports: Sequence[SupportStatistics], known: PooledStatistics, le
 
 
 def _standardising(
-    maps: Array, supports: Sequence[SupportStatistics], areas: Sequence[float], levels: Levels, limit: float
+    maps: Array,
+    supports: Sequence[SupportStatistics],
+    areas: Sequence[float],
+    levels: Levels,
+    limit: float,
+    shots: int,
 ) -> tuple[Array, Array, Array]:
     """Centre, spread and episode statistics of maps ``e ks`` on the supports, either side weighing the same."""
     shares = [[_spread_area(one) for one in side] for side in zip(*supports, strict=True)]
@@ -163,7 +178,7 @@ def _standardising(
     (high, above), (low, below) = (_mean_and_variance(maps, side) for side in weights)
     separation = ((high - low) / np.sqrt(above + below + 1e-6)).clip(-limit, limit) / 3  # e
     width = PER_LEVEL * len(levels.channels)
-    rest = [1 / len(supports), np.sqrt(areas[0] / max(areas[0] + areas[1], SMALL))]
+    rest = [1 / shots, np.sqrt(areas[0] / max(areas[0] + areas[1], SMALL))]
     facts = np.concatenate([separation[2:width:PER_LEVEL], separation[3:width:PER_LEVEL], rest])
     spread = np.sqrt(variance.clip(1e-8))
     return centre.astype(np.float32), spread.astype(np.float32), facts.astype(np.float32)

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from asgnet.apply.concept.adaptation import Adaptation
+from asgnet.apply.concept.scale import USUAL
 from asgnet.apply.engines.features import Decoded, Features
 from asgnet.apply.examples import samples
-from asgnet.apply.fitting.learn import learn_class
+from asgnet.apply.fitting.examples import Example
+from asgnet.apply.fitting.learn import learn_classes
 from asgnet.apply.fitting.rules import adaptation
-from asgnet.apply.fitting.rules.adaptation import adapt_to_supports
+from asgnet.apply.fitting.rules.adaptation import Seen, adapt_to_supports
 from asgnet.apply.fitting.rules.prior import asked_of_presence
-from asgnet.apply.fitting.support_features import SupportFeatures
 from asgnet.apply.segmenter import Segmenter
 from asgnet.imaging.averages import cell_means
 from asgnet.imaging.resize import bilinear
@@ -74,9 +76,8 @@ def measure(net, seen, masks, kinds, views=(), pictures=(), **options):
     ]
     apart = [Features(*(tuple(m[i : i + 1] for m in part) for part in seen)) for i in range(len(masks))]
     statistics = SimpleNamespace(kinds=kinds[None])
-    return adapt_to_supports(
-        net, supports, statistics, list(zip(apart, pictures, masks, strict=True)), **options
-    )
+    seen = [Seen(*one, (SIDE, SIDE)) for one in zip(apart, pictures, masks, strict=True)]
+    return adapt_to_supports(net, [[one] for one in supports], statistics, seen, **options)
 
 
 def support(views, mask):
@@ -257,8 +258,11 @@ def real(net, pictures, masks):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asgnet.apply.segmenter.SIDE", 256)
         backend = Segmenter(net).backend
-    features = SupportFeatures(backend, pictures)
-    return learn_class(features, dict(enumerate(masks)), True, 0, False).measured.adaptation
+    examples = [
+        Example(picture, {"a": mask}, mask.shape, {}) for picture, mask in zip(pictures, masks, strict=True)
+    ]
+    arrays = learn_classes(backend, examples, ["a"], True, 0, USUAL)
+    return Adaptation.from_arrays(arrays)[0]
 
 
 @pytest.mark.parametrize("shots", [1, 2, 7])
