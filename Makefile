@@ -1,7 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, types, import contracts and all tests
 # make bench  how long everything takes on this machine
-# make style · coverage · attack · fuzz · kills · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
+# make style · coverage · integrations · attack · fuzz · kills · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -18,7 +18,7 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo graphs test bench format style coverage attack fuzz kills soak mutate audit sbom licences constraints fresh
+.PHONY: help demo graphs test bench format style coverage integrations attack fuzz kills soak mutate audit sbom licences constraints fresh
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
@@ -47,6 +47,11 @@ coverage: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest tests/model tests/data tests/apply tests/test_files.py \
 		--cov=asgnet.model --cov=asgnet.data --cov=asgnet.apply --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=90
+
+# The plugin in the real napari, without a screen, and conversions by the real packages: in an environment without torch.
+integrations: $(VENV)/tools/.ready
+	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(VENV)/tools/$(notdir $(BIN))/python" -m pytest \
+		tests/faces/integrations/test_napari.py tests/faces/integrations/test_detections.py -o filterwarnings= -rs
 
 # Everything that a stranger might try, ten minutes; the quick part of it is in make test.
 attack: $(VENV)/.ready-dev
@@ -98,4 +103,10 @@ $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python$(EXE)
 
 $(VENV)/.ready-audit: pyproject.toml | $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[audit]'
+	@touch $@
+
+$(VENV)/tools/.ready: pyproject.toml | $(BIN)/python$(EXE)
+	$(BIN)/python -m venv "$(VENV)/tools"
+	"$(VENV)/tools/$(notdir $(BIN))/python" -m pip install --disable-pip-version-check --quiet -e '.[napari]' \
+		PySide6-Essentials supervision fiftyone pytest
 	@touch $@

@@ -1,1 +1,1 @@
-"""Doors into tools that people already use: Label Studio, CVAT."""
+"""Doors into tools that people already use: Label Studio, CVAT, napari, supervision, FiftyOne."""

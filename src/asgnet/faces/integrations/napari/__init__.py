@@ -1,0 +1,1 @@
+"""A plugin for napari: labels layers of examples in, labels layers of objects out."""
