@@ -105,8 +105,9 @@ $(VENV)/.ready-audit: pyproject.toml | $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[audit]'
 	@touch $@
 
+# FiftyOne 1.22 reads a field of its own metadata that later versions of importlib-metadata refuse.
 $(VENV)/tools/.ready: pyproject.toml | $(BIN)/python$(EXE)
 	$(BIN)/python -m venv "$(VENV)/tools"
 	"$(VENV)/tools/$(notdir $(BIN))/python" -m pip install --disable-pip-version-check --quiet -e '.[napari]' \
-		PySide6-Essentials supervision fiftyone pytest
+		PySide6-Essentials supervision fiftyone 'importlib-metadata<8' pytest
 	@touch $@
