@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,18 @@ Unpainted = Literal["background", "unknown", "auto"]
 
 Box = tuple[int, int, int, int]
 """First row, first column, row behind the last, column behind the last."""
+
+
+class Place(NamedTuple):
+    """Where a part of a picture lies.
+
+    Attributes:
+        at: its first row and column in the picture.
+        size: ``(h, w)`` of the picture.
+    """
+
+    at: tuple[int, int]
+    size: tuple[int, ...]
 
 
 class PictureParts(Protocol):
@@ -162,6 +174,12 @@ class Instance:
         """x, y, width and height in pixels."""
         rows, columns = self.window
         return columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+
+    @property
+    def place(self) -> Place:
+        """Where the crop lies."""
+        rows, columns = self.window
+        return Place((rows.start, columns.start), self.size)
 
     @property
     def area(self) -> int:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,6 +94,9 @@ class Folder(Protocol):
     def save_parts(self, name: str, parts: Iterable[bytes]) -> None:
         """The same of what is too large to be in memory at once."""
 
+    def save_with(self, name: str, write: Callable[[Path], None]) -> None:
+        """The same of what only a path can be given to."""
+
     def read(self, name: str) -> bytes | None:
         """Its bytes, None if there is no such file."""
 
@@ -136,6 +139,10 @@ class LocalFolder:
     def save_parts(self, name: str, parts: Iterable[bytes]) -> None:  # noqa: D102
         with atomic_path(self.path / name) as temporary, open(temporary, "wb") as stream:
             stream.writelines(parts)
+
+    def save_with(self, name: str, write: Callable[[Path], None]) -> None:  # noqa: D102
+        with atomic_path(self.path / name) as temporary:
+            write(temporary)
 
     def read(self, name: str) -> bytes | None:  # noqa: D102
         path = self.path / name
@@ -180,6 +187,12 @@ class StoredFolder:
             spool.seek(0)
             with _written(self.place(name)), self.store.open(self._path(name), "wb") as stream:
                 shutil.copyfileobj(spool, stream, 1 << 20)
+
+    def save_with(self, name: str, write: Callable[[Path], None]) -> None:  # noqa: D102
+        with tempfile.TemporaryDirectory() as here:
+            write(Path(here) / "file")
+            with open(Path(here) / "file", "rb") as spool:
+                self.save_parts(name, iter(lambda: spool.read(1 << 20), b""))
 
     def read(self, name: str) -> bytes | None:  # noqa: D102
         try:

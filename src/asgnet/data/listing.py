@@ -17,6 +17,7 @@ from asgnet.files import PathLike, named
 
 SUFFIXES = frozenset(
     (
+        *(".bif", ".btf", ".ndpi", ".scn", ".svs"),  # slides
         *(".avif", ".bmp", ".dcm", ".dds", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2"),
         *(".jpe", ".jpeg", ".jpg", ".jxl", ".mpo", ".npy", ".npz", ".pbm", ".pcx", ".pgm", ".png", ".pnm"),
         *(".ppm", ".qoi", ".sgi", ".tga", ".tif", ".tiff", ".webp"),

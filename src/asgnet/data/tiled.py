@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ _BIG = 2**31
 
 
 def write_tiled(
-    path: Path,
+    file: Path | BinaryIO,
     rows: Iterable[NDArray],
     size: tuple[int, int],
     tags: Sequence[Any] = (),
@@ -25,7 +25,7 @@ def write_tiled(
     """Write a TIFF of deflated tiles, a BigTIFF where it is large; the same rows give the same bytes.
 
     Args:
-        path: of the new file.
+        file: a new one.
         rows: ``r w`` uint8 or uint16, from top to bottom.
         size: ``(h, w)`` of all.
         tags: of the file that it belongs to, see :func:`asgnet.data.read.geo_tags`.
@@ -36,7 +36,7 @@ def write_tiled(
     parts = iter(rows)
     first = next(parts)
     colours: dict[str, Any] = {} if palette is None else {"colormap": palette.T.astype(np.uint16) * 257}
-    with tifffile.TiffWriter(path, bigtiff=size[0] * size[1] * first.dtype.itemsize > _BIG) as writer:
+    with tifffile.TiffWriter(file, bigtiff=size[0] * size[1] * first.dtype.itemsize > _BIG) as writer:
         writer.write(
             _tiles(chain([first], parts), size[1]),
             shape=size,

@@ -35,6 +35,18 @@ class PieceTable:
     scores: NDArray[np.float64]
     numbers: NDArray[np.int32]
 
+    def subset(self, kept: NDArray[np.bool_]) -> PieceTable:
+        """Some of the pieces, ``n`` bool."""
+        places = np.concatenate([np.zeros(1, np.int32), np.where(kept, np.cumsum(kept), 0).astype(np.int32)])
+        return PieceTable(
+            self.classes[kept],
+            self.areas[kept],
+            self.boxes[kept],
+            self.centres[kept],
+            self.scores[kept],
+            places[self.numbers],
+        )
+
 
 class StripLabels:
     """Labels strips one after another, counting on; every pass over the same strips gives the same labels."""

@@ -31,22 +31,26 @@ def edge(region: NDArray[np.bool_], thickness: int = 2) -> NDArray[np.bool_]:
     return region & ~binary_erosion(region, iterations=thickness, border_value=1)
 
 
-def polygons(region: NDArray[np.bool_], simplify: float = 0) -> list[NDArray[np.float64]]:
+def polygons(
+    region: NDArray[np.bool_], simplify: float = 0, at: tuple[int, int] = (0, 0)
+) -> list[NDArray[np.float64]]:
     """The outlines of a region, each ``n 2`` (x, y): who fills them has the region again, to the pixel.
 
     One polygon a piece that is connected by sides; a hole is joined to its outline by a cut of no width, as
     YOLO expects. Points on a straight line between others are left out; with ``simplify`` also those without
-    which the outline moves by at most so many pixels.
+    which the outline moves by at most so many pixels. A region that is a part lies ``at`` a row and column.
     """
     joined = []
-    for outline, *holes in outlines(region, simplify):
+    for outline, *holes in outlines(region, simplify, at):
         for hole in holes:
             outline = _joined(outline, hole)
         joined.append(outline)
     return joined
 
 
-def outlines(region: NDArray[np.bool_], simplify: float = 0) -> list[list[NDArray[np.float64]]]:
+def outlines(
+    region: NDArray[np.bool_], simplify: float = 0, at: tuple[int, int] = (0, 0)
+) -> list[list[NDArray[np.float64]]]:
     """As :func:`polygons`, but of each piece its outline and, behind it, its holes as rings of their own."""
     edges = window(region)
     if edges is None:
@@ -54,9 +58,10 @@ def outlines(region: NDArray[np.bool_], simplify: float = 0) -> list[list[NDArra
     from skimage.measure import find_contours, points_in_poly
 
     top, bottom, left, right = edges
+    corner = left + at[1] - 0.5, top + at[0] - 0.5
     contours = find_contours(np.pad(region[top:bottom, left:right], 1).astype(np.float32), 0.5)
     # Index i of the padded window is the centre of pixel i - 1, which lies at i - 0.5 from the window's edge.
-    rings = [_simpler(_bends(c[:, ::-1] + (left - 0.5, top - 0.5)), simplify) for c in contours]
+    rings = [_simpler(_bends(c[:, ::-1] + corner), simplify) for c in contours]
     areas = [_signed_area(ring) for ring in rings]
     sign = np.sign(max(areas, key=abs))  # the largest ring is an outline; holes wind the other way
     order = sorted(range(len(rings)), key=lambda i: abs(areas[i]))

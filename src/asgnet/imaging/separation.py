@@ -43,6 +43,11 @@ class Separation:
     ratios: tuple[float, float] | None = None
     interior: tuple[float, ...] = ()
 
+    @property
+    def divides(self) -> bool:
+        """Connected pieces may be several objects."""
+        return bool(self.depth or self.interior)
+
     def __call__(
         self,
         mask: NDArray[np.bool_],
@@ -134,12 +139,17 @@ def _without_small(labels: NDArray[np.integer], least: float) -> NDArray[np.int3
     """Labels from 1 without gaps, of the objects that are large enough."""
     areas = np.bincount(labels.ravel(), minlength=1)
     areas[0] = 0
+    kept = large_enough(areas, least)
+    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+
+
+def large_enough(areas: NDArray[np.integer], least: float) -> NDArray[np.bool_]:
+    """Which of ``n`` areas are at least this share of the typical one: half of the whole lies in larger ones."""
     if not areas.any():
-        return np.zeros(labels.shape, np.int32)
+        return np.zeros(areas.shape, bool)
     ranked = np.sort(areas)
     typical = ranked[np.searchsorted(np.cumsum(ranked), areas.sum() / 2)]
-    kept = (areas > 0) & (areas >= least * typical)
-    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+    return (areas > 0) & (areas >= least * typical)
 
 
 def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -7,10 +7,13 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from pycocotools import mask as rle
 from tests.imaging.test_regions import filled, islands, regions
 
-from asgnet.data.annotations import coco_annotation, coco_file, coco_region, yolo_lines
+from asgnet.data.annotations import coco_annotation, coco_file, coco_region, geojson_feature, yolo_lines
+from asgnet.types import Place
 
 
 def drawn_yolo(text: str, shape: tuple[int, ...], index: int) -> np.ndarray:
@@ -75,3 +78,17 @@ def test_a_coco_file_counts_from_one():
     assert content["images"] == [{"id": 1, "file_name": "a"}, {"id": 2, "file_name": "b"}]
     assert content["annotations"] == [{"id": 1, "x": 1, "image_id": 2}, {"id": 2, "x": 2, "image_id": 2}]
     assert content["categories"] == [{"id": 1, "name": "mug"}]
+
+
+@settings(deadline=None)
+@given(
+    arrays(bool, st.tuples(st.integers(1, 8), st.integers(1, 8))),
+    st.tuples(*[st.integers(0, 3)] * 4),
+    st.sampled_from([None, 0.0]),
+)
+def test_a_part_is_written_where_it_lies(part, rims, simplify):
+    whole = np.pad(part, (rims[:2], rims[2:]))
+    place = Place((rims[0], rims[2]), whole.shape)
+    assert coco_annotation(part, 1, 0.5, simplify, place) == coco_annotation(whole, 1, 0.5, simplify)
+    assert yolo_lines(part, 1, 0, place) == yolo_lines(whole, 1)
+    assert geojson_feature(part, "mug", 0.5, 1, 0, place.at) == geojson_feature(whole, "mug", 0.5, 1)

@@ -147,6 +147,23 @@ def test_small_ones_come_from_the_smaller_copies(tmp_path):
         assert not (parts.read(whole, (H // 2 + 9, W // 2)) == 100).all()
 
 
+def test_a_slide_is_its_baseline_and_that_ones_copies(tmp_path):
+    says = "Aperio Image Library v11\r\n{}x{} |AppMag = 20|MPP = 0.5"
+    options = {"photometric": "rgb", "metadata": None}
+    tiles = dict(options, tile=(64, 64), compression="zlib")
+    with tifffile.TiffWriter(tmp_path / "x.svs", bigtiff=True) as writer:
+        writer.write(SMOOTH, description=says.format(W, H), **tiles)
+        writer.write(SMOOTH[::5, ::5], description=says.format(W // 5, H // 5), **options)
+        half = np.full((H // 2, W // 2, 3), 90, np.uint8)
+        writer.write(half, description=says.format(W // 2, H // 2), **tiles)
+        label = np.full((40, 40, 3), 7, np.uint8)
+        writer.write(label, description="Aperio label\r\nlabel 40x40", subfiletype=1, **options)
+    with open_parts(tmp_path / "x.svs", whole=100) as parts:
+        assert parts.size == (H, W)
+        assert (parts.read((0, 0, H, W), (H // 2, W // 2)) == 90).all()
+        np.testing.assert_array_equal(parts.read((0, 0, H, W), (H, W)), SMOOTH)
+
+
 def test_a_damaged_copy_is_said_and_the_next_one_used(tmp_path):
     pyramid(tmp_path / "x.tif", damage=(2,))
     with open_parts(tmp_path / "x.tif", whole=100) as parts:

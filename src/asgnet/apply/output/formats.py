@@ -8,6 +8,7 @@ A mapping and nothing more: who wants another format writes a function ``ResultV
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -18,10 +19,12 @@ from numpy.typing import NDArray
 
 from asgnet import __version__
 from asgnet.apply.output.measure import Measures, measure
-from asgnet.apply.output.objects import ResultView
+from asgnet.apply.output.objects import FoundObjects, ResultView
 from asgnet.apply.output.overlays import class_palette, overlay_jpeg, voc_palette
 from asgnet.data.annotations import coco_annotation, geojson_feature, roi_zip, yolo_lines
 from asgnet.data.png import png_bytes
+from asgnet.data.read import geo_tags
+from asgnet.data.tiled import write_tiled
 from asgnet.errors import OutputError
 from asgnet.imaging.regions import polygons
 from asgnet.types import Instance
@@ -36,6 +39,16 @@ def mask_png(view: ResultView) -> bytes:
     if len(prediction.classes) == 1:
         return png_bytes(prediction.mask != 0)
     return png_bytes(prediction.mask.astype(np.uint8), palette=class_palette(len(prediction.classes)))
+
+
+def mask_tiff(view: ResultView) -> bytes:
+    """The same as a tiled TIFF, which lies on the earth where the picture does."""
+    found, data = view.prediction, io.BytesIO()
+    several = len(found.classes) > 1
+    mask = found.mask.astype(np.uint8) if several else (found.mask != 0).astype(np.uint8) * 255
+    palette = class_palette(len(found.classes)) if several else None
+    write_tiled(data, [mask], view.size, geo_tags(view.name), palette)
+    return data.getvalue()
 
 
 def probability_png(view: ResultView) -> bytes:
@@ -63,30 +76,34 @@ def voc_object_png(view: ResultView) -> bytes:
     return png_bytes(_numbered(view.objects, view.picture.shape[:2], np.uint8, 254), palette=voc_palette())
 
 
-def yolo_txt(view: ResultView) -> bytes:
+def yolo_txt(view: FoundObjects) -> bytes:
     """A line a polygon: a piece of an object."""
-    index = view.prediction.classes.index
-    return "".join(yolo_lines(one.mask, index(one.name), view.simplify) for one in view.objects).encode()
+    index = list(view.presences).index
+    return "".join(
+        yolo_lines(one.crop, index(one.name), view.simplify, one.place) for one in view.objects
+    ).encode()
 
 
-def geojson(view: ResultView) -> bytes:
+def geojson(view: FoundObjects) -> bytes:
     """A feature an object, as QuPath imports it."""
     features = (
-        geojson_feature(one.mask, one.name, one.score, number, view.simplify)
+        geojson_feature(one.crop, one.name, one.score, number, view.simplify, one.place.at)
         for number, one in enumerate(view.objects, 1)
     )
     content = {"type": "FeatureCollection", "features": [one for one in features if one is not None]}
     return json.dumps(content, ensure_ascii=True).encode()
 
 
-def imagej_rois(view: ResultView) -> bytes:
+def imagej_rois(view: FoundObjects) -> bytes:
     """A region an object, for ImageJ's ROI manager; of several classes each is a group."""
-    classes = view.prediction.classes
+    classes = list(view.presences)
     groups = {name: i if len(classes) > 1 else 0 for i, name in enumerate(classes, 1)}
-    return roi_zip(((one.mask, one.name, groups[one.name]) for one in view.objects), view.simplify)
+    return roi_zip(
+        ((one.crop, one.name, groups[one.name], one.place.at) for one in view.objects), view.simplify
+    )
 
 
-def labelme_json(view: ResultView) -> bytes:
+def labelme_json(view: FoundObjects) -> bytes:
     """A polygon a piece; pieces of one object share their ``group_id``."""
     shapes = [
         {
@@ -99,10 +116,10 @@ def labelme_json(view: ResultView) -> bytes:
             "mask": None,
         }
         for number, one in enumerate(view.objects, 1)
-        for ring in polygons(one.mask, view.simplify)
+        for ring in polygons(one.crop, view.simplify, one.place.at)
     ]
-    height, width = view.picture.shape[:2]
-    content = {
+    height, width = view.size
+    content: dict[str, Any] = {
         "version": LABELME_VERSION,
         "flags": {},
         "shapes": shapes,
@@ -114,12 +131,12 @@ def labelme_json(view: ResultView) -> bytes:
     return json.dumps(content, ensure_ascii=True).encode()
 
 
-def coco_entry(view: ResultView) -> dict[str, Any]:
+def coco_entry(view: FoundObjects) -> dict[str, Any]:
     """``image`` and ``annotations`` with run lengths."""
     return _coco(view, None)
 
 
-def coco_polygon_entry(view: ResultView) -> dict[str, Any]:
+def coco_polygon_entry(view: FoundObjects) -> dict[str, Any]:
     """``image`` and ``annotations`` with polygons."""
     return _coco(view, view.simplify)
 
@@ -162,17 +179,22 @@ def _measured(view: ResultView) -> Measures:
     return measure(view.prediction, view.picture, pixel_size=view.pixel_size, name=view.name)
 
 
+OUTLINES: dict[str, Callable[[FoundObjects], bytes]] = {
+    "yolo": yolo_txt,
+    "labelme": labelme_json,
+    "geojson": geojson,
+    "imagej": imagej_rois,
+}
+"""Files that are made of the objects alone, of pictures of any size."""
 WRITERS: dict[str, Callable[[ResultView], bytes]] = {
     "overlay": lambda view: overlay_jpeg(view.picture, view.prediction.mask, view.name),
     "cutout": cutout_png,
     "probability": probability_png,
     "instances": instances_png,
-    "yolo": yolo_txt,
-    "labelme": labelme_json,
-    "geojson": geojson,
-    "imagej": imagej_rois,
+    **OUTLINES,
     "voc_objects": voc_object_png,
     "voc": voc_class_png,
+    "tiff": mask_tiff,
     "png": mask_png,
 }
 ENTRIES: dict[str, Callable[[ResultView], dict[str, Any]]] = {
@@ -190,7 +212,7 @@ def shared_files(classes: tuple[str, ...], formats: set[str]) -> dict[str, bytes
     """The files that name a run's classes, with their content."""
     names = [" ".join(name.split()) for name in classes]
     files: dict[str, str] = {}
-    if "png" in formats and len(classes) > 1:
+    if formats & {"png", "tiff"} and len(classes) > 1:
         files["classes.txt"] = "".join(f"{name}\n" for name in ["background", *names])
     if "yolo" in formats:
         entries = "".join(f"  {i}: {_quoted(name)}\n" for i, name in enumerate(names))
@@ -254,10 +276,12 @@ def _numbered(
     return numbers
 
 
-def _coco(view: ResultView, simplify: float | None) -> dict[str, Any]:
-    height, width = view.picture.shape[:2]
-    index = {name: i for i, name in enumerate(view.prediction.classes, 1)}
-    found = (coco_annotation(one.mask, index[one.name], one.score, simplify) for one in view.objects)
+def _coco(view: FoundObjects, simplify: float | None) -> dict[str, Any]:
+    height, width = view.size
+    index = {name: i for i, name in enumerate(view.presences, 1)}
+    found = (
+        coco_annotation(one.crop, index[one.name], one.score, simplify, one.place) for one in view.objects
+    )
     return {
         "image": {"file_name": view.name, "height": height, "width": width},
         "annotations": [one for one in found if one is not None],

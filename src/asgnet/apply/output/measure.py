@@ -6,14 +6,14 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from asgnet.errors import UsageError
 from asgnet.imaging.units import PIXELS, PixelSize
-from asgnet.types import Picture, Prediction
+from asgnet.types import Box, Instance, Picture, Prediction
 
 Row = dict[str, Any]
 
@@ -85,25 +85,47 @@ def measure(
     given = PixelSize.parse(pixel_size) if isinstance(pixel_size, str) and pixel_size else pixel_size
     scale = given if isinstance(given, PixelSize) else PIXELS
     least = scale.pixels(str(min_area)) if min_area else 0.0
-    objects = _rows(prediction, picture, scale, least, name)
-    return Measures(objects, [_total(objects, prediction, c, scale, name) for c in prediction.classes])
+
+    def colours(box: Box) -> Picture | None:
+        return None if picture is None else picture[box[0] : box[2], box[1] : box[3]]
+
+    objects = object_rows(prediction.instances, colours, scale, least, name)
+    ones = {label: prediction.by_class.get(label, prediction) for label in prediction.classes}
+    presences = {label: float(one.presence) for label, one in ones.items()}
+    ratios = {label: one.count_ratios for label, one in ones.items()}
+    return Measures(objects, class_rows(objects, presences, ratios, prediction.mask.size, scale, name))
 
 
-def _rows(
-    prediction: Prediction, picture: Picture | None, scale: PixelSize, least: float, name: str
+def object_rows(
+    objects: Sequence[Instance],
+    colours: Callable[[Box], Picture | None],
+    scale: PixelSize,
+    least: float = 0,
+    name: str = "",
 ) -> list[Row]:
+    """The rows of objects, see :func:`measure`.
+
+    Args:
+        objects: in the order that they are numbered in.
+        colours: of a box of the picture; None: without intensities.
+        scale: of a pixel.
+        least: objects of fewer pixels are left out.
+        name: of the picture.
+    """
     from skimage.measure import regionprops
 
     rows = []
-    for region in regionprops(prediction.labels, picture):
-        one = prediction.instances[region.label - 1]
+    for number, one in enumerate(objects, 1):
         if one.area < least:
             continue
+        down, across = one.window
+        picture = colours((down.start, across.start, down.stop, across.stop))
+        (region,) = regionprops(one.crop.astype(np.uint8), picture, offset=(down.start, across.start))
         perimeter, (y, x) = float(region.perimeter), region.centroid
         row: Row = {
             "picture": name,
             "class": one.name,
-            "object": int(region.label),
+            "object": number,
             "score": one.score,
             "area": float(region.area) * scale.side**2,
             "perimeter": perimeter * scale.side,
@@ -135,25 +157,45 @@ def _feret(region: Any) -> float:
     return float(pdist(points[ConvexHull(points).vertices]).max())
 
 
-def _total(objects: list[Row], prediction: Prediction, label: str, scale: PixelSize, name: str) -> Row:
-    """What a picture's objects of a class come to."""
-    areas = [row["area"] for row in objects if row["class"] == label]
-    whole = prediction.mask.size * scale.side**2
-    one = prediction.by_class.get(label, prediction)
-    low, high = one.count_ratios or (None, None)
-    return {
-        "picture": name,
-        "class": label,
-        "count": len(areas),
-        "count_low": None if low is None else math.floor(min(low, 1) * len(areas)),
-        "count_high": None if high is None else math.ceil(max(high, 1) * len(areas)),
-        "total_area": float(sum(areas)),
-        "mean_area": float(sum(areas) / len(areas)) if areas else None,
-        "share": float(sum(areas) / whole),
-        "density": len(areas) / whole,
-        "presence": float(one.presence),
-        "unit": scale.unit,
-    }
+def class_rows(
+    objects: Sequence[Row],
+    presences: Mapping[str, float],
+    ratios: Mapping[str, tuple[float, float] | None],
+    pixels: int,
+    scale: PixelSize,
+    name: str = "",
+) -> list[Row]:
+    """What a picture's objects come to, class by class, see :func:`measure`.
+
+    Args:
+        objects: their rows.
+        presences: of each class.
+        ratios: of each class: :attr:`asgnet.types.Prediction.count_ratios`.
+        pixels: of the picture.
+        scale: of a pixel.
+        name: of the picture.
+    """
+    whole = pixels * scale.side**2
+    rows = []
+    for label, presence in presences.items():
+        areas = [row["area"] for row in objects if row["class"] == label]
+        low, high = ratios[label] or (None, None)
+        rows.append(
+            {
+                "picture": name,
+                "class": label,
+                "count": len(areas),
+                "count_low": None if low is None else math.floor(min(low, 1) * len(areas)),
+                "count_high": None if high is None else math.ceil(max(high, 1) * len(areas)),
+                "total_area": float(sum(areas)),
+                "mean_area": float(sum(areas) / len(areas)) if areas else None,
+                "share": float(sum(areas) / whole),
+                "density": len(areas) / whole,
+                "presence": presence,
+                "unit": scale.unit,
+            }
+        )
+    return rows
 
 
 def csv_parts(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ FORMATS: dict[str, dict[str, str]] = {
     "geojson": {"geojson": "{stem}.geojson"},
     "imagej": {"imagej": "{stem}_rois.zip"},
     "voc": {"voc_objects": "SegmentationObject/{stem}.png", "voc": "SegmentationClass/{stem}.png"},
+    "tiff": {"tiff": "{stem}_mask.tif"},
     "png": {"png": "{stem}.png"},
     "coco": {},
     "coco-polygons": {},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from asgnet.apply.inference.postprocess import PRESENT
 from asgnet.imaging.components import small_pieces
 from asgnet.imaging.regions import box
 from asgnet.imaging.units import PIXELS, PixelSize
-from asgnet.types import Instance, Picture, Prediction, Separate
+from asgnet.types import Box, Instance, Picture, Prediction, Separate
 
 
 class ClassRegion(NamedTuple):
@@ -23,6 +23,26 @@ class ClassRegion(NamedTuple):
     region: NDArray[np.bool_]
     probability: NDArray[np.float32]
     presence: float
+
+
+class FoundObjects(Protocol):
+    """What files of outlines and measures take of a result, of a picture of any size; see :class:`ResultView`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def link(self) -> str: ...  # noqa: D102
+    @property
+    def simplify(self) -> float: ...  # noqa: D102
+    @property
+    def pixel_size(self) -> PixelSize: ...  # noqa: D102
+    @property
+    def size(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def presences(self) -> dict[str, float]: ...  # noqa: D102
+    @property
+    def objects(self) -> list[Instance]: ...  # noqa: D102
+    def colours(self, box: Box) -> Picture: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,22 @@ class ResultView:
     apart: bool = False
     simplify: float = 0.0
     pixel_size: PixelSize = PIXELS
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(h, w)``."""
+        height, width = self.prediction.mask.shape
+        return height, width
+
+    @property
+    def presences(self) -> dict[str, float]:
+        """Of the classes, in order."""
+        found = self.prediction
+        return {name: float(found.by_class.get(name, found).presence) for name in found.classes}
+
+    def colours(self, box: Box) -> Picture:
+        """The picture there."""
+        return self.picture[box[0] : box[2], box[1] : box[3]]
 
     @cached_property
     def classes(self) -> list[ClassRegion]:

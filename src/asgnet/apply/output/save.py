@@ -7,7 +7,7 @@ file holds is said in :mod:`asgnet.apply.output.formats`, what it is called in :
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -41,6 +41,7 @@ def save_prediction(
 
     - ``png``: ``<stem>.png``, 0 and 255; with several classes a palette PNG of class indices (0 background)
       beside a ``classes.txt`` whose first line, ``background``, is index 0.
+    - ``tiff``: ``<stem>_mask.tif``, the same as a tiled TIFF with the map coordinates of a GeoTIFF ``source``.
     - ``probability``: ``<stem>_probability.png``, 16 bits, 65535 is 1.
     - ``cutout``: ``<stem>_cutout.png``, the picture with the object's mask as its alpha.
     - ``instances``: ``<stem>_instances.png``, 16 bits, every object its number.
@@ -112,16 +113,33 @@ def write_files(
         OutputError: a file exists already or cannot be written.
     """
     _check(view, names)
-    _refuse(folder, names.values(), shared, overwrite, source)
     if "labelme" in names:
-        view = replace(view, link=_link(folder, names["labelme"], source))
+        view = replace(view, link=link_to(folder, names["labelme"], source))
+
+    def write(kind: str, name: str) -> None:
+        folder.save(name, WRITERS[kind](view))
+
+    write_all(write, folder, names, shared, source=source, overwrite=overwrite)
+
+
+def write_all(
+    write: Callable[[str, str], None],
+    folder: Folder,
+    names: Mapping[str, str],
+    shared: Mapping[str, bytes],
+    *,
+    source: PathLike | None = None,
+    overwrite: bool = False,
+) -> None:
+    """As :func:`write_files`, each by ``write``, which is given its kind and name."""
+    _refuse(folder, names.values(), shared, overwrite, source)
     fresh = [name for name in names.values() if not folder.exists(name)]
     try:
         for name, content in shared.items():
             if folder.read(name) != content:
                 folder.save(name, content)
         for kind, name in names.items():  # the mask comes last: where it is, the picture is done
-            folder.save(name, WRITERS[kind](view))
+            write(kind, name)
     except BaseException:
         for name in fresh:
             with suppress(OSError, OutputError):
@@ -194,13 +212,13 @@ def _check(view: ResultView, names: Mapping[str, str]) -> None:
             f"The prediction is {view.prediction.mask.shape} and its picture {view.picture.shape[:2]} (h, w); "
             "give the picture that was segmented."
         )
-    if len(view.prediction.classes) >= IGNORE and {"png", "voc"} & set(names):
+    if len(view.prediction.classes) >= IGNORE and {"png", "tiff", "voc"} & set(names):
         raise UsageError(
             f"{len(view.prediction.classes)} classes do not fit into a PNG of 8 bits; choose coco or yolo instead."
         )
 
 
-def _link(folder: Folder, name: str, source: PathLike | None) -> str:
+def link_to(folder: Folder, name: str, source: PathLike | None) -> str:
     """The way from a file of a picture's results to the picture, if both are on this machine."""
     if source is None or is_url(source) or not isinstance(folder, LocalFolder):
         return ""

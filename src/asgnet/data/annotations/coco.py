@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from asgnet.data.annotations.annotated import MOST_POINT, Annotated, Annotations, Paint, Region
 from asgnet.data.annotations.skipped import Skipped, skipping
+from asgnet.errors import UsageError
 from asgnet.imaging.regions import box, polygons
+from asgnet.types import Place
 
 
 def is_coco(content: Any) -> bool:
@@ -185,30 +187,56 @@ def coco_region(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def coco_annotation(
-    region: NDArray[np.bool_], category: int, score: float | None, simplify: float | None = None
+    region: NDArray[np.bool_],
+    category: int,
+    score: float | None,
+    simplify: float | None = None,
+    place: Place | None = None,
 ) -> dict[str, Any] | None:
     """A region as a COCO result, ready for ``json.dumps``; None if empty.
 
     Its segmentation is a compressed RLE, or, with a number to ``simplify``, the :func:`polygons` of it.
+    ``place`` says where the region lies, if it is a part of its picture.
     """
-    from pycocotools import mask as rle
-
+    place = place or Place((0, 0), region.shape)
     edges = box(region)
     if edges is None:
         return None
     if simplify is None:
-        code = rle.encode(np.asfortranarray(region, np.uint8))
-        segmentation: Any = {"size": list(region.shape), "counts": code["counts"].decode("ascii")}
+        segmentation: Any = {"size": list(place.size), "counts": _run_lengths(region, place)}
     else:
-        segmentation = [ring.ravel().round(2).tolist() for ring in polygons(region, simplify)]
+        rings = polygons(region, simplify, place.at)
+        segmentation = [ring.ravel().round(2).tolist() for ring in rings]
     return {
         "category_id": category,
         "segmentation": segmentation,
         "area": int(np.count_nonzero(region)),
-        "bbox": edges,
+        "bbox": [edges[0] + place.at[1], edges[1] + place.at[0], *edges[2:]],
         "iscrowd": 0,
         "score": score,
     }
+
+
+def _run_lengths(region: NDArray[np.bool_], place: Place) -> str:
+    """A compressed RLE: lengths of runs down the picture's columns, of background and object by turns."""
+    from pycocotools import mask as rle
+
+    (top, left), (height, width) = place
+    padded = np.zeros((region.shape[1], region.shape[0] + 2), np.int8)
+    padded[:, 1:-1] = region.T
+    steps = np.diff(padded, axis=1)
+    starts, ends = (
+        (columns + left) * height + rows + top
+        for columns, rows in ((steps == 1).nonzero(), (steps == -1).nonzero())
+    )
+    apart = np.append(starts[1:] > ends[:-1], True)  # else the run goes on in the next column
+    starts, ends = starts[np.append(True, apart[:-1])], ends[apart]
+    bounds = np.stack([starts, ends], 1).ravel()
+    counts = np.diff(np.concatenate([[0], bounds, [height * width]]))
+    if height * width >= 1 << 32:
+        raise UsageError("Run lengths of COCO count to 4 gigapixels; write --format coco-polygons.")
+    code = rle.frPyObjects({"counts": counts.tolist(), "size": [height, width]}, height, width)
+    return code["counts"].decode("ascii")
 
 
 def coco_file(

@@ -75,7 +75,12 @@ def _painter(parts: Sequence[Sequence[Any]]) -> Paint:
 
 
 def geojson_feature(
-    region: NDArray[np.bool_], name: str, score: float, number: int, simplify: float = 0
+    region: NDArray[np.bool_],
+    name: str,
+    score: float,
+    number: int,
+    simplify: float = 0,
+    at: tuple[int, int] = (0, 0),
 ) -> dict[str, Any] | None:
     """A region as QuPath imports it, ready for ``json.dumps``; None if empty.
 
@@ -85,8 +90,9 @@ def geojson_feature(
         score: in [0, 1], a measurement of it.
         number: of the object in its picture, its name.
         simplify: how many pixels outlines may stray; 0 is exact.
+        at: first row and column of a region that is a part of its picture.
     """
-    parts = [[_closed(ring) for ring in rings] for rings in outlines(region, simplify)]
+    parts = [[_closed(ring) for ring in rings] for rings in outlines(region, simplify, at)]
     if not parts:
         return None
     several = len(parts) > 1

@@ -80,12 +80,14 @@ def _painter(roi: Any) -> Paint:
     return paint
 
 
-def roi_zip(objects: Iterable[tuple[NDArray[np.bool_], str, int]], simplify: float = 0) -> bytes:
+def roi_zip(
+    objects: Iterable[tuple[NDArray[np.bool_], str, int, tuple[int, int]]], simplify: float = 0
+) -> bytes:
     """Regions as ImageJ's and Fiji's ROI manager opens them: an archive of ``.roi``.
 
     Args:
-        objects: of each its region ``h w``, its class and the class's number, which becomes the group (ImageJ's
-            from 1; 0: none).
+        objects: of each its region ``h w``, its class, the class's number, which becomes the group (ImageJ's
+            from 1; 0: none), and the region's first row and column in the picture.
         simplify: how many pixels outlines may stray; 0 is exact.
 
     Raises:
@@ -99,8 +101,8 @@ def roi_zip(objects: Iterable[tuple[NDArray[np.bool_], str, int]], simplify: flo
         ) from error
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, (region, name, group) in enumerate(objects, 1):
-            rings = [ring for piece in outlines(region, simplify) for ring in piece]
+        for number, (region, name, group, at) in enumerate(objects, 1):
+            rings = [ring for piece in outlines(region, simplify, at) for ring in piece]
             if not rings:
                 continue
             roi = roifile.ImagejRoi.frompoints(np.concatenate(rings), name=f"{name} {number}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from asgnet.data.annotations.annotated import Annotated, Annotations, Region, polygon
 from asgnet.data.annotations.skipped import Skipped
 from asgnet.imaging.regions import polygons
+from asgnet.types import Place
 
 _BEYOND = 1.0
 """So many sides of the picture may an outline reach beyond it; one in pixels would be a speck up to there."""
@@ -78,11 +79,15 @@ def _name(names: Sequence[str], index: int) -> str:
     return names[index] if names else f"class {index}"
 
 
-def yolo_lines(region: NDArray[np.bool_], index: int, simplify: float = 0) -> str:
-    """A region in YOLO's segmentation format: a line a polygon, ``index x y x y ...``, x and y in [0, 1]."""
-    height, width = region.shape
+def yolo_lines(region: NDArray[np.bool_], index: int, simplify: float = 0, place: Place | None = None) -> str:
+    """A region in YOLO's segmentation format: a line a polygon, ``index x y x y ...``, x and y in [0, 1].
+
+    ``place`` says where the region lies, if it is a part of its picture.
+    """
+    place = place or Place((0, 0), region.shape)
+    height, width = place.size
     lines = []
-    for ring in polygons(region, simplify):
+    for ring in polygons(region, simplify, place.at):
         values = (ring / (width, height)).clip(0, 1).ravel()
         lines.append(f"{index} " + " ".join(f"{v:.6f}" for v in values) + "\n")
     return "".join(lines)

@@ -77,12 +77,12 @@ def frame_count(path: PathLike) -> int | None:
 
 
 def _planes(path: PathLike) -> int | None:
-    """The frames of a TIFF that is no plain photograph: planes and times, but not channels."""
+    """The frames of a TIFF that is no plain photograph: planes and times, but not channels nor smaller copies."""
     if _ending(path) not in _TIFFS:
         return None
     name = named(path)
     with suppress(Exception), opened(_stream(path), name) as stream, opened_tiff(stream, name) as tiff:
-        return None if tiff.plain else tiff.frames
+        return None if tiff.plain and len(tiff.series.levels) == 1 else tiff.frames
     return None
 
 
