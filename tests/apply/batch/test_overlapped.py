@@ -86,3 +86,27 @@ def test_a_caller_that_stops_leaves_no_thread_behind():
     for _ in overlapped(range(100), _identity, _identity, _identity):
         break
     assert not [t for t in threading.enumerate() if t.name.startswith("asgnet-") and t not in before]
+
+
+def test_what_is_to_be_alone_in_memory_is():
+    kept, most = set(), []
+
+    def read(task):
+        kept.add(("read", task))
+        return task
+
+    def work(task, loaded):
+        kept.remove(("read", task))
+        if task >= 5:
+            most.append((task, len([one for one in kept if one[0] == "worked"])))
+        kept.add(("worked", task))
+        return task
+
+    def write(task, worked):
+        time.sleep(0.01)
+        kept.remove(("worked", task))
+        return task
+
+    got = list(overlapped(range(12), read, work, write, alone=lambda task: task >= 5))
+    assert got == [(i, i) for i in range(12)]
+    assert most == [(i, 0) for i in range(5, 12)]

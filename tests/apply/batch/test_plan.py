@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from asgnet.apply.batch.keys import run_key
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
-from asgnet.apply.batch.run import run_key
 from asgnet.apply.concept.file import Concept
 from asgnet.data.folder import folder_at
 from asgnet.errors import AsgnetWarning, UsageError

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asgnet.apply.batch.run import fingerprint, segment_all
+from asgnet.apply.batch.keys import fingerprint
+from asgnet.apply.batch.run import segment_all
 from asgnet.apply.batch.run_files import RUN_FILES
 from asgnet.apply.concept.file import Concept
 from asgnet.data.results import MANIFEST

@@ -7,17 +7,20 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from asgnet.apply.batch.large import WrittenPicture, find_rows, write_rows
 from asgnet.apply.batch.manifest import ManifestPart, ManifestWriter
 from asgnet.apply.batch.plan import PictureTask, RunOptions
 from asgnet.apply.batch.reading import LoadedPicture, PictureReader
 from asgnet.apply.inference.postprocess import postprocess
 from asgnet.apply.output.formats import ENTRIES
+from asgnet.apply.output.large.rows import RowFile
 from asgnet.apply.output.objects import ResultView, without_specks
+from asgnet.apply.output.report import thumbnail
 from asgnet.apply.output.save import described, write_files
 from asgnet.data.folder import Folder
 from asgnet.data.png import png_bytes
@@ -34,6 +37,9 @@ Known = Callable[[PictureTask], ManifestEntry | None]
 
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
+CROWDED = 48_000_000
+"""Bytes of a picture, three a pixel, above which the results before it are written before it is segmented."""
+
 Task = TypeVar("Task")
 Read = TypeVar("Read")
 Worked = TypeVar("Worked")
@@ -41,11 +47,12 @@ Written = TypeVar("Written")
 
 
 class PredictedPicture(NamedTuple):
-    """A picture segmented; no prediction if nothing of it was missing."""
+    """A picture segmented; no prediction if nothing of it was missing, and the rows of a large one."""
 
     loaded: LoadedPicture
     prediction: Prediction | None = None
     seconds: float = 0.0
+    rows: RowFile | None = None
 
 
 @dataclass
@@ -59,6 +66,7 @@ class Pipeline:
         key: of the run, :func:`asgnet.apply.batch.run.run_key`.
         shared: what the pictures share: :func:`asgnet.apply.output.formats.shared_files`.
         reader: of the pictures, as the concept shows them.
+        on_part: told of a large picture which part of it is finished, in [0, 1].
     """
 
     segmenter: Segmenter
@@ -67,6 +75,7 @@ class Pipeline:
     key: str
     shared: Mapping[str, bytes]
     reader: PictureReader = field(default_factory=PictureReader)
+    on_part: Callable[[str, float], None] | None = None
 
     def run(
         self, tasks: Iterable[PictureTask], known: Known, manifest: ManifestWriter
@@ -83,7 +92,7 @@ class Pipeline:
         def write(task: PictureTask, predicted: PredictedPicture) -> ManifestEntry:
             return self.write(task, predicted, manifest)
 
-        for task, result in overlapped(tasks, read, self.predict, write):
+        for task, result in overlapped(tasks, read, self.predict, write, alone=_crowds):
             if isinstance(result, OutputError) and getattr(result.__cause__, "errno", None) in _HOPELESS:
                 raise result
             yield task, result
@@ -99,9 +108,12 @@ class Pipeline:
 
     def predict(self, task: PictureTask, loaded: LoadedPicture) -> PredictedPicture:
         """The prediction, decided as asked for."""
+        began = time.perf_counter()
+        if loaded.large:
+            rows = find_rows(self.segmenter, self.folder, task, self.options, loaded.digest, self.on_part)
+            return PredictedPicture(loaded, rows=rows, seconds=time.perf_counter() - began)
         if loaded.picture is None:
             return PredictedPicture(loaded)
-        began = time.perf_counter()
         prediction = self.segmenter.predict(loaded.picture)
         if self.options.threshold is not None or self.options.absent != "mark":
             prediction = postprocess(prediction, self.options.threshold, self.options.absent)
@@ -114,7 +126,9 @@ class Pipeline:
         self, task: PictureTask, predicted: PredictedPicture, manifest: ManifestWriter
     ) -> ManifestEntry:
         """All files of a picture that it lacks, and its line in the manifest; the entry of it."""
-        loaded, prediction, seconds = predicted
+        loaded, prediction, seconds, rows = predicted
+        if rows is not None:
+            return self._write_large(task, loaded, rows, seconds, manifest)
         if loaded.picture is None or prediction is None:
             assert loaded.entry is not None
             return {**loaded.entry, "skipped": True}
@@ -132,8 +146,34 @@ class Pipeline:
             source=source,
             overwrite=options.overwrite,
         )
-        entry = self._entry(task, loaded, view, seconds)
-        manifest.finish(task.name, self.key, entry["files"].values(), entry)
+        said = described(view)
+        if task.frame is not None:
+            said |= {"frame": task.frame, "time": loaded.time}
+        entries = {form: entry(view) for form, entry in ENTRIES.items() if form in options.formats}
+        small = "" if not options.report else thumbnail(view.picture, prediction.mask)
+        return self._finish(task, loaded, WrittenPicture(said, entries, small), seconds, manifest)
+
+    def _write_large(
+        self,
+        task: PictureTask,
+        loaded: LoadedPicture,
+        rows: RowFile,
+        seconds: float,
+        manifest: ManifestWriter,
+    ) -> ManifestEntry:
+        """The same of a large picture; its rows are kept until all of it is written."""
+        concept = self.segmenter.concept
+        assert concept is not None
+        try:
+            manifest.begin(task.name, self.key, task.missing.values(), task.resumed)
+            written = write_rows(
+                rows, concept, self.folder, task, self.options, self.shared, loaded.pixel_size
+            )
+            entry = self._finish(task, loaded, written, seconds, manifest)
+        except BaseException:
+            rows.close()
+            raise
+        rows.close(remove=True)
         return entry
 
     def _drawn(self, task: PictureTask, view: ResultView) -> dict[str, str]:
@@ -146,32 +186,38 @@ class Pipeline:
             self.folder.save(explained, png_bytes(explain(self.segmenter, view.picture, view.prediction)))
         return names
 
-    def _entry(
-        self, task: PictureTask, loaded: LoadedPicture, view: ResultView, seconds: float
+    def _finish(
+        self,
+        task: PictureTask,
+        loaded: LoadedPicture,
+        written: WrittenPicture,
+        seconds: float,
+        manifest: ManifestWriter,
     ) -> ManifestEntry:
-        """What the manifest keeps of a finished picture, with what an earlier run left."""
+        """Note in the manifest what it keeps of a finished picture, with what an earlier run left."""
         before: ManifestEntry = loaded.entry or {"files": {}, "entries": {}}
         files = before["files"] | task.missing
         places = {kind: self.folder.place(name) for kind, name in files.items()}
-        said = described(view, task.picture, mask=places.get("png"), seconds=seconds)
-        if task.frame is not None:
-            said |= {"frame": task.frame, "time": loaded.time}
-        entries = {form: entry(view) for form, entry in ENTRIES.items() if form in self.options.formats}
+        said = {**written.said, "picture": task.picture, "mask": places.get("png")}
+        said["seconds"] = round(seconds, 4)
         entry = {
             "stem": task.stem,
             "sha256": loaded.digest,
             "version": loaded.version,
             "files": files,
             "summary": {**said, "files": places},
-            "entries": before["entries"] | entries,
+            "entries": before["entries"] | written.entries,
         }
-        if "thumbnail" in before:
-            entry["thumbnail"] = before["thumbnail"]
-        elif self.options.report:
-            from asgnet.apply.output.report import thumbnail
-
-            entry["thumbnail"] = thumbnail(view.picture, view.prediction.mask)
+        small = before.get("thumbnail") or written.thumbnail
+        if small:
+            entry["thumbnail"] = small
+        manifest.finish(task.name, self.key, files.values(), entry)
         return entry
+
+
+def _crowds(loaded: LoadedPicture) -> bool:
+    """One is enough to have in memory at a time."""
+    return loaded.large or (loaded.picture is not None and loaded.picture.size > CROWDED)
 
 
 def overlapped(
@@ -180,24 +226,31 @@ def overlapped(
     work: Callable[[Task, Read], Worked],
     write: Callable[[Task, Worked], Written],
     ahead: int = 2,
+    alone: Callable[[Read], bool] | None = None,
 ) -> Iterator[tuple[Task, Written | Exception]]:
     """Yield every task with what ``write`` returned, or with the error that one of its steps raised.
 
     ``read`` runs in one thread, ``write`` in another, ``work`` in the caller's; at most ``ahead`` tasks wait
-    before and after ``work``. Results come in the order of the tasks. When the caller stops early, or is
-    interrupted, the write that runs is finished and those that wait are dropped.
+    before and after ``work``; before it goes on with what is to be ``alone`` in memory, all are written. Results come
+    in the order of the tasks. When the caller stops early, or is interrupted, the write that runs is finished and
+    those that wait are dropped.
     """
     source = iter(tasks)
     reads: deque[tuple[Task, Future[Read]]] = deque()
     writes: deque[tuple[Task, Future[Written]]] = deque()
     reader, writer = ThreadPoolExecutor(1, "asgnet-read"), ThreadPoolExecutor(1, "asgnet-write")
     try:
+        crowded = False
         while True:
-            for task in islice(source, ahead + 1 - len(reads)):
+            for task in islice(source, max((0 if crowded else ahead) + 1 - len(reads), 0)):
                 reads.append((task, reader.submit(read, task)))
             if not reads:
                 break
             task, future = reads.popleft()
+            wait([future])
+            crowded = alone is not None and future.exception() is None and alone(future.result())
+            while crowded and writes:
+                yield writes[0][0], _outcome(writes.popleft()[1])
             try:
                 worked = work(task, future.result())
             except Exception as error:
@@ -205,6 +258,7 @@ def overlapped(
             else:
                 writes.append((task, writer.submit(write, task, worked)))
                 del worked
+            del future
             while writes and (len(writes) > ahead or writes[0][1].done()):
                 yield writes[0][0], _outcome(writes.popleft()[1])
         while writes:

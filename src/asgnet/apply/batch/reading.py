@@ -11,17 +11,22 @@ from typing import Any, NamedTuple
 
 from asgnet.apply.batch.plan import PictureTask, RunOptions
 from asgnet.data.folder import Remote, is_url, plain_path, read_source, store_of
-from asgnet.data.read import VIDEOS, FrameReader, read_picture, read_pixel_size
+from asgnet.data.read import VIDEOS, FrameReader, large_size, read_picture, read_pixel_size
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import OutputError, PictureError, note
 from asgnet.imaging.units import PIXELS, PixelSize
 from asgnet.types import Picture, Rendering
 
+WHOLE = 64_000_000
+"""Pixels from which on a picture is read, found and written in parts: a whole one takes 20 bytes for each."""
 _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
 
 
 class LoadedPicture(NamedTuple):
-    """A picture read, if it lacks anything of what is asked for; and what an earlier run left in ``entry``."""
+    """A picture read, if it lacks anything of what is asked for; and what an earlier run left in ``entry``.
+
+    A ``large`` one is read in parts, later.
+    """
 
     picture: Picture | None
     entry: ManifestEntry | None = None
@@ -29,6 +34,7 @@ class LoadedPicture(NamedTuple):
     version: str = ""
     time: float | None = None
     pixel_size: PixelSize = PIXELS
+    large: bool = False
 
 
 @dataclass
@@ -68,6 +74,9 @@ class PictureReader:
             frame = self._frames.read(path, task.frame or 0)
             size = self._pixel_size(path, path)
             return LoadedPicture(frame.picture, entry, digest, version, frame.time, size)
+        if data is None and large_size(path, WHOLE) is not None:
+            size = self._pixel_size(path, path)
+            return LoadedPicture(None, entry, digest, version, pixel_size=size, large=True)
         picture = read_picture(path if data is None else Remote(data, path), rendering=self.rendering)
         size = self._pixel_size(path, path if data is None else Remote(data, path))
         return LoadedPicture(picture, entry, digest, version, pixel_size=size)

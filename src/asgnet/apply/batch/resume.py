@@ -18,7 +18,7 @@ from asgnet.errors import OutputError
 
 @dataclass
 class ResumeState:
-    """The folder's files, as a run with these options and this key (``run.run_key``) sees them."""
+    """The folder's files, as a run with these options and this key (``keys.run_key``) sees them."""
 
     folder: Folder
     manifest: Manifest

@@ -10,13 +10,14 @@ A broken picture is reported and the others go on.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from asgnet.apply.batch.keys import run_key
+from asgnet.apply.batch.large import drop_side_files
 from asgnet.apply.batch.manifest import Manifest, opened, settle
 from asgnet.apply.batch.pipeline import Known, Pipeline, TaskResult
 from asgnet.apply.batch.plan import PictureTask, RunOptions, groups, planned
@@ -29,10 +30,8 @@ from asgnet.data.folder import Folder, LocalFolder, folder_at, is_url
 from asgnet.data.results import ManifestEntry
 from asgnet.errors import AsgnetError, UsageError
 from asgnet.files import HALF, UNFINISHED
-from asgnet.imaging.units import check_area
 
 if TYPE_CHECKING:
-    from asgnet.apply.concept.file import Concept
     from asgnet.apply.segmenter import Segmenter
 
 
@@ -85,6 +84,7 @@ def segment_all(
     pixel_size: str = "",
     on_result: Callable[[Result], None] | None = None,
     on_planned: Callable[[int], None] | None = None,
+    on_part: Callable[[str, float], None] | None = None,
 ) -> Summary:
     """Segment pictures into a folder; run again, it goes on where it stopped.
 
@@ -114,6 +114,7 @@ def segment_all(
         on_result: called for every picture, in order, when its outputs are complete; with ``"ray"`` those
             that were finished before come first.
         on_planned: told once, before the first result, how many there will be: pictures, and frames of files.
+        on_part: told of a large picture again and again which part of it is finished, in [0, 1].
 
     Raises:
         OutputError: something would be overwritten (before any work), the folder cannot be written, another
@@ -124,7 +125,7 @@ def segment_all(
         tuple(formats), overlay, explain, overwrite, threshold, absent, instances, min_area, simplify, report,
         every, engine, ray_address, workers, pixel_size,
     )  # fmt: skip
-    return run_batch(segmenter, pictures, out_dir, options, on_result, on_planned)
+    return run_batch(segmenter, pictures, out_dir, options, on_result, on_planned, on_part)
 
 
 def run_batch(
@@ -134,6 +135,7 @@ def run_batch(
     options: RunOptions,
     on_result: Callable[[Result], None] | None = None,
     on_planned: Callable[[int], None] | None = None,
+    on_part: Callable[[str, float], None] | None = None,
 ) -> Summary:
     """:func:`segment_all` with its options in one object."""
     concept = segmenter.concept
@@ -148,10 +150,11 @@ def run_batch(
         tasks = resume.settled(planned(pictures, options, folder, manifest.own), run_files, shared)
         if isinstance(folder, LocalFolder):
             _sweep(folder.path)
+            drop_side_files(folder, [task for task in tasks if task.complete])
         if on_planned is not None:
             on_planned(len(tasks))
         pipeline = Pipeline(
-            segmenter, folder, options, key, shared, PictureReader(concept.rendering, options)
+            segmenter, folder, options, key, shared, PictureReader(concept.rendering, options), on_part
         )
         todo = [task for task in tasks if task.refusal is None]
         results = _executed(pipeline, todo, resume.known, manifest)
@@ -165,28 +168,6 @@ def run_batch(
 
         _write_run_files(folder, run_files, [task.name for task in tasks], entry, concept.classes, summary)
     return summary
-
-
-def run_key(concept: Concept, options: RunOptions) -> str:
-    """All that decides what is in the files of a picture."""
-    least = options.min_area if check_area(str(options.min_area))[0] else 0
-    pieces = (options.instances, least, options.simplify)
-    tail = " ".join(["", *map(str, pieces)]) if any(pieces) else ""
-    tail += f" {options.pixel_size}" if options.pixel_size else ""
-    return f"{fingerprint(concept)} {options.threshold} {options.absent}{tail}"
-
-
-def fingerprint(concept: Concept) -> str:
-    """SHA-256 of all that decides a Concept's answers: classes, weights, tensors."""
-    digest = hashlib.sha256(repr((concept.classes, concept.network)).encode())
-    if concept.separations:
-        digest.update(repr(sorted(concept.separations.items())).encode())
-    for name, array in sorted(concept.tensors.items()):
-        digest.update(repr((name, array.dtype.str, array.shape)).encode())
-        digest.update(array.tobytes())
-    if concept.rendering is not None:
-        digest.update(repr(concept.rendering).encode())
-    return digest.hexdigest()
 
 
 def _executed(

@@ -133,6 +133,7 @@ def segment(
     from asgnet.apply.batch.run import run_batch
     from asgnet.data.folder import is_url, plain_path
     from asgnet.data.listing import list_sources
+    from asgnet.faces.cli.parts import PartsSaid
     from asgnet.files import check_writable
 
     if engine == "local" and (ray_address or workers):
@@ -161,7 +162,7 @@ def segment(
                 console.put(path)
 
     with console.bar(None, "segmenting") as step:
-        summary = run_batch(segmenter, files, out, options, told, step)
+        summary = run_batch(segmenter, files, out, options, told, step, PartsSaid())
     for path in () if as_json else summary.collected:
         console.put(path)
     for _, reason in summary.failed:
