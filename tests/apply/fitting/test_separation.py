@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from skimage.draw import disk
+from skimage.measure import label
 from skimage.segmentation import find_boundaries
 
 from asgnet import Concept
 from asgnet.apply.concept.scale import USUAL as USUAL_SCALE
+from asgnet.apply.examples.samples import coins
 from asgnet.apply.fitting.examples import Example
 from asgnet.apply.fitting.separation import NO_SPECKS, PIECES, Shown, choose_separation, learn_separations
-from asgnet.imaging.separation import Separation, f1_at_half, renumbered
+from asgnet.imaging.separation import Separation, f1_at_half, match_iou, renumbered
 from asgnet.types import Prediction, connected_pieces
 
 SHAPE = (100, 140)
@@ -158,3 +160,28 @@ def test_numbered_masks_teach_a_segmenter_to_count(loaded, tmp_path):
     loaded.concept.save(tmp_path / "discs.concept")
     loaded.concept = Concept.load(tmp_path / "discs.concept")
     assert len(loaded.predict(query).instances) == true.max()
+
+
+def test_the_coins_of_the_other_half_are_counted_exactly(loaded):
+    scene = coins()
+    loaded.fit(scene.support.image, label(scene.support.mask == 1, connectivity=1))
+    assert len(loaded.predict(scene.query).instances) == label(scene.truth, connectivity=1).max() == 13
+
+
+def test_two_hundred_touching_discs_are_told_apart(loaded):
+    def discs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        labels = np.zeros((220, 420), np.int32)
+        for number in range(200):
+            row, column = divmod(number, 20)
+            centre = 20 + 19 * row + rng.uniform(-1, 1), 20 + 19 * column + rng.uniform(-1, 1)
+            labels[disk(centre, 10.5, shape=labels.shape)] = number + 1
+        labels = np.kron(labels, np.ones((2, 2), np.int32))
+        picture = rng.integers(90, 140, (*labels.shape, 3)).astype(np.uint8)
+        picture[labels > 0] = (220, 30, 30)
+        return picture, labels
+
+    examples = [discs(seed) for seed in range(2)]
+    loaded.fit([picture for picture, _ in examples], [labels for _, labels in examples])
+    picture, true = discs(7)
+    assert (match_iou(renumbered(loaded.predict(picture).labels), renumbered(true)) > 0.5).sum() >= 190
