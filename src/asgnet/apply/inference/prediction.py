@@ -36,11 +36,12 @@ def predict(
         thoroughness: the same.
     """
     strips = Strips(backend, fits, classes, ArrayParts(picture), edges, thoroughness)
-    found = list(strips)
-    probability, guide = (
-        np.concatenate(both, 1) if len(found) > 1 else both[0]
-        for both in zip(*((one.probability, one.guide) for one in found), strict=True)
-    )  # n h w
+    size = (len(classes), *picture.shape[:2])
+    probability, guide = np.empty(size, np.float32), np.empty(size, np.int32)  # n h w
+    for strip in strips:
+        rows = slice(strip.top, strip.top + strip.probability.shape[1])
+        probability[:, rows], guide[:, rows] = strip.probability, strip.guide
+        del strip  # not to be in memory beside the next one
     presence = strips.presence
     ones = {
         name: Prediction(probability[i] > 0.5, probability[i], presence[name], guide[i], (name,))

@@ -71,16 +71,18 @@ class Strips:
         ]
         order = [name for fit in self._fits.values() for name in fit.classes]
         places = [order.index(name) for name in self.classes]
-        height = self.size[0]
-        for top in range(self._first, height, self._rows):
-            rows = (top, min(top + self._rows, height))
-            parts = [one.strip(rows) for one in self._found]
-            probability, guide = (
-                np.concatenate(both) if len(both) > 1 else both[0] for both in zip(*parts, strict=True)
-            )
-            if places != sorted(places):
-                probability, guide = probability[places], guide[places]
-            yield Strip(top, probability, guide)
+        for top in range(self._first, self.size[0], self._rows):
+            yield self._strip(top, places)
+
+    def _strip(self, top: int, places: list[int]) -> Strip:
+        """The strip that begins at a row; a method of its own, so that nothing holds it beside the next one."""
+        parts = [one.strip((top, min(top + self._rows, self.size[0]))) for one in self._found]
+        probability, guide = (
+            np.concatenate(both) if len(both) > 1 else both[0] for both in zip(*parts, strict=True)
+        )
+        if places != sorted(places):
+            probability, guide = probability[places], guide[places]
+        return Strip(top, probability, guide)
 
     @property
     def presence(self) -> dict[str, float]:
