@@ -172,3 +172,25 @@ def test_names_are_labels_and_never_paths(client, painted, tmp_path):
     assert kept[0]["name"] == "passwd" or kept[0]["name"] == "pass wd" or kept[0]["name"].endswith("wd")
     assert {p.parent.parent.name for p in (tmp_path / "data").rglob("*.picture")} == {"concepts"}
     assert not (tmp_path / "evil").exists()
+
+
+def test_what_is_unpainted_is_kept(client, painted):
+    picture, mask = painted(0)
+    labels = (np.asarray(Image.open(io.BytesIO(mask))) > 0).astype(np.uint8)
+    labels[:4] = np.where(labels[:4] == 0, 254, labels[:4])
+    data = io.BytesIO()
+    Image.fromarray(labels).save(data, "PNG")
+    files = [("images", ("a.png", picture)), ("masks", ("a.png", data.getvalue()))]
+    concept = client.post("/v1/concepts", files=files, data={"unpainted": "unknown"}).json()
+    assert concept["unpainted"] == "unknown"
+    address = f"/v1/concepts/{concept['id']}"
+    kept = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/supports/0/mask.png").content)))
+    assert np.array_equal(kept, labels)
+    more = [("images", ("b.png", painted(1)[0])), ("masks", ("b.png", painted(1)[1]))]
+    assert client.post(f"{address}/supports", files=more).json()["unpainted"] == "unknown"
+    assert (
+        client.put(f"{address}/supports", files=more, data={"unpainted": "auto"}).json()["unpainted"]
+        == "auto"
+    )
+    refused = client.post("/v1/concepts", files=files, data={"unpainted": "nothing"})
+    assert refused.status_code == 422

@@ -1,5 +1,6 @@
 // What a person has given and got: classes, examples, pictures with their results. Nothing here draws.
 
+import { Bin } from "./bin.js";
 import { History } from "../paint/history.js";
 import { Picture } from "../parts/picture.js";
 import { GROUND } from "../view/palette.js";
@@ -73,6 +74,8 @@ export class Project extends EventTarget {
   sample = false;
   /** What unpainted pixels of the examples are: "auto", "background" or "unknown". */
   unpainted = "auto";
+  /** What was removed. */
+  bin = new Bin();
 
   tell(what, detail = null) {
     this.dispatchEvent(new CustomEvent(what, { detail }));
@@ -93,11 +96,30 @@ export class Project extends EventTarget {
   /** Only the last class goes, so that no other changes its number. */
   dropClass() {
     const label = this.classes.length;
-    this.classes.pop();
-    for (const { mask, picture } of this.examples) {
+    const name = this.classes.pop();
+    const painted = new Map();
+    for (const example of this.examples) {
+      const { mask, picture } = example;
       if (!mask) continue;
-      for (let i = 0; i < mask.length; i++) if (mask[i] === label) mask[i] = 0;
-      this.examples.find((e) => e.picture === picture).history = new History(mask, picture.width);
+      const pixels = [];
+      for (let i = 0; i < mask.length; i++) if (mask[i] === label) pixels.push(i);
+      for (const at of pixels) mask[at] = 0;
+      painted.set(example, Int32Array.from(pixels));
+      example.history = new History(mask, picture.width);
+    }
+    this.bin.put(`Class ${name}`, () => this.#classBack(name, painted));
+    this.touched();
+    this.tell("classes");
+    this.tell("examples");
+  }
+
+  /** A class that was dropped, painted where nothing was painted meanwhile. */
+  #classBack(name, painted) {
+    this.classes.push(this.classes.includes(name) ? `${name} again` : name);
+    for (const [example, pixels] of painted) {
+      const { mask, picture } = example;
+      for (const at of pixels) mask[at] ||= this.classes.length;
+      example.history = new History(mask, picture.width);
     }
     this.touched();
     this.tell("classes");
@@ -140,7 +162,13 @@ export class Project extends EventTarget {
   }
 
   removeExample(example) {
+    const place = this.examples.indexOf(example);
     this.examples = this.examples.filter((one) => one !== example);
+    this.bin.put(`Example ${example.picture.name}`, () => {
+      this.examples.splice(place, 0, example);
+      this.touched();
+      this.tell("examples");
+    });
     for (const result of this.results) if (result.picture === example.picture) result.learned = false;
     this.touched();
     this.tell("examples");
@@ -170,6 +198,14 @@ export class Project extends EventTarget {
   }
 
   clearPictures() {
+    const { results, job, jobConcept } = this;
+    if (results.length) {
+      this.bin.put(results.length === 1 ? results[0].picture.name : `${results.length} pictures`, () => {
+        if (this.results.length) this.results.push(...results.map(({ picture }) => new Result(picture)));
+        else Object.assign(this, { results, job, jobConcept });
+        this.tell("results");
+      });
+    }
     this.results = [];
     this.job = null;
     this.tell("results");

@@ -79,7 +79,7 @@ export class Run {
   async examine() {
     const { project } = this;
     const { concept, learned } = project;
-    if (!concept || !learned) return;
+    if (!concept || !learned?.length) return; // a concept that came as a file has no examples
     project.tell("examining", true);
     try {
       for (let answer = { status: "running" }; answer.status === "running" && project.concept === concept; ) {

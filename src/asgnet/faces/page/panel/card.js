@@ -13,6 +13,7 @@ export function wordsOf(result) {
   if (status !== "done") return ["none", "look", "Not looked at yet"];
   if (result.mask) return ["good", "brush", "Painted by you"];
   const percent = `${Math.round(presence * 100)} %`;
+  if (!result.record.area_fraction) return ["none", "info", "Nothing found"];
   return present === false ? ["fair", "info", `Not there? ${percent}`] : ["good", "check", `Found ${percent}`];
 }
 
@@ -61,6 +62,7 @@ export class Card {
         "span", { class: "line" },
         h("span", { class: "mark", "data-is": kind }, icon(sign), words),
         shown && uncertaintyBar(uncertainty),
+        result.found && h("span", { class: "area" }, areaOf(result.record.area_fraction)),
       ),
     );
   }
@@ -85,6 +87,11 @@ export class Card {
     if (over && !result.mask && empty && result.record.present === false) over = null;
     await drawThumb(this.canvas, result.picture, over, view, threshold);
   }
+}
+
+/** The found part of the picture, in words. */
+function areaOf(part) {
+  return part > 0 && part < 0.001 ? "< 0.1 % of the picture" : `${(100 * (part ?? 0)).toFixed(1)} % of the picture`;
 }
 
 function uncertaintyBar(uncertainty) {

@@ -73,7 +73,7 @@ export class Examples {
           "span", { class: "text" },
           h("span", { class: "name" }, name || `Example ${i + 1}`),
           h("span", { class: "mark", "data-is": kind }, icon(sign), words),
-          example.pieces.length > 0 && h("span", { class: "mark", "data-is": "fair" }, icon("info"), `${example.pieces.length} more?`),
+          example.pieces.length > 0 && h("span", { class: "mark asks", "data-is": "fair" }, icon("info"), `${example.pieces.length} more?`),
         ),
       ),
       h(

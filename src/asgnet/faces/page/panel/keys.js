@@ -11,7 +11,7 @@ const KEYS = [
   [["+", "−", "0"], "zoom in, out, whole picture (wheel or pinch, too)"],
   [["←", "↑", "→", "↓"], "move the brush on the picture; with Shift further, with Alt by one pixel"],
   [["Space"], "on the picture: brush down or up, corner, click"], [["J", "K"], "next, previous picture"],
-  [["V"], "next view of the results"], [["U"], "use the corrected result as example"], [["F"], "find"], [["?"], "this list"],
+  [["V"], "next view of the results"], [["O"], "while it is held: the picture alone"], [["U"], "use the corrected result as example"], [["F"], "find"], [["?"], "this list"],
 ];
 const TOOLS = { x: "box", m: "click", b: "brush", e: "eraser", p: "polygon", h: "hand" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -37,7 +37,7 @@ export class Keys {
   }
 
   #pressed(event) {
-    if ($("#keys").open || event.defaultPrevented) return;
+    if ($("dialog[open]") || event.defaultPrevented) return;
     const { target, key } = event;
     const writing = target.matches?.('input[type="text"], select');
     if ((event.ctrlKey || event.metaKey) && !writing && this.#steps(event)) return event.preventDefault();
@@ -96,6 +96,7 @@ export class Keys {
     else if (low === "k") this.desk.go(-1);
     else if (low === "u") this.desk.teach();
     else if (low === "f") this.find();
+    else if (low === "o") this.eye.bare(true);
     else if (low === "v") say(`View: ${this.results.nextView()}.`);
     else if (key === "?") $("#keys").showModal();
     else return false;

@@ -31,7 +31,7 @@ export class Steps {
   draw() {
     const { project, run } = this;
     const { results } = project;
-    const painted = project.examples.some((example) => example.painted);
+    const painted = project.examples.some((example) => example.painted) || Boolean(project.concept && !project.stale);
     const open = results.filter((result) => project.open(result)).length;
     const done = results.some((result) => result.found);
     const failed = results.some(({ record }) => record.status === "failed");

@@ -50,6 +50,9 @@ export const learn = (name, classes, unpainted, images, masks) =>
   send("/concepts", "POST", { name, classes: JSON.stringify(classes), unpainted, images, masks });
 export const relearn = (id, unpainted, images, masks) =>
   send(`/concepts/${id}/supports`, "PUT", { unpainted, images, masks });
+/** A concept file that was made elsewhere. */
+export const adopt = (file) => send("/concepts/file", "POST", { file });
+export const forgetJob = (id) => ask(`/jobs/${id}`, { method: "DELETE" });
 export const forget = (id) => ask(`/concepts/${id}`, { method: "DELETE" });
 export const concept = (id) => json(`/concepts/${id}`);
 export const supports = async (id) => (await json(`/concepts/${id}/supports`)).supports;

@@ -19,6 +19,15 @@ export class Stage {
   frame = new Frame();
   view = "overlay";
   threshold = 0.5;
+  /** Nothing lies over the picture. */
+  bare = false;
+  /** Of what lies over it, in [0, 1]. */
+  opacity = 1;
+  /** Of the picture on the screen alone; 1 is as it is. */
+  contrast = 1;
+  brightness = 1;
+  /** "", or the one that is shown: "red", "green", "blue". */
+  channel = "";
   /** Draws brush, polygon and cursor; set by the painter. */
   drawMarks = () => {};
   #bitmap = null;
@@ -123,9 +132,21 @@ export class Stage {
     const { scale, x, y } = this.frame;
     context.imageSmoothingEnabled = scale < 3; // close by, every picture pixel is a square
     context.imageSmoothingQuality = "high";
+    context.filter = this.#filter();
     context.drawImage(bitmap, x, y, width * scale, height * scale);
+    context.filter = "none";
+    if (this.bare) return;
     this.#cover(width, height);
+    context.globalAlpha = this.opacity;
     context.drawImage(this.#over, 0, 0);
+    context.globalAlpha = 1;
+  }
+
+  #filter() {
+    const parts = this.channel ? [`url(#channel-${this.channel})`] : [];
+    if (this.brightness !== 1) parts.push(`brightness(${this.brightness})`);
+    if (this.contrast !== 1) parts.push(`contrast(${this.contrast})`);
+    return parts.join(" ") || "none";
   }
 
   /** Compute what lies over the visible part of the picture. */
