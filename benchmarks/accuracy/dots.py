@@ -109,8 +109,8 @@ def judged(segmenter: Segmenter, parts: PictureParts, side: int, seed: int) -> t
         labels, count = label(mask)
         pieces += count
         for (y, x), overlap in found.items():
-            rows = slice(max(y - 2 * AROUND - strip.top, 0), max(y + 2 * AROUND - strip.top, 0))
-            window = rows, slice(max(x - 2 * AROUND, 0), x + 2 * AROUND)
+            rows = slice(*np.clip([y - 2 * AROUND - strip.top, y + 2 * AROUND - strip.top], 0, len(mask)))
+            window = rows, slice(max(x - 2 * AROUND, 0), min(x + 2 * AROUND, side))
             touching = np.unique(labels[window][true[window]])
             own = np.isin(labels[window], touching[touching > 0])
             dot = true[window] & (dot_at(window, strip.top, y, x))

@@ -190,7 +190,8 @@ class _Found:
         around = max(wanted[0] - rim, 0), min(wanted[1] + rim, self._coarse)
         cells = around[0] * step, min(around[1] * step, grid[0])
         colours = self._colours(cells)
-        linear = edge_functions(colours, self._seen.logits(*cells), thin, longest, self._numbers)
+        wide = [False] * len(thin)  # at this scale nothing is thin
+        linear = edge_functions(colours, self._seen.logits(*cells), wide, longest, self._numbers)
         return linear[:, :, wanted[0] - around[0] : wanted[1] - around[0]], wanted[0]
 
     def _colours(self, cells: tuple[int, int]) -> Picture:

@@ -170,6 +170,7 @@ class Calibration:
         "narrower objects are not seen in the view of the whole picture, and from the second on well",
         DOTS,
     )
+    window_shift: float = _number(0.0, "logits", "added to the decoder's in windows", DOTS)
     window_skip: float = _number(
         -3.0, "logits", "of the whole view, below which a window is passed over", WEEDS
     )

@@ -102,7 +102,8 @@ def adapt_to_supports(
         # What readout and decoder reach on other pixels of that support foretold nothing about other pictures.
         share = numbers.single_fusion_weight * alike
     doubt = asked_of_presence(len(groups), numbers)
-    adaptation = Adaptation(trust, share, weights[0], float(bias[0]), shifted(share, numbers), doubt)
+    shift = shifted(share, numbers, any(one.patches for one in examples))
+    adaptation = Adaptation(trust, share, weights[0], float(bias[0]), shift, doubt)
     return Measured(adaptation, agreement, without)
 
 
@@ -125,11 +126,15 @@ def _left_out(
         twice = {name: np.repeat(array, 2, 0) for name, array in statistics._asdict().items()}
         return decode_inputs(statistics._replace(**twice), both)
 
+    windows = any(one.patches for one in examples)
+
     def mixed(features: Features, inputs: dict[str, NDArray]) -> NDArray[np.float32]:
         """``2s h w``."""
         decoded = backend.decode(features, inputs)
         every = [
-            (1 - share) * logits + share * numbers.pixel_gain * decoded.scores[0] + shifted(share, numbers)
+            (1 - share) * logits
+            + share * numbers.pixel_gain * decoded.scores[0]
+            + shifted(share, numbers, windows)
             for logits in decoded.logits
             for share in numbers.fusion_weights
         ]
