@@ -28,6 +28,7 @@ demo: $(VENV)/.ready
 # The bundled weights as graphs, for those without torch: again whenever the default network's code changes.
 graphs: $(VENV)/.ready-dev
 	$(BIN)/python -m asgnet.model.export
+	$(BIN)/python -m asgnet.model.prompts.export
 
 # One thread: the tests' tensors are tiny, and on a busy machine threads mostly wait for each other.
 test: $(VENV)/.ready-dev

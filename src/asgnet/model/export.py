@@ -117,15 +117,15 @@ def exported(net: DefaultNet) -> dict[str, bytes]:
     decoded = {name: axes[name] for name in Decoded._fields}
     picture = torch.zeros(1, 3, SIDE, SIDE - 32)
     return {
-        "encode": _onnx(encode, [picture], ["pictures"], FEATURES, {"pictures": {2: "h", 3: "w"}} | free),
-        "statistics": _onnx(
+        "encode": to_onnx(encode, [picture], ["pictures"], FEATURES, {"pictures": {2: "h", 3: "w"}} | free),
+        "statistics": to_onnx(
             statistics,
             [*features, *given.values()],
             [*FEATURES, *_both(INPUTS)],
             _both(OUTPUTS),
             free | lists | results,
         ),
-        "decode": _onnx(
+        "decode": to_onnx(
             decode,
             [*features, *classes],
             [*FEATURES, *CLASS_INPUTS],
@@ -139,9 +139,21 @@ def _both(names: Sequence[str]) -> list[str]:
     return [f"{side}_{name}" for side in SIDES for name in names]
 
 
-def _onnx(
+def to_onnx(
     graph: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str], free: dict
 ) -> bytes:
+    """A module's ONNX file.
+
+    Args:
+        graph: in eval mode.
+        example: what it is traced with.
+        inputs: their names.
+        outputs: their names.
+        free: of each name the axes whose length is open.
+
+    Raises:
+        UsageError: the installed torch or onnx cannot export it.
+    """
     stream = io.BytesIO()
     try:
         with _quietly(), torch.no_grad():

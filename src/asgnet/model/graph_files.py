@@ -21,6 +21,7 @@ from asgnet.model.default.levels import Levels
 FORMAT = "asgnet-graphs-1"
 GRAPHS = ("encode", "statistics", "decode")
 MANIFEST = "graphs.json"
+PROMPTS, PROMPT_WEIGHTS, PROMPT_MANIFEST = "prompts.onnx", "prompts.safetensors", "prompts.json"
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 
 
@@ -115,6 +116,26 @@ def read_graphs(folder: Path) -> tuple[Network, dict[str, bytes]] | None:
                 f"{graph}.onnx beside {name} wants to read other files, which it may not; {remedy}."
             )
     return network, files
+
+
+def read_prompt_graph() -> bytes:
+    """The graph of the prompt network, which comes with the package.
+
+    Raises:
+        WeightsError: it is missing, cut or altered.
+    """
+    folder = weights_folder()
+    try:
+        graph = (folder / PROMPTS).read_bytes()
+        known = json.loads((folder / PROMPT_MANIFEST).read_text("utf-8"))["sha256"][PROMPTS]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            "The prompt network of the package cannot be read; install asgnet again, or make it with: "
+            "python -m asgnet.model.prompts.export"
+        ) from error
+    if hashlib.sha256(graph).hexdigest() != known:
+        raise WeightsError(f"{PROMPTS} of the package is cut or altered; install asgnet again.")
+    return graph
 
 
 def of_file(path: Path) -> str:

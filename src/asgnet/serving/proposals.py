@@ -21,7 +21,7 @@ class Proposals:
     """Proposers of the last few pictures.
 
     Args:
-        held: how many pictures stay; each takes some 20 MB.
+        held: how many pictures stay; each takes some 20 MB beside its pixels.
     """
 
     def __init__(self, held: int = 6):

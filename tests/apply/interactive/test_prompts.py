@@ -11,27 +11,6 @@ from asgnet.errors import UsageError
 SIZE = (40, 60)
 
 
-def test_a_box_on_a_grid():
-    _, _, box = read_prompts([], (15, 10, 30, 20), SIZE).on_grid((4, 4))
-    expected = np.zeros((4, 4), bool)
-    expected[1, 1] = True
-    np.testing.assert_array_equal(box, expected)
-
-
-def test_clicks_on_a_grid_are_a_cell_at_least():
-    on, off, box = read_prompts([(0, 0, True), (60, 40, False)], None, SIZE).on_grid((4, 4))
-    assert np.argwhere(on).tolist() == [[0, 0]]
-    assert np.argwhere(off).tolist() == [[3, 3]]
-    assert box.all()
-
-
-def test_the_middle_of_a_box():
-    middle = read_prompts([], (0, 0, 60, 40), SIZE).ellipse((8, 8), 0.5)
-    assert middle[3:5, 3:5].all()
-    assert not middle[[0, 0, 7, 7], [0, 7, 0, 7]].any()
-    assert read_prompts([], (1, 1, 2, 2), SIZE).ellipse((8, 8), 0.5).sum() == 1
-
-
 def test_without_a_box_only_clicked_pieces_are_kept():
     logits = np.full(SIZE, -1.0)
     logits[5:10, 5:10] = logits[20:30, 40:50] = 1

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt, label
 
 from asgnet.apply.interactive.propose import Proposer
 from asgnet.apply.segmenter import Segmenter
@@ -26,15 +27,24 @@ def around(motorcycle):
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 
 
-def test_a_box_around_the_motorcycle(proposer, motorcycle, around):
-    painted = motorcycle.support.mask
-    mask = proposer.propose(box=around)
-    assert mask.shape == painted.shape
+@pytest.fixture(scope="module")
+def coin(coins):
+    """The picture of the coins, and the largest of them."""
+    numbers, _ = label(coins.support.mask == 1)
+    largest = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
+    return coins.support.image, largest.astype(np.uint8)
+
+
+def test_a_box_around_a_coin(segmenter, coin):
+    picture, largest = coin
+    rows, columns = np.nonzero(largest)
+    box = columns.min() - 2, rows.min() - 2, columns.max() + 3, rows.max() + 3
+    proposer = Proposer(segmenter, picture)
+    mask = proposer.propose(box=box)
+    assert mask.shape == largest.shape
     assert mask.dtype == np.uint8
-    whole = np.zeros_like(painted)
-    whole[around[1] : around[3], around[0] : around[2]] = 1
-    assert iou(mask == 1, painted) > max(0.7, iou(whole == 1, painted) + 0.1)
-    np.testing.assert_array_equal(proposer.propose([], around), mask)  # the same again
+    assert iou(mask == 1, largest) > 0.85
+    np.testing.assert_array_equal(Proposer(segmenter, picture).propose([], box), mask)  # the same again
 
 
 def test_clicks_correct_a_box(proposer, around):
@@ -45,19 +55,26 @@ def test_clicks_correct_a_box(proposer, around):
     assert (less != mask).sum() > 1
 
 
-def test_one_click_on_a_coin_and_on_the_cat(segmenter, coins):
+def test_a_click_on_a_coin_and_on_the_cat(segmenter, coin):
     from asgnet.apply.examples.samples import photograph
 
-    picture, painted = coins.support.image, coins.support.mask
-    from scipy.ndimage import distance_transform_edt, label
-
-    numbers, _ = label(painted == 1)
-    largest = numbers == np.bincount(numbers.ravel())[1:].argmax() + 1
+    picture, largest = coin
     row, column = np.unravel_index(distance_transform_edt(largest).argmax(), largest.shape)
-    coin = Proposer(segmenter, picture).propose(points=[(column, row, True)])
-    assert iou(coin == 1, largest.astype(np.uint8)) > 0.5
+    found = Proposer(segmenter, picture).propose(points=[(column, row, True)])
+    assert iou(found == 1, largest) > 0.8
     cat = Proposer(segmenter, photograph("chelsea.png")).propose(points=[(200, 150, True), (420, 60, False)])
     assert 0.2 < cat.mean() < 0.95
+
+
+def test_the_same_clicks_give_the_same_mask_asked_one_by_one_or_at_once(segmenter, coin):
+    picture, _ = coin
+    height, width = picture.shape[:2]
+    places = [(0.3, 0.5, True), (0.6, 0.5, False), (0.8, 0.2, False)]
+    points = [(x * width, y * height, on) for x, y, on in places]
+    step_by_step = Proposer(segmenter, picture)
+    for count in (1, 2, 3):
+        mask = step_by_step.propose(points[:count])
+    np.testing.assert_array_equal(Proposer(segmenter, picture).propose(points), mask)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (500, 2)])

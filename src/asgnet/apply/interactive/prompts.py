@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
+from asgnet.apply.interactive.windows import Window
 from asgnet.errors import UsageError
 from asgnet.types import Mask
 
@@ -19,8 +21,6 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1."""
 
 COUNTED = "count x from its left edge and y from its upper one, as it is displayed"
-DOT = 0.03
-"""Radius of what a click stands for, in parts of the picture's side."""
 
 
 @dataclass(frozen=True)
@@ -38,48 +38,11 @@ class Prompts:
     box: Box | None
     size: tuple[int, int]
 
-    def on_grid(self, grid: Sequence[int]) -> tuple[NDArray[np.bool_], ...]:
-        """Three ``h' w'`` bool: around inside points, around outside points, within the box (or anywhere)."""
-        near, far = self.distance(grid), self._distance(self.outside, grid)
-        on, off = (near < DOT) & (near < far), (far < DOT) & (far <= near)
-        box = np.ones(tuple(grid), bool)
-        if self.box is not None:
-            y, x = _centres(grid)
-            x0, y0, x1, y1 = self._relative(self.box)
-            box = (x > x0) & (x < x1) & (y > y0) & (y < y1)
-            box[_cell((y0 + y1) / 2, grid[0]), _cell((x0 + x1) / 2, grid[1])] = True  # a box within one cell
-        for points, dots, others in ((self.inside, on, off), (self.outside, off, on)):
-            for x, y in points:
-                row, column = _cell(y / self.size[0], grid[0]), _cell(x / self.size[1], grid[1])
-                dots[row, column] = not others[row, column]
-        return on, off, box
-
-    def ellipse(self, grid: Sequence[int], radius: float) -> NDArray[np.bool_]:
-        """``h' w'``: the middle of the box, the ellipse of this part of its half sides; never empty."""
-        assert self.box is not None
-        y, x = _centres(grid)
-        x0, y0, x1, y1 = self._relative(self.box)
-        across, down = (x - (x0 + x1) / 2) / (x1 - x0), (y - (y0 + y1) / 2) / (y1 - y0)
-        apart = 2 * np.hypot(*np.broadcast_arrays(across, down))
-        return (apart < radius) | (apart == apart.min())
-
-    def distance(self, grid: Sequence[int]) -> NDArray[np.float32]:
-        """``h' w'``: how far the nearest inside point is, in parts of the picture's sides."""
-        return self._distance(self.inside, grid)
-
-    def pieces(self, logits: NDArray[np.float32], on: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Where ``h' w'`` logits say object; without a box only the connected pieces that a click touches."""
-        from scipy.ndimage import label
-
-        found = logits > 0
-        if self.box is not None:
-            return found
-        numbers, _ = label(found)
-        kept = np.unique(numbers[on.reshape(numbers.shape)])
-        return np.isin(numbers, kept[kept > 0])
-
     def constrained(self, logits: NDArray[np.float32]) -> Mask:
-        """``h w`` logits of the picture's size -> the mask, in which every prompt is kept to."""
+        """``h w`` logits of the picture's size -> the mask, in which every prompt is kept to.
+
+        Without a box only the connected pieces that a click touches are kept.
+        """
         mask = logits > 0
         clicked = np.zeros(self.size, bool)
         clicked[self._pixels(self.inside)] = True
@@ -88,9 +51,32 @@ class Prompts:
             mask = logits > np.median(logits[within])  # something in the box stands out
             mask = mask if (mask & within).any() else within
         mask = (mask & within) | clicked
-        mask = self.pieces(np.where(mask, 1.0, -1.0), clicked)
+        if self.box is None:
+            numbers, _ = label(mask)
+            kept = np.unique(numbers[clicked])
+            mask = np.isin(numbers, kept)
         mask[self._pixels(self.outside)] = False
         return mask.astype(np.uint8)
+
+    def seen(self, window: Window, size: tuple[int, int]) -> Prompts:
+        """The same in a window of the picture that is drawn with ``size`` (h, w) pixels.
+
+        Points beyond the window are left out.
+        """
+        height, width = window.size
+        start, scale = np.array(window[:2]), np.array((size[1] / width, size[0] / height))
+        on, off = ((points - start) * scale for points in (self.inside, self.outside))
+        on, off = (points[((points >= 0) & (points <= size[::-1])).all(1)] for points in (on, off))
+        box = self.box and (*(self.box[:2] - start) * scale, *(self.box[2:] - start) * scale)
+        return Prompts(on, off, box, size)
+
+    def obeyed(self, mask: Mask) -> Mask:
+        """A mask of the picture's size, changed in place, in which every prompt is kept to."""
+        if self.box is not None:
+            mask *= self._within()
+        mask[self._pixels(self.inside)] = 1
+        mask[self._pixels(self.outside)] = 0
+        return mask
 
     def _within(self) -> NDArray[np.bool_]:
         within = np.ones(self.size, bool)
@@ -105,16 +91,6 @@ class Prompts:
         """Rows and columns of points."""
         columns, rows = np.floor(points).astype(np.int64).T
         return rows.clip(max=self.size[0] - 1), columns.clip(max=self.size[1] - 1)
-
-    def _relative(self, box: Box) -> tuple[float, ...]:
-        return tuple(v / side for v, side in zip(box, (*self.size[::-1], *self.size[::-1]), strict=True))
-
-    def _distance(self, points: NDArray[np.float64], grid: Sequence[int]) -> NDArray[np.float32]:
-        y, x = _centres(grid)
-        apart = np.full(tuple(grid), np.inf, np.float32)
-        for px, py in points:
-            apart = np.minimum(apart, np.hypot(x - px / self.size[1], y - py / self.size[0]))
-        return apart.astype(np.float32)
 
 
 def read_prompts(points: Iterable[Point], box: Box | None, size: tuple[int, int]) -> Prompts:
@@ -161,13 +137,3 @@ def _numbers(given: Any, count: int, what: str, form: str) -> tuple[float, ...]:
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise UsageError(f"A {what} is {form} in pixels, not {given!r:.60}.")
     return numbers
-
-
-def _centres(grid: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows ``h 1`` and columns ``1 w`` of cells' centres, in parts of the picture's sides."""
-    y, x = ((np.arange(n) + 0.5) / n for n in grid)
-    return y[:, None], x[None]
-
-
-def _cell(part: float, count: int) -> int:
-    return min(int(part * count), count - 1)

@@ -4,106 +4,80 @@
     mask = proposer.propose(box=(40, 60, 200, 180))
     mask = proposer.propose(box=(40, 60, 200, 180), points=[(90, 70, False)])  # a moment each
 
-The picture is its own support. What the prompts say for certain is object or background, all else is ignored;
-the network learns from that and predicts the whole picture, together with a ridge regression on the same
-features; the prediction is the next round's support. At last a random walker carries it to the picture's edges.
+The prompt network looks at a window of the picture: at what the box holds, or, after a click, first at the whole
+picture and then closer at what it found. Each further click corrects the answer before.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
-from scipy.linalg import solve
+from PIL import Image
+from scipy.special import expit
 
+from asgnet.apply.interactive.glances import Glances, read_features, sureness
+from asgnet.apply.interactive.prompt_graph import prompt_graph
 from asgnet.apply.interactive.prompts import Box, Point, Prompts, read_prompts
-from asgnet.apply.interactive.random_walker import follow_edges
+from asgnet.apply.interactive.windows import Window, bounds, window_around
 from asgnet.data.read import read_picture
-from asgnet.imaging.averages import cell_means
-from asgnet.imaging.resize import bilinear, resized
-from asgnet.model.default.pooling import pooled
-from asgnet.model.default.support import unit
-from asgnet.types import IGNORE, Mask, Picture
+from asgnet.imaging.resize import bilinear
+from asgnet.model.prompts.channels import prompt_channels
+from asgnet.types import Mask, Picture
 
 if TYPE_CHECKING:
     from asgnet.apply.segmenter import Segmenter
 
-
 Array = NDArray[np.float32]
-Cells = NDArray[np.bool_]
+
+LARGEST = 1024
+"""Pixels of a window's longer side in which the prompts are kept to exactly; larger masks are enlarged from it."""
+LARGE = 3.0
+"""A window stays while it is at most so many times as wide as what it should show."""
+KEPT = 8
+"""Windows whose features are kept, 1 MB each; and answers."""
 
 
-@dataclass(frozen=True)
-class ProposalNumbers:
-    """How prompts become a mask; chosen by hand on photographs, boxes and clicks alike.
+class Answer(NamedTuple):
+    """Logits ``128 128`` of a window."""
 
-    Attributes:
-        rounds: each learns from the one before.
-        ridge: logits of the ridge regression's score, which is ±1 where it was fitted.
-        click: a click counts as much as this share of all pixels of its side.
-        like, unlike: standardised similarity to the clicks from which pixels start as object, and below which
-            as background.
-        reach: part of the picture's side beyond which similarity to a click fades.
-        fade: by how much per side.
-    """
-
-    rounds: int = 3
-    ridge: float = 2.0
-    click: float = 0.2
-    like: float = 1.0
-    unlike: float = 0.0
-    reach: float = 0.25
-    fade: float = 3.0
-
-
-_NUMBERS = ProposalNumbers()
+    logits: Array
+    window: Window
 
 
 class Proposer:
     """Proposes masks in one picture.
 
     Args:
-        segmenter: lends its network; what was fitted is neither used nor changed.
+        segmenter: lends its backbone; what was fitted is neither used nor changed.
         image: what :func:`asgnet.data.read.read_picture` takes.
-        numbers: how prompts become a mask.
 
     Attributes:
         picture: ``h w 3`` uint8, upright: the points and boxes are in its pixels.
 
     Raises:
         PictureError: the picture cannot be read.
+        WeightsError: the prompt network that comes with the package is damaged.
     """
 
-    def __init__(
-        self,
-        segmenter: Segmenter,
-        image: str | os.PathLike[str] | Picture | Any,
-        numbers: ProposalNumbers = _NUMBERS,
-    ) -> None:
+    def __init__(self, segmenter: Segmenter, image: str | os.PathLike[str] | Picture | Any) -> None:
         self.picture = read_picture(image)
-        self._numbers, self._backend = numbers, segmenter.backend
-        levels, side = self._backend.network.levels, self._backend.side
-        # A square: the numbers were chosen so, and boxes became slightly worse masks otherwise.
-        self._features = self._backend.encode(resized(self.picture, (side, side)))
-        self._grid = self._features.maps[levels.fine].shape[-2:]
-        maps = [
-            self._pixels_of(m / np.linalg.norm(m, axis=1, keepdims=True).clip(1e-12))
-            for m in self._features.maps
-        ]
-        fine = [self._pixels_of(m) for m in self._features.fine]
-        self._pixels = np.concatenate([*fine, *maps[1 : levels.read]], 1)  # p d
-        self._parts = unit(np.concatenate([maps[levels.grid - 1], maps[levels.grid]], 1))
+        self._size = self.picture.shape[0], self.picture.shape[1]
+        self._backend, self._graph = segmenter.backend, prompt_graph()
+        self._features: LRUCache[Window, dict[str, Array]] = LRUCache(KEPT)
+        self._answers: LRUCache[tuple, Answer] = LRUCache(KEPT)
+        self._glances = Glances(self.picture, self._backend.encode)
 
     def propose(self, points: Iterable[Point] = (), box: Box | None = None) -> Mask:
-        """A mask of what the prompts mean.
+        """A mask of what the prompts mean; the same prompts give the same mask.
 
         Args:
             points: ``(x, y, inside)`` in the picture's pixels, (0, 0) its upper left corner; inside is True
-                on the object, False on what is not.
+                on the object, False on what is not. Each corrects what those before it gave.
             box: ``(x0, y0, x1, y1)`` around the object; nothing beyond it is object.
 
         Returns:
@@ -113,76 +87,97 @@ class Proposer:
         Raises:
             UsageError: neither a box nor an inside point, or one beyond the picture.
         """
-        prompts = read_prompts(points, box, self.picture.shape[:2])
-        logits = follow_edges(self.picture, self._logits(prompts))
-        return prompts.constrained(bilinear(logits, self.picture.shape[:2]))
+        points = list(points)
+        prompts = read_prompts(points, box, self._size)
+        first = 0 if box is not None else next(i for i, p in enumerate(points) if p[2]) + 1
+        answer: Answer | None = None
+        for count in range(first, len(points) + 1):
+            key = (prompts.box, tuple(map(tuple, points[:count])))
+            if key not in self._answers:
+                said = read_prompts(points[:count], box, self._size)
+                self._answers[key] = self._answer(points[:count], said, answer)
+            answer = self._answers[key]
+        assert answer is not None
+        return self._mask(prompts, answer)
 
-    def _logits(self, prompts: Prompts) -> Array:
-        """``h' w'`` on the network's grid."""
-        on, off, box = (part.ravel() for part in prompts.on_grid(self._grid))  # p bool
-        labels = self._start(prompts, on, off, box)  # p in {0, 1, 255}
-        logits = self._round(labels, on, off)
-        for _ in range(self._numbers.rounds - 1):
-            labels = prompts.pieces(logits.reshape(self._grid), on).ravel().astype(np.uint8)
-            if prompts.box is not None:
-                core = prompts.ellipse(self._grid, 0.2).ravel()
-                labels[core & (labels == 0)] = IGNORE
-            labels = _constrained(labels, on, off, box)
-            logits = self._round(labels, on, off)
-        return np.where(box, logits, logits.clip(max=-1)).reshape(self._grid)
+    def _answer(self, points: list[Point], prompts: Prompts, before: Answer | None) -> Answer:
+        """To all that was said, given the answer to all but the last click."""
+        if before is not None or prompts.box is not None:
+            last = None if before is None else before.window
+            return self._look(self._window(prompts, before, last), points, prompts, before)
+        glance = self._glance(points)
+        window = self._window(prompts, glance, None)
+        looks = [self._look(window, points, prompts, one).logits for one in (glance, None)]
+        return Answer(np.mean(looks, 0), window)  # a glance may mislead: half of the answer is without it
 
-    def _start(self, prompts: Prompts, on: Cells, off: Cells, box: Cells) -> Mask:
-        """What the prompts say by themselves, ``p`` in {0, 1, 255}."""
+    def _glance(self, points: list[Point]) -> Answer:
+        """Of the windows of all sizes around a first click the answer that is surest."""
+        x, y, _ = points[-1]
+        answers = [
+            self._asked(window, features, points, None, None)
+            for window, features in self._glances.around(x, y)
+        ]
+        return max(answers, key=lambda one: sureness(one.logits, one.window, self._size))
+
+    def _look(self, window: Window, points: list[Point], prompts: Prompts, before: Answer | None) -> Answer:
+        if window not in self._features:
+            self._features[window] = read_features(self._backend.encode, window.of(self.picture))
+        return self._asked(window, self._features[window], points, prompts.box, before)
+
+    def _asked(
+        self,
+        window: Window,
+        features: dict[str, Array],
+        points: list[Point],
+        box: Box | None,
+        before: Answer | None,
+    ) -> Answer:
+        """The prompt network's answer in a window."""
+        clicks = [(*window.to_window(x, y), bool(on)) for x, y, on in points]
+        edges = box and (*window.to_window(*box[:2]), *window.to_window(*box[2:]))
+        earlier = None if before is None else window.seen(expit(before.logits), before.window)
+        feed = {"prompts": prompt_channels(clicks, edges, earlier)[None], **features}
+        return Answer(self._graph.run("prompts", feed)["logits"][0], window)
+
+    def _window(self, prompts: Prompts, before: Answer | None, last: Window | None) -> Window:
+        """Around the box, or around the clicks and what was found; the last one where it will do."""
         if prompts.box is not None:
-            middle = prompts.ellipse(self._grid, 0.5).ravel()
-            return _constrained(np.where(middle, 1, IGNORE).astype(np.uint8), on, off, box)
-        n, away = self._numbers, prompts.distance(self._grid).ravel()
-        like = self._parts @ unit(self._parts[on].mean(0))
-        like = (like - like.mean()) / like.std().clip(1e-6) - n.fade * (away - n.reach).clip(0)
-        labels = np.where(like > n.like, 1, np.where(like < n.unlike, 0, IGNORE)).astype(np.uint8)
-        if not (labels == 0).any():
-            labels[away.argmax()] = 0
-        return _constrained(labels, on, off, box)
+            around = prompts.box
+        else:
+            parts = [(x, y, x, y) for x, y in prompts.inside]
+            if before is not None:
+                parts.append(self._bounds(prompts, before))
+            x0, y0, x1, y1 = zip(*parts, strict=True)
+            around = min(x0), min(y0), max(x1), max(y1)
+        if last is not None:
+            least = window_around(around, self._size, 0.1)
+            if last.holds(least) and max(last.size) <= LARGE * max(least.size):
+                return last
+        return window_around(around, self._size)
 
-    def _round(self, labels: Mask, on: Cells, off: Cells) -> Array:
-        """Learn from labels ``p`` in {0, 1, 255}, predict everywhere: ``p`` logits that keep to the clicks."""
-        backend = self._backend
-        support, _ = backend.statistics(self._features, labels.reshape(self._grid))
-        statistics = pooled([support], backend.network.levels, backend.numbers)
-        none = np.zeros((1, self._pixels.shape[1]), np.float32)
-        heads = {"use_appearance": np.ones(1, np.float32), "fusion_weight": none[:, 0], "head_weights": none}
-        inputs = heads | {"head_bias": none[:, 0]} | statistics._asdict()
-        decoded = backend.decode(self._features, inputs).decoded[0].ravel()
-        logits = decoded + self._numbers.ridge * self._ridge(labels, on, off)
-        logits = np.where(on, logits.clip(min=1), logits)
-        return np.where(off, logits.clip(max=-1), logits)
+    def _bounds(self, prompts: Prompts, answer: Answer) -> Box:
+        """Of what was found, in pixels of the picture."""
+        rows, columns = answer.logits.shape
+        found = prompts.seen(answer.window, (rows, columns)).constrained(answer.logits)
+        x0, y0, x1, y1 = bounds(found == 1) or (0, 0, columns, rows)
+        to_picture = answer.window.to_picture
+        return (*to_picture(x0 / columns, y0 / rows), *to_picture(x1 / columns, y1 / rows))
 
-    def _ridge(self, labels: Mask, on: Cells, off: Cells) -> Array:
-        """Scores ``p`` of a ridge regression on the pixels' features, ±1 where it was fitted."""
-
-        def share(value: int, clicked: Cells) -> Array:  # p
-            side = (labels == value).astype(np.float32)
-            side += clicked * (self._numbers.click * side.sum() / max(clicked.sum(), 1))
-            return side / max(side.sum(), 1e-3)
-
-        inside, outside = share(1, on), share(0, off)
-        inputs = np.pad(self._pixels, ((0, 0), (0, 1)), constant_values=1)  # p d+1
-        system = (inputs * (inside + outside)[:, None]).T @ inputs
-        penalty = np.full(len(system), self._backend.numbers.readout_penalty)
-        penalty[-1] = 1e-6  # the bias is free
-        system[np.diag_indices(len(system))] += penalty
-        return inputs @ solve(system, inputs.T @ (inside - outside), assume_a="pos")
-
-    def _pixels_of(self, level: Array) -> Array:
-        """``1 c h w`` -> ``p c`` on the network's grid."""
-        smaller = level.shape[-1] < self._grid[1]
-        on_grid = bilinear(level[0], self._grid) if smaller else cell_means(level[0], self._grid)
-        return on_grid.reshape(len(on_grid), -1).T
+    def _mask(self, prompts: Prompts, answer: Answer) -> Mask:
+        """``h w`` in {0, 1} of the picture."""
+        window = answer.window
+        scale = min(1, LARGEST / max(window.size))
+        height, width = (max(1, round(n * scale)) for n in window.size)
+        found = prompts.seen(window, (height, width)).constrained(bilinear(answer.logits, (height, width)))
+        mask = np.zeros(self._size, np.uint8)
+        rows, columns = slice(window.y0, window.y1), slice(window.x0, window.x1)
+        mask[rows, columns] = enlarged(found, window.size)
+        return prompts.obeyed(mask)
 
 
-def _constrained(labels: Mask, on: Cells, off: Cells, box: Cells) -> Mask:
-    """Labels ``p`` with the clicks and the box in them."""
-    labels = np.where(box, labels, 0).astype(np.uint8)
-    labels[on] = 1
-    labels[off] = 0
-    return labels
+def enlarged(mask: Mask, size: tuple[int, int]) -> Mask:
+    """``h w`` in {0, 1} -> the same of a larger size, its edges smooth."""
+    if mask.shape == size:
+        return mask
+    image = Image.fromarray(mask * 255).resize(size[::-1], Image.Resampling.BILINEAR)
+    return (np.asarray(image) > 127).astype(np.uint8)
