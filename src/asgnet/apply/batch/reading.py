@@ -18,7 +18,7 @@ from asgnet.imaging.units import PIXELS, PixelSize
 from asgnet.types import Picture, Rendering
 
 WHOLE = 64_000_000
-"""Pixels from which on a picture is read, found and written in parts: a whole one takes 20 bytes for each."""
+"""Pixels from which on a picture is read, found and written in parts: a whole one takes 12 bytes for each."""
 _MARKS = ("size", "ETag", "etag", "generation", "mtime", "LastModified", "created")
 
 

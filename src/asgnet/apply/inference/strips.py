@@ -20,7 +20,7 @@ from asgnet.model.default.calibration import Calibration
 from asgnet.types import Picture, PictureParts, Strip, Thoroughness
 
 Array = NDArray[np.float32]
-VALUES = 1 << 24
+VALUES = 1 << 23
 """Probabilities in a strip, at most: pictures of so many pixels and one class are one strip."""
 LEAST_ROWS, MOST_RIM = 64, 128
 """Rows of a strip, at least; rows beside it that are looked at to close specks, at most."""

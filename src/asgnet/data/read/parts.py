@@ -18,7 +18,7 @@ from asgnet.data.read.decode import MOST_PIXELS, Source, identify, opened, orien
 from asgnet.data.read.geo_levels import driver_of, geo_levels
 from asgnet.data.read.images import HEAD, read_picture
 from asgnet.data.read.raw import Raw, decide, render
-from asgnet.data.read.segments import KeptSegments, Level, resized_in_rows
+from asgnet.data.read.segments import MOST_KEPT, MOST_TILES_KEPT, KeptSegments, Level, resized_in_rows
 from asgnet.data.read.tiff import MAGIC, Tiff, opened_tiff
 from asgnet.data.read.tiff_levels import levels_of
 from asgnet.errors import PictureError, note
@@ -70,7 +70,8 @@ class FileParts:
         self, name: str, levels: Sequence[Level], about: Raw, colours: Values, rendering: Rendering | None
     ) -> None:
         self._name, self._levels, self._about, self._colours = name, list(levels), about, colours
-        self._kept = KeptSegments()
+        tiled = self._levels[0].segment[1] < self._levels[0].size[1]
+        self._kept = KeptSegments(MOST_TILES_KEPT if tiled else MOST_KEPT)
         self._asked = rendering or Rendering()
 
     @property

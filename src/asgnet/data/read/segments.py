@@ -13,8 +13,9 @@ from PIL import Image
 
 from asgnet.types import Box, Picture
 
-MOST_KEPT = 256 << 20
-"""Bytes of decoded segments that are kept: a row of windows in a picture of 40,000 pixels."""
+MOST_KEPT, MOST_TILES_KEPT = 256 << 20, 96 << 20
+"""Bytes of decoded segments that are kept: a row of windows in a picture of 40,000 pixels; of tiles, which are decoded
+alone, fewer."""
 AT_ONCE = 4_000_000
 """Pixels that are shown and resized at a time, where a part has more than four times as many."""
 
