@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=EPISODES, help="of each set, at most")
     parser.add_argument("--weights", help="a weights folder; default: the bundled ones")
     parser.add_argument("--engine", default="torch")
+    parser.add_argument("--effort", default="auto", help="of fitting: quick, auto or best")
     parser.add_argument("--out", type=Path, help="a JSON file for every episode's IoU")
     parser.add_argument("--draw", action="store_true")
     args = parser.parse_args()
@@ -55,7 +56,7 @@ def measure(args: Any) -> None:
     for episode in episodes(args.only, args.episodes):
         folder = args.data / episode["set"]
         for k in shots:
-            ious = _asked(segmenter, folder, episode, k)
+            ious = _asked(segmenter, folder, episode, k, args.effort)
             found.setdefault(episode["set"], {}).setdefault(k, []).extend(ious)
     for name, by_shots in found.items():
         print(f"{name:28s}", *(f"{np.mean(by_shots[k]):.3f}" for k in shots), flush=True)
@@ -73,12 +74,13 @@ def episodes(only: list[str] | None, most: int) -> Iterator[dict]:
             yield episode
 
 
-def _asked(segmenter: Segmenter, folder: Path, episode: dict, shots: int) -> list[float]:
+def _asked(segmenter: Segmenter, folder: Path, episode: dict, shots: int, effort: Any) -> list[float]:
     supports = episode["supports"][:shots]
     segmenter.fit(
         [picture(folder, name) for name in supports],
         [mask(folder, name, episode["class"]) for name in supports],
         keep_pictures=False,
+        effort=effort,
     )
     return [
         iou(segmenter.predict(picture(folder, q)).mask, mask(folder, q, episode["class"]))

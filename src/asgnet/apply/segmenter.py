@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.apply.concept.file import Concept, stated_words
+from asgnet.apply.concept.file import Concept, Effort, stated_words
 from asgnet.apply.concept.scale import AskedScale, Scale, fixed_scale
 from asgnet.apply.concept.shots import Shot
 from asgnet.apply.concept.tensors import ClassFit, check_concept, concept_tensors
@@ -165,6 +165,7 @@ class Segmenter:
         unpainted: Unpainted | Sequence[Unpainted] = "background",
         background: Any = None,
         scale: AskedScale = None,
+        effort: Effort = "auto",
     ) -> Segmenter:
         """Learn an object, or several classes, from painted examples.
 
@@ -183,12 +184,13 @@ class Segmenter:
             background: as many masks where background is painted, or None; the rest of those is unknown then.
             scale: of all classes: above 16 the pixels of every picture's longer side, else network pixels per picture
                 pixel, or such a number and the side of windows, ``(1, 768)``; None: the best of each class.
+            effort: ``"auto"`` fits a spatial head too; ``"best"`` does so for longer; ``"quick"`` does not.
 
         Raises:
             SupportError: an example teaches nothing: unreadable, other size, nothing painted, contradictory.
             UsageError: numbers of pictures and masks differ.
         """
-        check_options(adapt, seed)
+        check_options(adapt, seed, effort)
         images, masks = kept_lists(images, masks)
         read = read_examples(images, masks, rendering, unpainted, background)
         named_masks, pictures, rendering, words = read
@@ -196,7 +198,7 @@ class Segmenter:
         kept = stored_examples(pictures, named_masks, self.backend.side, self.backend.numbers, fixed)
         supports = tuple(picture_hash(picture) for picture in pictures)
         blank = Concept(tuple(named_masks), {}, "", supports, adapt=bool(adapt), seed=seed, scale=fixed)
-        blank = replace(blank, rendering=rendering, unpainted=stated_words(words))
+        blank = replace(blank, rendering=rendering, unpainted=stated_words(words), effort=effort)
         learned = self.fit_kept(kept, blank, read_objects(masks, named_masks) if adapt else {})
         self.supports = supports_of(pictures, named_masks[blank.classes[0]])
         self.partly_painted = learned.filled.partial

@@ -69,7 +69,7 @@ def fit_small(
         for name in classes
     }
     words = stated_words([example.unpainted for example in examples])
-    blank = Concept(tuple(classes), {}, "", digests, adapt=adapt, unpainted=words)
+    blank = Concept(tuple(classes), {}, "", digests, adapt=adapt, unpainted=words, effort="auto")
     segmenter.fit_kept(kept, blank, objects if adapt else {})
     assert segmenter.concept is not None
     return segmenter.concept

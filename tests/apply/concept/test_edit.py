@@ -14,6 +14,7 @@ from asgnet.apply.concept.edit import about, merged, without_class, without_pict
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.concept.scale import scales_of
 from asgnet.apply.concept.shots import Shot
+from asgnet.apply.fitting import spatial_fusion
 from asgnet.apply.fitting.refit import without_shot
 from asgnet.errors import UsageError, WeightsError
 
@@ -52,6 +53,22 @@ def red(loaded, painted):
 def both(loaded, painted):
     pictures, masks = (list(part) for part in zip(*painted, strict=True))
     return loaded.fit(pictures, {"mug": [*masks[:3], None], "cat": [None, None, None, masks[3]]}).concept
+
+
+def test_one_that_was_fitted_quickly_joins_one_with_spatial_heads(loaded, painted, monkeypatch):
+    monkeypatch.setattr(spatial_fusion, "_overlaps", lambda *_: np.array([0.5, 0.5, 0.6]))
+    red = fitted(loaded, painted[:3])
+    assert "spatial_basis" in red.tensors
+    quick = fitted(loaded, painted[3:], effort="quick")
+    for pair in ((red, quick), (quick, red)):
+        joined = merged(pair, ["a", "b"])
+        loaded.concept = joined
+        found = loaded.predict(painted[3][0]).by_class
+        for name, one in zip("ab", pair, strict=True):
+            loaded.concept = one
+            alone = loaded.predict(painted[3][0])
+            np.testing.assert_allclose(found[name].probability, alone.probability, atol=1e-3)
+    assert "spatial_basis" not in quick.tensors
 
 
 def saved(concept, folder):

@@ -7,7 +7,7 @@ import pytest
 
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.concept.scale import LARGER, USUAL, scales_to_arrays
-from asgnet.apply.concept.tensors import check_concept, concept_tensors
+from asgnet.apply.concept.tensors import SPATIAL, check_concept, concept_tensors
 from asgnet.apply.fitting.learn import expected_of
 from asgnet.apply.segmenter import Segmenter
 from asgnet.errors import UsageError, WeightsError
@@ -76,8 +76,11 @@ def changed(concept, **tensors):
 
 def test_every_tensor_is_checked(loaded, one, two):
     expected = expected_of(loaded.backend)
-    assert set(expected) == set(one.tensors) == set(two.tensors)
-    for concept in (one, two):
+    heads = {name: np.concatenate([a, a]) for name, a in expected.items() if name.startswith(SPATIAL)}
+    with_heads = changed(two, **heads)
+    assert set(expected) == set(with_heads.tensors)
+    assert set(expected) - set(heads) == set(one.tensors) == set(two.tensors)
+    for concept in (one, with_heads):
         check_concept(concept, expected)
         for name, array in concept.tensors.items():
             broken = [

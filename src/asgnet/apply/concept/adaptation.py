@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from asgnet.model.default.calibration import Calibration
+from asgnet.model.default.spatial_head import SpatialHead, split_heads, stacked_heads
 
 TENSORS = {
     "use_appearance": "adapted_trust",
@@ -34,6 +35,8 @@ class Adaptation:
         bias: the pixel head's.
         shift: added to the logits.
         presence_bias: subtracted from the presence logit.
+        spatial: the spatial head, if one was fitted.
+        spatial_weight: of its logits beside the fused ones, in [0, 1].
     """
 
     use_appearance: float
@@ -42,6 +45,8 @@ class Adaptation:
     bias: float
     shift: float = 0.0
     presence_bias: float = 0.0
+    spatial: SpatialHead | None = None
+    spatial_weight: float = 0.0
 
     def calibrated(self, logits: NDArray[np.float32], background_gain: float) -> NDArray[np.float32]:
         """Logits of any shape -> probabilities of the same shape.
@@ -61,20 +66,39 @@ class Adaptation:
     @staticmethod
     def to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
         """One entry per class, for the Concept."""
-        return {
+        arrays: dict[str, NDArray] = {
             key: np.array([getattr(one, name) for one in adaptations], np.float32)
             for name, key in TENSORS.items()
         }
+        return arrays | heads_to_arrays(adaptations)
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray]) -> list[Adaptation]:
         """What :meth:`to_arrays` made; KeyError if something is missing."""
         columns = {name: arrays[key] for name, key in TENSORS.items()}
         weights = columns.pop("weights")
+        found, followed, _ = split_heads(arrays)
+        heads: Sequence[SpatialHead | None] = found or [None] * len(weights)
+        followed = followed or [0.0] * len(weights)
         return [
-            Adaptation(weights=own, **dict(zip(columns, map(float, numbers), strict=True)))
-            for own, *numbers in zip(weights, *columns.values(), strict=True)
+            Adaptation(
+                weights=own,
+                spatial=head,
+                spatial_weight=weight,
+                **dict(zip(columns, map(float, numbers), strict=True)),
+            )
+            for own, head, weight, *numbers in zip(weights, heads, followed, *columns.values(), strict=True)
         ]
+
+
+def heads_to_arrays(adaptations: Sequence[Adaptation]) -> dict[str, NDArray]:
+    """The spatial heads of n classes, ``n …`` each; nothing if there is none. One that is missing is zeros."""
+    heads = [one.spatial for one in adaptations]
+    some = next((head for head in heads if head is not None), None)
+    if some is None:
+        return {}
+    blank = SpatialHead(*map(np.zeros_like, some))
+    return stacked_heads([head or blank for head in heads], [one.spatial_weight for one in adaptations])
 
 
 def is_thin(fusion_weight: float, similarity: float, numbers: Calibration) -> bool:

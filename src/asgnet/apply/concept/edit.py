@@ -19,7 +19,7 @@ import asgnet
 from asgnet.apply.concept.file import Concept, stated_words
 from asgnet.apply.concept.scale import scales_of, with_scale
 from asgnet.apply.concept.shots import Shot, of_classes, packed
-from asgnet.apply.concept.tensors import PER_PROTOTYPE, WINDOW, stacked
+from asgnet.apply.concept.tensors import PER_PROTOTYPE, SPATIAL, WINDOW, stacked
 from asgnet.data.names import check_chosen
 from asgnet.errors import UsageError, WeightsError
 from asgnet.imaging.separation import Separation
@@ -104,7 +104,7 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
     except (ValueError, RuntimeError, TypeError) as error:
         raise WeightsError("A concept is damaged; fit it again from its examples.") from error
     shots: list[Shot] = []
-    keep = all(one.shots for one in concepts) and len({(c.adapt, c.seed) for c in concepts}) == 1
+    keep = all(one.shots for one in concepts) and len({(c.adapt, c.seed, c.effort) for c in concepts}) == 1
     before = 0
     for one in concepts if keep else ():
         own = range(len(one.classes))
@@ -128,9 +128,9 @@ def merged(concepts: Sequence[Concept], names: Sequence[str] = ()) -> Concept:
 
 
 def _alike(concepts: Sequence[Concept]) -> list[dict[str, NDArray]]:
-    """The concepts' tensors, with zeros for windows where only others' classes are seen in any."""
-    windows = {k: a for one in concepts for k, a in one.tensors.items() if k.startswith(WINDOW)}
-    blank = {name: np.zeros_like(array[:1]) for name, array in windows.items()}
+    """The concepts' tensors, with zeros for windows and spatial heads where only others' classes have any."""
+    some = {k: a for one in concepts for k, a in one.tensors.items() if k.startswith((WINDOW, SPATIAL))}
+    blank = {name: np.zeros_like(array[:1]) for name, array in some.items()}
     return [
         {name: np.repeat(array, len(one.classes), 0) for name, array in blank.items()}
         | with_scale(one.tensors, len(one.classes))
@@ -161,6 +161,8 @@ def without_class(concept: Concept, name: str) -> Concept:
     tensors = {key: array[left] for key, array in concept.tensors.items()}
     if not any(scale.in_windows for scale in scales_of(tensors, len(left))):
         tensors = {key: array for key, array in tensors.items() if not key.startswith(WINDOW)}
+    if not any(array.any() for key, array in tensors.items() if key.startswith(SPATIAL)):
+        tensors = {key: array for key, array in tensors.items() if not key.startswith(SPATIAL)}
     pairs = [*PER_PROTOTYPE, *((WINDOW + one, WINDOW + other) for one, other in PER_PROTOTYPE)]
     for vectors, valid in pairs:  # as many places as the class with most prototypes needs
         places = np.flatnonzero(tensors[valid].any(0)) if valid in tensors else np.zeros(0, int)

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,12 @@ CLOSER_FORMAT = "asgnet-concept-3"
 """Of earlier asgnets: with a class at the larger view, whether it keeps its supports or not."""
 SCALE_FORMAT = "asgnet-concept-4"
 """Of a concept with a class at another working scale than the usual one, or that keeps windows."""
-FORMATS = (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT, SCALE_FORMAT)
+SPATIAL_FORMAT = "asgnet-concept-5"
+"""Of a concept with spatial heads, whatever else it has."""
+FORMATS = (CONCEPT_FORMAT, SHOTS_FORMAT, CLOSER_FORMAT, SCALE_FORMAT, SPATIAL_FORMAT)
+Effort = Literal["quick", "auto", "best"]
+"""How much fitting does: see ``Segmenter.fit``."""
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 def stated_words(words: Sequence[Unpainted]) -> tuple[Unpainted, ...]:
@@ -50,7 +55,7 @@ class Concept:
         supports: SHA-256 of every support picture's pixels.
         counts: of each class, how many supports show it.
         shots: the supports themselves, one for each of ``supports``; empty if they were not kept.
-        adapt, seed: how it was fitted, see ``Segmenter.fit``.
+        adapt, seed, effort: how it was fitted, see ``Segmenter.fit``.
         made: when, ISO 8601 in UTC; version: of asgnet. Empty where unknown.
         rendering: how deep values and other channels were shown, and are in every later picture; None: all
             supports were of 8 bits.
@@ -74,6 +79,7 @@ class Concept:
     separations: Mapping[str, Separation] = field(default_factory=dict)
     scale: Scale | None = None
     unpainted: tuple[Unpainted, ...] = ()
+    effort: Effort = "quick"
 
     @property
     def of_each(self) -> tuple[Unpainted, ...]:
@@ -93,6 +99,7 @@ class Concept:
             "sizes": json.dumps([shot.size for shot in self.shots]),
             "patches": json.dumps(patch_boxes(self.shots)),
             "fitting": json.dumps([bool(self.adapt), int(self.seed)]),
+            "effort": self.effort,
             "made": self.made,
             "version": self.version,
         }
@@ -192,6 +199,7 @@ def _concept_of(header: dict[str, str], tensors: dict[str, NDArray]) -> Concept:
         {str(name): _separation_of(*numbers) for name, numbers in separations.items()},
         Scale(*map(float, _listed(header["scale"]))) if "scale" in header else None,
         _unpainted_of(_listed(header.get("unpainted", "[]"))),
+        EFFORTS[EFFORTS.index(header.get("effort", "quick"))],  # as earlier asgnets fitted
     )
 
 
@@ -240,6 +248,8 @@ def _is_consistent(concept: Concept) -> bool:
 
 def _format_of(tensors: dict[str, NDArray], shots: tuple[Shot, ...]) -> str:
     """The oldest one that says all: earlier asgnets refuse what they would misunderstand."""
+    if any(name.startswith("spatial_") for name in tensors):
+        return SPATIAL_FORMAT
     if not is_usual(tensors) or any(shot.patches for shot in shots):
         return SCALE_FORMAT
     return SHOTS_FORMAT if shots else CONCEPT_FORMAT

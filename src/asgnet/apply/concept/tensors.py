@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asgnet.apply.concept.adaptation import Adaptation, is_thin
+from asgnet.apply.concept.adaptation import Adaptation, heads_to_arrays, is_thin
 from asgnet.apply.concept.file import Concept
 from asgnet.apply.concept.scale import (
     BREADTH,
@@ -23,10 +23,13 @@ from asgnet.apply.concept.scale import (
 from asgnet.errors import WeightsError
 from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.pooling import PooledStatistics
+from asgnet.model.default.spatial_head import SpatialHead
 
 REMEDY = "; the concept is damaged or of another version of asgnet: fit it again from its examples."
 WINDOW = "window."
 """Begins the names of the tensors that classes have for windows, beside those for one view; zeros for others."""
+SPATIAL = "spatial_"
+"""Begins the names of a spatial head's tensors; a concept has all of them or none."""
 PER_PROTOTYPE = ("object", "object_valid"), ("background", "background_valid")
 """Tensors that have as many entries as there are prototypes, in pairs."""
 
@@ -67,6 +70,7 @@ def decode_inputs(statistics: PooledStatistics, adaptations: Sequence[Adaptation
         "head_weights": np.stack([one.weights for one in adaptations]).astype(np.float32),
         "head_bias": np.array([one.bias for one in adaptations], np.float32),
         **statistics._asdict(),
+        **heads_to_arrays(adaptations),
     }
 
 
@@ -142,6 +146,8 @@ def check_concept(concept: Concept, expected: Mapping[str, NDArray]) -> None:
 
 def _check_tensors(arrays: Mapping[str, NDArray], expected: Mapping[str, NDArray], classes: int) -> None:
     for name, example in expected.items():
+        if name.startswith(SPATIAL) and not any(key.startswith(SPATIAL) for key in arrays):
+            continue  # fitted quickly, in windows, or by an earlier version
         if name not in arrays:
             raise WeightsError(f"The concept lacks {name}{REMEDY}")
         array = arrays[name]
@@ -158,12 +164,14 @@ def _check_tensors(arrays: Mapping[str, NDArray], expected: Mapping[str, NDArray
             raise WeightsError(f"The concept's {vectors} and {valid} are of different numbers{REMEDY}")
 
 
-def expected_tensors(statistics: PooledStatistics, head: NDArray) -> dict[str, NDArray]:
+def expected_tensors(statistics: PooledStatistics, head: NDArray, spatial: SpatialHead) -> dict[str, NDArray]:
     """A concept's tensors as a network makes them.
 
     Args:
         statistics: of any class of one support.
         head: ``1 d``, the pixel head's weights.
+        spatial: of any class.
     """
-    arrays = statistics._asdict() | Adaptation.to_arrays([Adaptation(1.0, 0.0, head[0], 0.0)])
+    one = Adaptation(1.0, 0.0, head[0], 0.0, spatial=spatial)
+    arrays = statistics._asdict() | Adaptation.to_arrays([one])
     return arrays | scales_to_arrays([USUAL], [0.0])

@@ -15,6 +15,7 @@ from asgnet.apply.engines.feature_cache import FeatureCache
 from asgnet.apply.engines.features import Decoded, Features
 from asgnet.model.default.calibration import Calibration
 from asgnet.model.default.mask_cells import Grids, sides_of
+from asgnet.model.default.spatial_head import fused, levels_of, split_heads
 from asgnet.model.default.support import SIDES, SupportStatistics, assembled, feed, superpixels
 from asgnet.model.graph_files import Network
 from asgnet.types import Mask, Picture
@@ -114,8 +115,13 @@ class Backend:
 
     def decode(self, features: Features, classes: Mapping[str, NDArray]) -> Decoded:
         """What is found of n classes, see :data:`~asgnet.apply.concept.tensors.ClassFit.inputs`."""
-        found = self.graphs.run("decode", {**by_name(features), **classes})
-        return Decoded(*(found[name][0] for name in Decoded._fields))
+        heads, weights, inputs = split_heads(classes)
+        found = self.graphs.run("decode", {**by_name(features), **inputs})
+        decoded = Decoded(*(found[name][0] for name in Decoded._fields))
+        if not any(weights):
+            return decoded
+        levels = levels_of(features.fine, features.maps)
+        return decoded._replace(logits=fused(decoded.logits, levels, heads, weights))
 
     def with_feature_cache(self, most: int | None = None) -> Backend:
         """The same network, each picture encoded once; its answers are the same, bit for bit.

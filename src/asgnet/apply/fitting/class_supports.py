@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asgnet.apply.concept.file import Effort
 from asgnet.apply.concept.scale import USUAL, Scale
 from asgnet.apply.engines.features import Features
 from asgnet.apply.fitting.examples import Example
 from asgnet.apply.fitting.patches import Patch, at_zoom, breadth
 from asgnet.apply.fitting.rules import Look, Measured, Seen, adapt_to_supports, left_out_logits, lights
+from asgnet.apply.fitting.spatial import PaintedPicture, SpatialHeads
+from asgnet.apply.fitting.spatial_fusion import with_spatial_head
 from asgnet.apply.fitting.support_features import SupportFeatures, relit
 from asgnet.apply.inference.joined import context_weights
-from asgnet.apply.inference.working_scale import network_zoom, working_mask, working_side
+from asgnet.apply.inference.working_scale import network_zoom, working_mask, working_side, working_size
 from asgnet.imaging.resize import nearest, spread_labels
 from asgnet.model.default.pooling import PooledStatistics, pooled
 from asgnet.model.default.support import SupportStatistics
@@ -64,6 +67,7 @@ class ClassSupports:
         self._lights = lights(adapt, len(self.shown), features.backend.numbers)
         self._learned: dict[Scale, LearnedClass] = {}
         self._whole: dict[int, SupportStatistics] = {}
+        self._in_one_view: dict[Scale, tuple[list[SupportStatistics], list[Seen]]] = {}
 
     @property
     def looks(self) -> list[Look]:
@@ -89,7 +93,21 @@ class ClassSupports:
         every = [one for group in groups for one in group]
         statistics = pooled(every, backend.network.levels, backend.numbers, len(groups))
         measured = adapt_to_supports(backend, groups, statistics, list(seen.values()), self._adapt)
+        if not scale.in_windows:
+            self._in_one_view[scale] = every, list(seen.values())
         return LearnedClass(statistics, measured, scale, self._breadth(scale), whole)
+
+    def with_spatial_head(self, learned: LearnedClass, effort: Effort) -> LearnedClass:
+        """The same with a spatial head; a class of a single support, or one that is seen in windows, gets none."""
+        if learned.scale.in_windows or len(self.shown) < 2:
+            return learned
+        supports, seen = self._in_one_view[learned.scale]
+        side = working_side(self._backend.side, learned.scale)
+        looks = [[PaintedPicture(one.picture, one.mask, working_size(one.mask.shape, side))] for one in seen]
+        heads = SpatialHeads(self._backend, looks, effort, self._seed)
+        examples = [(one.features, one.picture, one.mask) for one in seen]
+        adaptation = with_spatial_head(self._backend, supports, examples, learned.measured.adaptation, heads)
+        return learned._replace(measured=learned.measured._replace(adaptation=adaptation))
 
     def superpixels(self, scale: Scale, supports: Sequence[Support]) -> list[NDArray[np.int32]]:
         """Per support ``h w`` at its own size: the superpixel of its object, else -1.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asgnet.apply.concept.adaptation import Adaptation
 from asgnet.apply.concept.edit import origin
-from asgnet.apply.concept.file import Concept
+from asgnet.apply.concept.file import Concept, Effort
 from asgnet.apply.concept.scale import Scale, scales_of, scales_to_arrays
 from asgnet.apply.concept.tensors import expected_tensors, for_windows, stacked
 from asgnet.apply.engines.backend import Backend
@@ -22,15 +22,18 @@ from asgnet.apply.fitting.support_features import SupportFeatures
 from asgnet.apply.fitting.unpainted import Filled, filled_examples
 from asgnet.errors import UsageError
 from asgnet.model.default.pooling import PooledStatistics, pixel_head, pooled
+from asgnet.model.default.spatial_head import blank_head
 from asgnet.types import Support
 
 
-def check_options(adapt: object, seed: object) -> None:
+def check_options(adapt: object, seed: object, effort: object) -> None:
     """UsageError if these are none of ``Segmenter.fit``."""
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise UsageError(f"The seed is a whole number from 0 on, not {seed!r}.")
     if adapt not in (True, False, "auto"):
         raise UsageError(f"adapt must be True, False or 'auto', not {adapt!r}.")
+    if effort not in get_args(Effort):
+        raise UsageError(f"The effort is 'quick', 'auto' or 'best', not {effort!r}.")
 
 
 def learn_classes(
@@ -39,7 +42,8 @@ def learn_classes(
     classes: Sequence[str],
     adapt: bool,
     seed: int,
-    scale: Scale | None = None,
+    scale: Scale | None,
+    effort: Effort,
 ) -> dict[str, NDArray]:
     """A Concept's tensors. Every class is learned from the supports that show it, whatever others there are.
 
@@ -50,15 +54,17 @@ def learn_classes(
         adapt: as for ``Segmenter.fit``.
         seed: the same.
         scale: of all classes; None: the best of each.
+        effort: as for ``Segmenter.fit``.
     """
     features = SupportFeatures(backend, [example.picture for example in examples])
     learned = []
     for name in classes:
         own = ClassSupports(features, examples, name, adapt, seed)
         if scale is not None:
-            learned.append(own.learned(scale))
+            one = own.learned(scale)
         else:
-            learned.append(best_scale(own.learned, own.looks, backend.numbers, backend.side, adapt))
+            one = best_scale(own.learned, own.looks, backend.numbers, backend.side, adapt)
+        learned.append(own.with_spatial_head(one, effort) if adapt and effort != "quick" else one)
     arrays = _arrays([one.whole or one for one in learned])
     windows = [_arrays([one]) for one in learned if one.whole is not None]
     if windows:
@@ -79,11 +85,10 @@ def _arrays(learned: Sequence[LearnedClass]) -> dict[str, NDArray]:
 
 def expected_of(backend: Backend) -> dict[str, NDArray]:
     """A concept's tensors as this network makes them, see :func:`~asgnet.apply.concept.tensors.check_concept`."""
-    supports = [backend.blank]
-    return expected_tensors(
-        pooled(supports, backend.network.levels, backend.numbers),
-        pixel_head(supports, backend.numbers.pixel_penalty)[0],
-    )
+    supports, levels = [backend.blank], backend.network.levels
+    head = pixel_head(supports, backend.numbers.pixel_penalty)[0]
+    spatial = blank_head(head.shape[1] + levels.channels[-1], backend.numbers)
+    return expected_tensors(pooled(supports, levels, backend.numbers), head, spatial)
 
 
 class Learned(NamedTuple):
@@ -112,7 +117,7 @@ def learned_concept(backend: Backend, examples: Sequence[Example], blank: Concep
     own, filled = filled_examples(backend, examples, classes, blank.of_each, blank.seed)
     new = replace(
         blank,
-        tensors=learn_classes(backend, own, classes, blank.adapt, blank.seed, blank.scale),
+        tensors=learn_classes(backend, own, classes, blank.adapt, blank.seed, blank.scale, blank.effort),
         network=backend.fingerprint,
         counts=tuple(sum(one.masks.get(name) is not None for one in examples) for name in classes),
         **origin(),

@@ -83,6 +83,7 @@ def fit(
     support_dir: given.SupportDir = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     adapt: given.Adapt = None,
+    effort: given.EffortWord = "auto",
     unpainted: given.UnpaintedWord = "auto",
     background: given.Backgrounds = None,
     channels: given.Channels = "",
@@ -119,6 +120,7 @@ def fit(
         not forget_pictures,
         (unpainted, background),
         (scale, window),
+        effort,
     )
     save_concept(segmenter.concept, out)
 

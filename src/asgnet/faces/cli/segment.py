@@ -79,6 +79,7 @@ def segment(
         ),
     ] = None,
     adapt: given.Adapt = None,
+    effort: given.EffortWord = "auto",
     unpainted: given.UnpaintedWord = "auto",
     background: given.Backgrounds = None,
     channels: given.Channels = "",
@@ -150,7 +151,9 @@ def segment(
     model = (weights, device, runtime, precision)
     partly = (unpainted, background)
     shown = (channels, values)
-    segmenter = given.learned(concept, support, support_dir, adapt, model, shown, partly, (scale, window))
+    segmenter = given.learned(
+        concept, support, support_dir, adapt, model, shown, partly, (scale, window), effort
+    )
     scales.tell_cost(segmenter, files)
 
     def told(result: Result) -> None:

@@ -73,6 +73,11 @@ Adapt = Annotated[
     bool | None,
     typer.Option("--adapt/--no-adapt", help="Learn on the examples first. Default: where it helps."),
 ]
+Effort = Literal["quick", "auto", "best"]
+EffortWord = Annotated[
+    Effort,
+    typer.Option("--effort", help="Of learning: quick takes a second, auto some, best up to a minute."),
+]
 Channels = Annotated[
     str,
     typer.Option(
@@ -150,6 +155,7 @@ def learned(
     shown: tuple[str, str | None] = ("", None),
     partly: Partly = ("auto", None),
     scale: tuple[str, int | None] = ("auto", None),
+    effort: Effort = "auto",
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`) with a concept: of a file, or of the examples.
 
@@ -160,7 +166,8 @@ def learned(
         raise UsageError("Give examples (--support IMG MASK) or a concept (--concept FILE), one of the two.")
     rendering = rendering_of(*shown)
     if concept is None:
-        return fitted(examples(support, support_dir), adapt, model, rendering, partly=partly, scale=scale)
+        given = examples(support, support_dir)
+        return fitted(given, adapt, model, rendering, partly=partly, scale=scale, effort=effort)
     if partly != ("auto", None):
         raise UsageError("--unpainted and --background belong to examples, not to a concept; leave them out.")
     if rendering is not None:
@@ -186,6 +193,7 @@ def fitted(
     keep_pictures: bool = False,
     partly: Partly = ("auto", None),
     scale: tuple[str, int | None] = ("auto", None),
+    effort: Effort = "auto",
 ) -> Segmenter:
     """The Segmenter of these options (:func:`load_segmenter`), fitted on examples."""
     images, masks, _ = given
@@ -199,6 +207,7 @@ def fitted(
             keep_pictures=keep_pictures,
             rendering=rendering,
             scale=(side, scale[1]),
+            effort=effort,
             **said,
         )
     segmenter.thoroughness = thoroughness_of(scale[0])

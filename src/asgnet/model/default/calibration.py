@@ -20,6 +20,8 @@ SCENES = "python -m benchmarks.accuracy.scenes --episodes 12 --shots 1 --shots 2
 """Chooses by eight sets of pictures that are no photographs of animals: pages, cells, galaxies, cracks."""
 FACADES = "asgnet evaluate folder:LabelMeFacade --split all --protocol all --min-pictures 20 -k 1 -k 5"
 CLOTHES = "asgnet evaluate folder:CCP --split all --protocol all --min-pictures 20 -k 5"
+WORLDS = "python -m benchmarks.accuracy.worlds --data DATA --episodes 2 --engine onnx"
+"""Chooses by twenty small sets of other kinds of pictures and one of micrographs."""
 SINGLE = SCENES.split(" --shots 2")[0]
 WEEDS = "python -m benchmarks.accuracy.worlds --data DATA --only weeds"
 """Chooses by field photographs of 8 megapixels with small plants."""
@@ -101,6 +103,16 @@ class Calibration:
         0.9, "part of a cell", "cells of which less counts are not drawn", UNRECORDED
     )
     pixel_gain: float = _number(4.0, "logits per score", "its score is ±1 on the supports", UNRECORDED)
+
+    # The spatial head.
+    spatial_channels: int = _number(128, "channels", "of the whitened features that it reads", WORLDS)
+    spatial_hidden: int = _number(64, "channels", "of its hidden layer", WORLDS)
+    spatial_steps: int = _number(100, "steps", "of Adam on 512 pixels each", WORLDS)
+    spatial_samples: int = _number(2700, "pixels a support", "of all its views, to fit it on", WORLDS)
+    spatial_views: int = _number(8, "views", "of a support, beside itself, that it is fitted on", WORLDS)
+    spatial_weights: tuple[float, ...] = _number(
+        (0.0, 0.2, 0.4), "weights", "of the spatial head, tried in leave-one-out", WORLDS
+    )
 
     # Fitting and fusion.
     relit: tuple[float, ...] = _number(
