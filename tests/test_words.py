@@ -104,5 +104,6 @@ def test_no_retired_word_is_left(place):
     said = []
     for path in files:
         name = path.relative_to(ROOT).as_posix()
-        said += [f"{name}:{found}" for found in retired(path.read_text(), tuple(KEPT.get(name, ())))]
+        text = re.sub(r'"image/png": ".*"', "", path.read_text())  # a notebook's pictures are no words
+        said += [f"{name}:{found}" for found in retired(text, tuple(KEPT.get(name, ())))]
     assert not said, "\n".join(said)

@@ -30,7 +30,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w+-]*)(?P<more>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```", re.M | re.S
 )
 NOT_RUN = "Not run in the tests"
-MOST_NOT_RUN = 15
+MOST_NOT_RUN = 18
 SHELL = re.compile(r"[|;&<>`$()]")
 COMMAND = re.compile(r"^\s*(\$ )?(asgnet|python|pip|docker|curl|make) ", re.M)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.measure import label
 
 from asgnet.apply.examples import samples
 from asgnet.errors import DataError
@@ -37,6 +38,16 @@ def test_support_and_query_of_a_halved_picture_share_no_pixel():
     scene = samples.coins()
     whole = samples.photograph("coins.png")
     assert scene.support.image.shape[1] + scene.query.shape[1] == whole.shape[1]
+
+
+def test_a_micrograph_s_cells_are_numbered_without_gaps_are_brighter_and_touch():
+    picture, labels = samples.micrograph(3)
+    assert picture.shape == (*labels.shape, 3)
+    assert (np.unique(labels) == np.arange(labels.max() + 1)).all()
+    assert picture[labels > 0].mean() > picture[labels == 0].mean() + 50
+    assert label(labels > 0, connectivity=1).max() < labels.max()
+    assert (samples.micrograph(3)[0] == picture).all()
+    assert (samples.micrograph(4)[0] != picture).any()
 
 
 def test_a_missing_photograph_is_one_sentence(monkeypatch):

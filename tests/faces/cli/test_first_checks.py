@@ -59,13 +59,13 @@ def test_a_picture_that_is_not_there_is_said_before_anything_is_learned(loads, c
     assert loads == ["model"]
 
 
-def test_values_that_become_one_object_are_said(loads, capsys):
+def test_values_that_become_objects_of_one_class_are_said(loads, capsys):
     main(["fit", "--out", "x.concept", *EXAMPLE])
-    assert "mask.png has the values 1 and 2, all taken for one object" in capsys.readouterr().err
+    assert "mask.png has the values 1 and 2, taken for single objects of one class" in capsys.readouterr().err
     Path("classes.txt").write_text("mug\ncat\n")
     main(["fit", "--out", "x.concept", *EXAMPLE])
     err = capsys.readouterr().err
-    assert "taken for one object" not in err
+    assert "taken for single objects" not in err
     assert "2 classes: mug, cat" in err
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ from asgnet.data.read import index_values, read_labels, read_mask, read_raw
 from asgnet.errors import AsgnetWarning, DataError, PictureError, SupportError, note
 from asgnet.types import IGNORE, Mask
 
-_Named = tuple[Sequence[str], dict[str, Mask]]
+_Named = tuple[Sequence[str], Mapping[str, Mask | Path]]
 """All names that are known there, in order, and the masks of the classes that a picture shows."""
+_MOST_TOLD = 6
+"""Values of a mask that are listed to the last."""
 
 
 def names_classes(mask: Path) -> bool:
@@ -30,17 +32,20 @@ def names_classes(mask: Path) -> bool:
     return listed is not None and 0 < _top(listed[1]) <= len(listed[0])
 
 
-def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str, list[Mask | None]]]:
+def read_pairs(
+    pairs: Sequence[tuple[Path, Path]],
+) -> tuple[list[Path], dict[str, list[Mask | Path | None]]]:
     """What ``Segmenter.fit`` takes: the pictures, and of each class a mask a picture, None where absent.
 
     Annotations name their classes. Masks hold indices (or the colours) of the classes that a ``classes.txt``
     or ``labelmap.txt`` names, in their folder or the two above. Those without a list, or of 0 and 255 alone,
-    show the only class that is named, or ``object``.
+    show the only class that is named, or ``object``; such a file is given on as it is, for its values may number
+    objects.
 
     Raises:
         SupportError: a picture, a mask or an annotation file cannot be used.
     """
-    every: list[dict[str, Mask]] = []
+    every: list[Mapping[str, Mask | Path]] = []
     order: dict[str, None] = {}
     annotations: dict[Path, Annotations] = {}
     for picture, mask in pairs:
@@ -65,7 +70,7 @@ def read_pairs(pairs: Sequence[tuple[Path, Path]]) -> tuple[list[Path], dict[str
 
 
 def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Read every example, and say which masks hold several values that are taken for one object.
+    """Read every example, and say which masks hold several values that are taken for objects of one class.
 
     Raises:
         SupportError: a picture or a mask cannot be used.
@@ -78,10 +83,11 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
             read_examples([picture], [mask])
         values = index_values(mask)
         if len(values) > 1:
-            several = ", ".join(map(str, values[:-1])) + f" and {values[-1]}"
+            many = len(values) > _MOST_TOLD
+            several = ", ".join(map(str, values[: 3 if many else -1])) + (" … " if many else " and ")
             note(
-                f"{mask.name} has the values {several}, all taken for one object; to keep them apart, name "
-                "them in a classes.txt beside it, one a line."
+                f"{mask.name} has the values {several}{values[-1]}, taken for single objects of one class; if they "
+                "are classes, name them in a classes.txt beside it, one a line."
             )
 
 
@@ -105,7 +111,7 @@ def _of_mask(mask: Path, size: tuple[int, int]) -> _Named:
     except (DataError, PictureError) as error:
         raise SupportError(str(error)) from error
     if listed is None:
-        return (ONE_CLASS,), {ONE_CLASS: read_mask(mask, size)}
+        return (ONE_CLASS,), {ONE_CLASS: _checked(mask, size)}
     names, labels, list_name = listed
     if labels.shape != size:
         raise SupportError(
@@ -115,7 +121,7 @@ def _of_mask(mask: Path, size: tuple[int, int]) -> _Named:
     top = _top(labels)
     if top == 0 and (labels == IGNORE).any():
         note(f"{mask.name} holds 0 and 255 alone: 255 is taken for the object, not for what is ignored.")
-        return (ONE_CLASS,), {ONE_CLASS: read_mask(mask, size)}
+        return (ONE_CLASS,), {ONE_CLASS: _checked(mask, size)}
     if top > len(names):
         raise SupportError(
             f"The mask {mask.name!r} has the value {top}, but {list_name} names {len(names)} classes."
@@ -125,6 +131,14 @@ def _of_mask(mask: Path, size: tuple[int, int]) -> _Named:
         for i, name in enumerate(names, 1)
         if (labels == i).any()
     }
+
+
+def _checked(mask: Path, size: tuple[int, int]) -> Path:
+    """The file, which can be read as a mask."""
+    with warnings.catch_warnings():  # what is decided here is said when it is fitted
+        warnings.simplefilter("ignore", AsgnetWarning)
+        read_mask(mask, size)
+    return mask
 
 
 def _listed_labels(mask: Path) -> tuple[list[str], Mask, str] | None:
