@@ -28,6 +28,7 @@ from asgnet.faces.http import (
     samples,
     schemas,
     segment,
+    tables,
 )
 from asgnet.faces.http.guard import Guard
 from asgnet.faces.http.settings import Settings
@@ -132,7 +133,7 @@ def create_app(
     app.state.service, app.state.watchers = service, watchers
     app.state.proposals = Proposals()
     problems.install(app)
-    for part in (health, concepts, segment, propose, jobs, results, samples):
+    for part in (health, concepts, segment, propose, jobs, results, samples, tables):
         app.include_router(part.router)
     for extend in extensions:
         extend(app, service, settings)

@@ -144,6 +144,22 @@ class Results(BaseModel):
     results: list[Result]
 
 
+Cells = dict[str, str | int | float | None]
+
+
+class Measured(BaseModel):
+    """The objects in a picture, as ``asgnet segment --measure`` has them in its tables."""
+
+    objects: list[Cells] = Field(
+        description="A row an object: class, area, perimeter, box, centroid ...",
+        examples=[[{"object": 1, "class": "cell", "area": 355.0, "x": 40.2, "y": 61.0, "unit": "px"}]],
+    )
+    classes: list[Cells] = Field(
+        description="A row a class: count and its interval, areas, density ...",
+        examples=[[{"class": "cell", "count": 53, "count_low": 53, "count_high": 60, "unit": "px"}]],
+    )
+
+
 class Progress(BaseModel):
     """How far a job is."""
 

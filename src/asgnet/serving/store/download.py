@@ -76,7 +76,7 @@ def archive(
         written: set[str] = set()
         for picture, stem in zip(pictures, stems, strict=True):
             try:
-                prediction = _decided(jobs, job, picture, threshold, absent)
+                prediction = decided(jobs, job, picture, threshold, absent)
             except PictureError as error:  # damaged or gone, and no reason to break the others off
                 unread.append(f"{picture.name}: {error}")
                 continue
@@ -97,10 +97,10 @@ def archive(
     yield sink.taken()
 
 
-def _decided(
+def decided(
     jobs: Jobs, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
 ) -> Prediction | None:
-    """As it is now; None if it was found anew meanwhile, and that failed."""
+    """A picture's result as it is now, see :func:`archive`; None if it was found anew meanwhile, and that failed."""
     with jobs.alone((job.id, picture.position)):
         now = jobs.picture(job.id, picture.position)
         if now is None:
