@@ -61,6 +61,8 @@ def test_every_state_in_every_light(opened, check, shot):
     page.wait_for_selector("#correct:not([hidden])")
     for view in ("probability", "guide", "cutout", "overlay"):
         page.locator(f"input[value={view}]").check(force=True)
+    page.click("#objects summary")
+    page.locator("#objects-list button").first.click()
     check(page, "results")
     page.emulate_media(color_scheme="dark")
     check(page, "results, dark")

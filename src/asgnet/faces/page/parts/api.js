@@ -88,6 +88,13 @@ export const view = async (picture) => (await ask("/view", { method: "POST", bod
 
 export const downloadAddress = (id, format, threshold, absent) =>
   `v1/jobs/${id}/download?format=${format}&threshold=${threshold}&absent=${absent}`;
+/** The objects in a picture, `{objects, classes}`: rows of what was measured. */
+export const objects = (id, index, threshold, absent, pixelSize) =>
+  json(`/jobs/${id}/results/${index}/objects?${cut(threshold, absent, pixelSize)}`);
+/** `what`: "measures" or "counts". */
+export const tableAddress = (id, what, threshold, absent, pixelSize) =>
+  `v1/jobs/${id}/${what}.csv?${cut(threshold, absent, pixelSize)}`;
+const cut = (threshold, absent, pixelSize) => new URLSearchParams({ threshold, absent, pixel_size: pixelSize });
 export const conceptAddress = (id) => `v1/concepts/${id}/file`;
 
 /** What happens in a job, as it happens: calls `on.result`, `on.progress`, `on.end`, `on.lost`. Returns a stop. */
