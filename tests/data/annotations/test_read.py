@@ -24,6 +24,7 @@ from asgnet.data.annotations.coco import check_segmentation, parse_coco
 from asgnet.data.annotations.labelme import parse_labelme
 from asgnet.data.annotations.labelstudio import parse_labelstudio
 from asgnet.data.annotations.yolo import parse_yolo
+from asgnet.data.read import read_instances
 from asgnet.errors import SupportError
 from asgnet.imaging.regions import polygons
 
@@ -55,6 +56,15 @@ def coco(*annotations, size=SIZE):
         "annotations": [{"image_id": 7, "category_id": 3, **a} for a in annotations],
         "categories": [{"id": 3, "name": "mug"}, {"id": 4, "name": "cat"}],
     }
+
+
+def test_objects_that_touch_have_values_of_their_own():
+    boxes = [(0, 0, 2, 6), (2, 0, 2, 6), (4, 0, 2, 3), (7, 0, 1, 6)]  # x, y, width, height
+    content = coco(*({"segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]]} for x, y, w, h in boxes))
+    mask = parse_coco(content).pictures[0].masks(SIZE, "a.json")["mug"]
+    assert mask[0].tolist() == [1, 1, 2, 2, 1, 1, 0, 1]
+    assert mask[5].tolist() == [1, 1, 2, 2, 0, 0, 0, 1]
+    assert read_instances(mask, (mask > 0).astype(np.uint8)).max() == 4
 
 
 def task(*values, image="/data/upload/1/0123abcd-mug.jpg", answers="annotations", **more):

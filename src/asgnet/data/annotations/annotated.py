@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from asgnet.data.annotations.skipped import Skipped, sentence
 from asgnet.errors import SupportError, note
 from asgnet.files import PathLike
+from asgnet.imaging.regions import window as window_of
 from asgnet.types import IGNORE, Mask
 
 Paint = Callable[[tuple[int, int]], NDArray[np.bool_]]
@@ -25,6 +26,8 @@ Paint = Callable[[tuple[int, int]], NDArray[np.bool_]]
 
 MOST_POINT = 1e7
 """No picture has a point that far from its corner."""
+MOST_VALUES = 32
+"""Up to it values of a mask surely are no soft edge; hardly an object touches so many others."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,10 @@ class Annotated:
     regions: tuple[Region, ...]
 
     def masks(self, size: tuple[int, int], name: str, strict: bool = False) -> dict[str, Mask]:
-        """The picture's mask of each label, ``h w`` in {0, 1, 255}; labels without a pixel are left out.
+        """The picture's mask of each label, ``h w``: 0, 255 (ignored) or an object; without labels that have no pixel.
 
-        Where regions of different labels overlap, both have the pixels.
+        Objects of a label that touch have different values, from 1 on; where they overlap the later one has the
+        pixels. Where regions of different labels overlap, both have them.
 
         Args:
             size: ``(h, w)`` of the picture.
@@ -84,12 +88,26 @@ class Annotated:
             if region.ignored:
                 ignored |= painted
             else:
-                masks.setdefault(region.label, np.zeros(size, np.uint8))[painted] = 1
+                _paint(masks.setdefault(region.label, np.zeros(size, np.uint8)), painted)
         if failed:
             note(f"{name}: {len(failed)} of {len(self.regions)} objects skipped: {'; '.join(failed[:5])}.")
         for mask in masks.values():
             mask[ignored & (mask == 0)] = IGNORE
-        return {label: mask for label, mask in masks.items() if (mask == 1).any()}
+        return {label: mask for label, mask in masks.items() if ((mask > 0) & (mask < IGNORE)).any()}
+
+
+def _paint(mask: Mask, painted: NDArray[np.bool_]) -> None:
+    """Give these pixels the least value that no object beside them has."""
+    from scipy.ndimage import binary_dilation
+
+    edges = window_of(painted)
+    if edges is None:
+        return
+    top, bottom, left, right = edges
+    window = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
+    here = painted[window]
+    beside = set(mask[window][binary_dilation(here) & ~here].tolist())
+    mask[window][here] = next((n for n in range(1, MOST_VALUES) if n not in beside), MOST_VALUES)
 
 
 class Match(NamedTuple):
