@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asgnet.apply.inference.postprocess import Absent
 from asgnet.apply.inference.prediction import with_separations
@@ -13,6 +17,7 @@ from asgnet.imaging.separation import Separation
 from asgnet.serving.service import Service
 from asgnet.serving.store.download import decided
 from asgnet.serving.store.jobs import KeptJob, KeptPicture
+from asgnet.types import Picture, Prediction
 
 Table = Literal["measures", "counts"]
 """A row an object, or a row a picture and class."""
@@ -40,6 +45,29 @@ def measured(
         UsageError: the job was deleted, or the concept replaced, meanwhile; or the unit is unknown.
         PictureError: a file of it is damaged or gone.
     """
+    with _separated(service, job, picture, threshold, absent) as (found, pixels):
+        return measure(found, pixels, pixel_size=pixel_size, name=picture.name)
+
+
+def object_mask(
+    service: Service,
+    job: KeptJob,
+    picture: KeptPicture,
+    number: int,
+    threshold: float | None = None,
+    absent: Absent = "mark",
+) -> NDArray[np.bool_] | None:
+    """The pixels ``h w`` of the object that :func:`measured` gives this number; None if there are fewer."""
+    with _separated(service, job, picture, threshold, absent) as (found, _):
+        objects = found.instances
+        return objects[number - 1].mask if 0 < number <= len(objects) else None
+
+
+@contextmanager
+def _separated(
+    service: Service, job: KeptJob, picture: KeptPicture, threshold: float | None, absent: Absent
+) -> Iterator[tuple[Prediction, Picture]]:
+    """A result whose objects are told apart as the concept learned it, and the picture; see :func:`measured`."""
     found = decided(service.jobs, job, picture, threshold, absent)
     if found is None:
         raise PictureError(f"{picture.name!r} was segmented anew meanwhile, which failed; ask again.")
@@ -48,8 +76,7 @@ def measured(
     except FileNotFoundError as error:
         raise PictureError(f"{picture.name!r} is no longer there; upload it again.") from error
     with service.decoder.picture(data, picture.name) as pixels:
-        separate = with_separations(found, _separations(service, job.concept), pixels)
-        return measure(separate, pixels, pixel_size=pixel_size, name=picture.name)
+        yield with_separations(found, _separations(service, job.concept), pixels), pixels
 
 
 def _separations(service: Service, concept: str) -> Mapping[str, Separation]:

@@ -71,6 +71,15 @@ def test_touching_objects_are_separated_as_the_concept_learned_it(client, finish
     assert row["count"] == 6
 
 
+def test_an_object_s_pixels(client, counted):
+    base = f"/v1/jobs/{counted}/results/0/objects"
+    (first, *others) = client.get(base).json()["objects"]
+    mask = np.asarray(Image.open(io.BytesIO(client.get(f"{base}/1.png").content)))
+    assert (mask > 0).sum() == first["area"]
+    assert np.argwhere(mask).min(0).tolist() == [first["box_y"], first["box_x"]]
+    assert client.get(f"{base}/{len(others) + 2}.png").status_code == 404
+
+
 def test_objects_follow_the_threshold_and_have_units(client, counted):
     base = f"/v1/jobs/{counted}/results/0/objects"
     (low,), (high,) = (client.get(base, params={"threshold": t}).json()["classes"] for t in (0.1, 0.9))

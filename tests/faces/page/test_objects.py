@@ -90,6 +90,24 @@ def test_a_click_with_the_moving_tool_shows_the_object_and_paints_nothing(opened
     shot(page, "objects")
 
 
+def test_a_removed_object_is_a_correction_that_can_be_undone(opened):
+    page = opened()
+    page.click("#find")
+    page.wait_for_selector("#results-words:has-text('5 of 5 pictures done')")
+    page.locator("#cards button").first.click()
+    page.wait_for_selector("#stage-wait", state="hidden")
+    page.click("#objects summary")
+    said = counted(page)
+    before = int(re.search(r": (\d+)", said)[1])
+    page.locator("#objects-list button").first.click()
+    page.click("#object-remove")
+    fewer = counted(page, said)
+    assert int(re.search(r": (\d+)", fewer)[1]) == before - 1
+    assert page.locator("#teach").is_visible()
+    page.click("#undo")
+    assert int(re.search(r": (\d+)", counted(page, fewer))[1]) == before
+
+
 def test_bins_hold_every_value_and_the_nearest_object_is_meant(opened):
     page = opened()
     found = page.evaluate("""async () => {

@@ -155,6 +155,16 @@ export class Painter extends EventTarget {
     this.#done();
   }
 
+  /** Take the pixels away where `where` is not 0. */
+  remove(where) {
+    this.abandon();
+    if (!this.#ready()) return;
+    const { history, mask } = this.item;
+    history.begin();
+    for (let i = 0; i < mask.length; i++) if (where[i]) mask[i] = 0;
+    this.#done();
+  }
+
   /** A result that is painted on becomes a mask of its own: what was found is where the painting starts. */
   #ready() {
     const item = this.item;

@@ -1,7 +1,8 @@
 // The objects of the result on the stage: how many, how large, each one's row; tables of all pictures.
 
 import * as api from "../parts/api.js";
-import { $, h, icon } from "../parts/dom.js";
+import { $, h, icon, say } from "../parts/dom.js";
+import { readGrey } from "../parts/png.js";
 import { histogram } from "./histogram.js";
 import { objectAt, ring } from "./pick.js";
 
@@ -25,12 +26,13 @@ export class Objects {
     this.total = h("p", { id: "objects-total", role: "status" });
     this.plot = h("div", { id: "objects-plot" });
     this.row = h("dl", { id: "object-row", "aria-live": "polite" });
+    this.remove = h("button", { type: "button", id: "object-remove", hidden: true, onclick: () => this.#remove() }, "Remove this object");
     this.list = h("ol", { id: "objects-list", "aria-label": "Objects, the largest first" });
     this.panel = h(
       "details", { id: "objects", class: "objects", hidden: true },
       h("summary", {}, "Objects: count and measure"),
       h("div", { class: "row spread" }, this.total, h("label", {}, h("span", {}, "Side of a pixel "), this.size)),
-      this.plot, this.row, this.list,
+      this.plot, this.row, this.remove, this.list,
     );
     $("#correct").after(this.panel);
     this.links = ["counts", "measures"].map((what) => link(what));
@@ -105,6 +107,17 @@ export class Objects {
     this.#choose(objectAt(this.#rows, this.stage.labels(), item.picture.width, point));
   }
 
+  /** A correction like any other: it can be undone, and downloads have it. */
+  async #remove() {
+    const [one, key, { item }] = [this.#chosen, this.#key, this.stage];
+    try {
+      const { values } = await readGrey(await api.objectPixels(this.project.job, item.index, one.object, ...this.#how.slice(0, 2)));
+      if (key === this.#key) this.painter.remove(values); // else something else is on the stage by now
+    } catch (error) {
+      say(error.message, true);
+    }
+  }
+
   #choose(one) {
     this.#chosen = one;
     for (const button of this.list.querySelectorAll("button")) {
@@ -112,6 +125,7 @@ export class Objects {
       button.setAttribute("aria-pressed", String(is));
       if (is) button.scrollIntoView({ block: "nearest" });
     }
+    this.remove.hidden = !one;
     const [length, area] = one ? unitsOf(one) : [];
     const units = { area, perimeter: length, feret: length };
     const told = one ? [["object", one.object], ["class", one.class], ...FIELDS.map((name) => [name, one[name]])] : [];

@@ -91,6 +91,9 @@ export const downloadAddress = (id, format, threshold, absent) =>
 /** The objects in a picture, `{objects, classes}`: rows of what was measured. */
 export const objects = (id, index, threshold, absent, pixelSize) =>
   json(`/jobs/${id}/results/${index}/objects?${cut(threshold, absent, pixelSize)}`);
+/** The pixels of one of them, a grey PNG. */
+export const objectPixels = (id, index, number, threshold, absent) =>
+  file(`/jobs/${id}/results/${index}/objects/${number}.png?${cut(threshold, absent, "")}`);
 /** `what`: "measures" or "counts". */
 export const tableAddress = (id, what, threshold, absent, pixelSize) =>
   `v1/jobs/${id}/${what}.csv?${cut(threshold, absent, pixelSize)}`;
