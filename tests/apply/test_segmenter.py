@@ -203,7 +203,7 @@ def encoded(loaded, monkeypatch):
 def test_a_view_goes_through_the_backbone_once(loaded, classes, encoded):
     pictures, masks = classes
     many = masks | {"dog": masks["mug"], "fox": masks["cat"]}
-    loaded.fit(pictures, many)
+    loaded.fit(pictures, many, effort="quick")
     assert (
         len({one.tobytes() for one in encoded}) == len(encoded) >= 3 + 2
     )  # a class's only example: two lights
@@ -224,7 +224,7 @@ def test_what_is_found_better_so_is_seen_half_as_large_again(loaded, encoded):
     examples = list(pictures[:2]), list(masks[:2])
     for options, longer in (({}, 192), ({"adapt": False}, 128)):
         encoded.clear()
-        loaded.fit(*examples, **options)
+        loaded.fit(*examples, effort="quick", **options)
         assert {max(one.shape) for one in encoded} == {128, longer}  # as usual first
         assert loaded.superpixels()[0].shape == (130, 176)
         encoded.clear()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from asgnet.apply.concept.file import Concept
+from asgnet.model.default.calibration import Calibration
 from asgnet.types import Prediction
 
 
 class StubBackend:
     side = 512
+    numbers = Calibration()
 
     def predict_in_torch(self) -> None:
         """Has no engine."""
@@ -30,12 +34,10 @@ class Stub:
     def forget_supports(self) -> None:
         """Keeps none."""
 
-    def fit(self, images, masks, **_) -> Stub:
-        shown = tuple(sum(mask is not None for mask in each) for each in masks.values())
-        self.concept = Concept(
-            tuple(masks), {"it": np.zeros((len(masks), 1), np.float32)}, "stub", ("a",), shown
-        )
-        return self
+    def fit_kept(self, examples, blank: Concept, objects) -> None:
+        shown = tuple(sum(one.masks[name] is not None for one in examples) for name in blank.classes)
+        tensors = {"it": np.zeros((len(shown), 1), np.float32)}
+        self.concept = replace(blank, tensors=tensors, network="stub", counts=shown)
 
     def predict(self, picture) -> Prediction:
         mask = picture[..., 0].astype(int) - picture[..., 1] > 100

@@ -135,6 +135,8 @@ class Concept:
             raise WeightsError(
                 f"{name} is damaged: its contents are not those that were saved; fit it again."
             )
+        if not all(np.isfinite(array).all() for array in tensors.values() if array.dtype.kind == "f"):
+            raise WeightsError(f"{name} holds numbers that are not finite; fit it again.")
         stranger = f"{name} is a safetensors file, but not a concept of asgnet; fit it again."
         try:
             concept = _concept_of(header, tensors)
