@@ -261,7 +261,7 @@ def real(net, pictures, masks):
     examples = [
         Example(picture, {"a": mask}, mask.shape, {}) for picture, mask in zip(pictures, masks, strict=True)
     ]
-    arrays = learn_classes(backend, examples, ["a"], True, 0, USUAL)
+    arrays = learn_classes(backend, examples, ["a"], True, 0, USUAL, "quick")
     return Adaptation.from_arrays(arrays)[0]
 
 
