@@ -10,6 +10,7 @@ from asgnet.errors import UsageError
 from asgnet.imaging.iou import iou
 from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.spatial_head import levels_of, spatial_logits
+from asgnet.types import IGNORE
 
 SIZE = (96, 128)
 
@@ -24,6 +25,13 @@ def test_the_order_of_supports_does_not_matter(loaded, looks):
     one, other = (SpatialHeads(loaded.backend, those, "auto", 0) for those in (looks, looks[::-1]))
     for a, b in zip(one.fitted([0, 1]), other.fitted([2, 1]), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_supports_with_hardly_a_pixel_to_learn_from_teach_nothing(loaded, looks):
+    nothing = [looks[0][0]._replace(mask=np.full_like(looks[0][0].mask, IGNORE))]
+    head = SpatialHeads(loaded.backend, [nothing, looks[1]], "auto", 0).fitted([0])
+    features = loaded.backend.encode(resized(looks[2][0].picture, SIZE))
+    assert not spatial_logits(levels_of(features.fine, features.maps), head).logits.any()
 
 
 def test_effort_is_kept_and_quick_fits_no_spatial_head(loaded, paint, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from asgnet.apply.concept.file import Effort
 from asgnet.apply.engines.backend import Backend
 from asgnet.apply.fitting.views import views
 from asgnet.imaging.resize import on_grid, resized
-from asgnet.model.default.spatial_head import Array, SpatialHead, levels_of
+from asgnet.model.default.spatial_head import Array, SpatialHead, blank_head, levels_of
 from asgnet.model.default.spatial_training import Samples, drawn_pixels, trained, whitening
 from asgnet.progress import with_bar
 from asgnet.types import Mask, Picture
@@ -71,8 +71,10 @@ class SpatialHeads:
             self._samples[number] += self._drawn(levels, look, len(supports[number]), random)
 
     def fitted(self, chosen: Sequence[int]) -> SpatialHead:
-        """Of the supports of those numbers."""
+        """Of the supports of those numbers; one that says nothing where nearly all in them is to be ignored."""
         samples = [one for number in self._order if number in chosen for one in self._samples[number]]
+        if not any(len(one.targets) for one in samples):
+            return blank_head(self._basis[0].shape[1], self._numbers)
         steps = self._times * self._numbers.spatial_steps
         return SpatialHead(*self._basis, *trained(samples, self._numbers.spatial_hidden, steps, self._seed))
 
