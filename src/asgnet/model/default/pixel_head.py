@@ -67,7 +67,8 @@ def pixel_scores(features: FeatureMaps, head: PixelHead, read: Sequence[int]) ->
     levels = levels_of(features, read)
     scores, grid = head.bias[:, None, None], levels[0].shape[-2:]
     for weights, level in zip(head.weights.split([m.shape[1] for m in levels], 1), levels, strict=True):
-        one = compare(weights.expand(len(level), *weights.shape), level.flatten(2))  # b n hw
+        count = level.shape[0]  # not len(), which tracers take for a constant
+        one = compare(weights.expand(count, *weights.shape), level.flatten(2))  # b n hw
         scores = scores + to_grid(one.unflatten(2, level.shape[-2:]), grid)
     return scores
 
