@@ -60,3 +60,12 @@ def note(message: str) -> None:
 def reason(error: BaseException) -> str:
     """What an exception says, as part of a sentence: its first line, at most 120 characters, no full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:120]
+
+
+_NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't allocate memory", "bad_alloc")
+"""What libraries say, each in its own kind of error, when the system gives them no more memory."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Is that what an exception of any library says?"""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)

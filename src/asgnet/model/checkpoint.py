@@ -15,7 +15,7 @@ from torch import Tensor
 from asgnet.errors import WeightsError, reason
 from asgnet.files import save_bytes
 from asgnet.model.build import Network, build
-from asgnet.model.checksum import CHECKSUM, checksum_of, refuse_altered
+from asgnet.model.checksum import refuse_altered, with_checksum
 from asgnet.model.default.config import FIRST_FORM, NETWORK, DefaultConfig, default_config, typed
 from asgnet.model.graph_files import CONFIG_FILE, WEIGHTS_FILE, weights_folder
 from asgnet.model.paper.config import Config
@@ -41,8 +41,7 @@ def save_weights(net: Network, folder: str | os.PathLike[str]) -> Path:
 
     folder = Path(folder)
     tensors = {name: t.detach().cpu().contiguous() for name, t in _named(net).items() if _stored(name, net)}
-    checksum = checksum_of(save(tensors))
-    save_bytes(folder / WEIGHTS_FILE, save(tensors, {"format": "pt", CHECKSUM: checksum}))
+    save_bytes(folder / WEIGHTS_FILE, with_checksum(save(tensors)))
     save_bytes(folder / CONFIG_FILE, json.dumps(_written(net.config), indent=1).encode() + b"\n")
     return folder
 

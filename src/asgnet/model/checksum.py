@@ -23,6 +23,18 @@ def checksum_of(data: bytes) -> str:
     return _said_and_found(data)[1]
 
 
+def with_checksum(data: bytes) -> bytes:
+    """A safetensors file without metadata, with its checksum.
+
+    Written here, not by safetensors, which shuffles metadata, so that equal tensors give equal files.
+    """
+    (length,) = struct.unpack("<Q", data[:8])
+    metadata = json.dumps({"format": "pt", CHECKSUM: checksum_of(data)}, separators=(",", ":"))
+    header = f'{{"__metadata__":{metadata},'.encode() + data[9 : 8 + length].rstrip(b" ")
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+
+
 def refuse_altered(path: Path) -> None:
     """Check a weights file against its checksum; files of older versions have none.
 

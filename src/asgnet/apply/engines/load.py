@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asgnet.apply.engines.backend import Backend, Graphs
 from asgnet.apply.engines.choose import choose_engine, choose_precision, installed, torch_device
-from asgnet.errors import OutputError, WeightsError, reason
+from asgnet.errors import OutputError, WeightsError, out_of_memory, reason
 from asgnet.files import cache_folder
 from asgnet.model.graph_files import Network, read_graphs, weights_folder
 
@@ -99,9 +99,9 @@ def _graphs(files: dict[str, bytes], engine: str, precision: str, threads: int) 
         from asgnet.apply.engines.openvino_graphs import OpenvinoGraphs
 
         return OpenvinoGraphs(files, threads, precision)
-    except MemoryError:
-        raise
     except Exception as error:  # engines raise whatever they like at a graph that they do not know
+        if out_of_memory(error):
+            raise
         raise WeightsError(
             f"The graphs of these weights cannot be computed by {engine} ({reason(error)}); "
             "take weights that asgnet train wrote, with graphs made by: python -m asgnet.model.export"

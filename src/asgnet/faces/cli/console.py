@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from asgnet.errors import AsgnetError, OutputError, UsageError
+from asgnet.errors import AsgnetError, OutputError, UsageError, out_of_memory
 from asgnet.files import remedy_for
 from asgnet.progress import advance, progress_bar
 
@@ -26,12 +26,8 @@ PAIR = "\0"
 """Joins the two values of ``--support``: no argument of a process can contain it."""
 _PAIRS = {"--support": "its mask", "--background": "a mask of its background"}
 """The options of two values, and what the second is."""
-
-
 MOMENT = 0.4
 """Seconds that a person does not mind to wait without a word."""
-_NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't allocate memory", "bad_alloc")
-"""What libraries say, each in its own kind of error, when the system gives them no more memory."""
 
 
 class Terminated(BaseException):
@@ -175,7 +171,7 @@ def _failed(error: Exception, debug: bool) -> int:
         say(f"asgnet: {error}")
         return error.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    if isinstance(error, MemoryError) or any(sign in what for sign in _NO_MEMORY):
+    if out_of_memory(error):
         say(f"asgnet: there is not enough memory ({what[:120]}); close other programs, or raise ulimit -v.")
         return 1
     say(f"asgnet: unexpected: {what}" + ("" if debug else " (--debug shows where)"))
