@@ -219,3 +219,9 @@ def test_weights_that_do_not_fit_their_configuration(tmp_path):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"channels": 8}))
     with pytest.raises(WeightsError, match=r"has the shape"):
         load_weights(tmp_path)
+
+
+def test_equal_weights_are_equal_files(tmp_path):
+    net = ASGNet(SMALL)
+    files = {(save_weights(net, tmp_path / str(i)) / "model.safetensors").read_bytes() for i in range(6)}
+    assert len(files) == 1
