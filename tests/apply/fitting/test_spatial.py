@@ -10,6 +10,7 @@ from asgnet.errors import UsageError
 from asgnet.imaging.iou import iou
 from asgnet.imaging.resize import nearest, resized
 from asgnet.model.default.spatial_head import levels_of, spatial_logits
+from asgnet.model.default.spatial_training import whitening
 from asgnet.types import IGNORE
 
 SIZE = (96, 128)
@@ -25,6 +26,17 @@ def test_the_order_of_supports_does_not_matter(loaded, looks):
     one, other = (SpatialHeads(loaded.backend, those, "auto", 0) for those in (looks, looks[::-1]))
     for a, b in zip(one.fitted([0, 1]), other.fitted([2, 1]), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_roundings_of_features_neither_turn_nor_flip_the_basis(loaded, looks):
+    random, bases = np.random.default_rng(0), []
+    features = [loaded.backend.encode(resized(one.picture, SIZE)) for (one,) in looks]
+    views = [levels_of(one.fine, one.maps) for one in features]
+    for size in (0, 1e-6, 1e-6):
+        near = [[own * random.normal(1, size, own.shape).astype(np.float32) for own in one] for one in views]
+        bases.append(whitening(near, loaded.backend.numbers, 0)[0])
+    for basis in bases[1:]:
+        np.testing.assert_allclose(basis, bases[0], atol=1e-3 * abs(bases[0]).max())
 
 
 def test_supports_with_hardly_a_pixel_to_learn_from_teach_nothing(loaded, looks):

@@ -64,8 +64,12 @@ def whitening(views: Sequence[Sequence[Array]], numbers: Calibration, seed: int)
     mean = pixels.mean(1)
     pixels -= mean[:, None]
     largest = [len(pixels) - numbers.spatial_channels, len(pixels) - 1]
+    # In double precision, each towards its longer tail: roundings of features, which other engines make other ones
+    # of, would turn and flip directions, and training on those ends elsewhere.
+    pixels = pixels.astype(np.float64)
     variance, directions = eigh(pixels @ pixels.T / pixels.shape[1], subset_by_index=largest)
     variance, directions = variance[::-1], directions[:, ::-1]
+    directions *= np.where((directions**3).sum(0) < 0, -1, 1)
     basis = (directions / np.sqrt(variance.clip(0) + SMALL * max(variance[0], SMALL))).T.astype(np.float32)
     return basis, -basis @ mean
 
