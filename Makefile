@@ -1,7 +1,7 @@
 # make demo   segments a motorcycle, coins and tissue on photographs that come with the installation
 # make test   lint, types, import contracts and all tests
 # make bench  how long everything takes on this machine
-# make style · coverage · integrations · attack · fuzz · kills · soak · mutate · audit · sbom · licences · constraints · fresh   see docs/reliability.md
+# make style · coverage · integrations · attack · fuzz · kills · soak · mutate · audit · sbom · licences · constraints · fresh · container   see docs/reliability.md
 #
 # Each makes its own environment in .venv first (only once, and again when pyproject.toml changes).
 # Another place: make test VENV=/somewhere; another interpreter: make test PYTHON=python3.13
@@ -18,7 +18,7 @@ EXE :=
 endif
 OUT ?= demo_out
 
-.PHONY: help demo graphs test bench format style coverage integrations attack fuzz kills soak mutate audit sbom licences constraints fresh
+.PHONY: help demo graphs test bench format style coverage integrations attack fuzz kills soak mutate audit sbom licences constraints fresh container
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
@@ -88,6 +88,16 @@ constraints: $(VENV)/.ready-dev
 PYTHONS ?= $(PYTHON)
 fresh:
 	.ci/fresh $(PYTHONS)
+
+# Is built, and becomes healthy.
+DOCKER ?= docker
+container:
+	$(DOCKER) build -t asgnet .
+	$(DOCKER) run -d --rm --name asgnet-check -e ASGNET_TOKEN=0123456789abcdef0123456789abcdef asgnet
+	for _ in $$(seq 60); do \
+		[ "$$($(DOCKER) inspect -f '{{.State.Health.Status}}' asgnet-check)" = healthy ] && break; sleep 2; done; \
+	[ "$$($(DOCKER) inspect -f '{{.State.Health.Status}}' asgnet-check)" = healthy ]; healthy=$$?; \
+	$(DOCKER) stop asgnet-check; exit $$healthy
 
 $(BIN)/python$(EXE):
 	@test -n "$(PYTHON)" || { echo "asgnet needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
