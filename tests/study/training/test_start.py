@@ -77,6 +77,7 @@ def test_a_published_checkpoint_gives_its_backbone_alone(monkeypatch, tmp_path):
     tensors = timm.create_model("resnet18", pretrained=False).state_dict()
     save_file({name: t.contiguous() for name, t in tensors.items()}, tmp_path / "r18.safetensors")
     monkeypatch.setattr("asgnet.study.training.start.load_published", load)
+    torch.save({"state_dict": {"module.layer0.0.weight": torch.zeros(1)}}, tmp_path / "epoch.pth")
     net = make_net(LIGHT, str(tmp_path / "epoch.pth"), seed=6)
     assert asked == [("epoch.pth", "light")]
     assert torch.equal(net.backbone.net.conv1.weight, tensors["conv1.weight"])
