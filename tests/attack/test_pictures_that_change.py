@@ -13,6 +13,7 @@ from benchmarks.reliability.soak import scene
 from tests.attack.stub import Stub
 
 from asgnet.apply.batch.run import Result, segment_all
+from asgnet.apply.concept.file import Concept
 from asgnet.data.png import png_bytes
 from asgnet.data.read import read_picture
 from asgnet.data.results import MANIFEST
@@ -23,7 +24,7 @@ MANY = int(os.environ.get("ASGNET_PICTURES", "20000"))
 @pytest.fixture
 def stub() -> Stub:
     segmenter = Stub()
-    segmenter.fit([], {"it": [None]})
+    segmenter.fit_kept([], Concept(("it",), {}, ""), {})
     return segmenter
 
 
